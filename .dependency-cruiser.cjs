@@ -24,7 +24,7 @@ const PACKAGE = `^(${Object.keys(ARROWS).join('|')})/`
 const PURE = [
   '^[^/]+/src/(api|core)/',
   '^plugins/[^/]+/src/core/',
-  '^common/src/(errors\\.ts|codec/|env/[^/]+\\.ts|kv/kv\\.ts)',
+  '^common/src/(errors\\.ts|codec/|env/[^/]+\\.ts|kv/kv\\.ts|log/logger\\.ts|metrics/(metrics|exposition|instruments)\\.ts)',
 ]
 const PURE_NOT = ['^common/src/env/contracts\\.ts', '\\.bench\\.ts$']
 
