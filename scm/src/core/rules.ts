@@ -1,0 +1,67 @@
+/** SCM as rules over a replicated store: one plan per command, chosen by a table. */
+
+import { ByteReader, ByteWriter } from '@o3/common/codec'
+import { StoreError } from '@o3/common/errors'
+import type { Refusal } from '@o3/common/errors'
+import type { Decision, PlanView, Stamp, StoreRules, Table } from '@o3/ratis/api'
+import { acknowledgeDeletions } from './commands/acknowledge-deletions.ts'
+import { allocateBlocks } from './commands/allocate-blocks.ts'
+import { createContainer } from './commands/create-container.ts'
+import { deleteBlocks } from './commands/delete-blocks.ts'
+import { registerNode } from './commands/register-node.ts'
+import { transitionContainer } from './commands/transition-container.ts'
+import type { ScmCommand, ScmReply } from './command.ts'
+import { readRange, scmTables, writeRange } from './tables.ts'
+
+type PlanOf<Kind extends ScmCommand['kind']> = (
+  view: PlanView,
+  command: Extract<ScmCommand, { kind: Kind }>,
+  stamp: Stamp,
+) => Decision<ScmReply> | Refusal
+
+const plans: { readonly [Kind in ScmCommand['kind']]: PlanOf<Kind> } = {
+  'register-node': registerNode,
+  'create-container': createContainer,
+  'allocate-blocks': allocateBlocks,
+  'transition-container': transitionContainer,
+  'delete-blocks': deleteBlocks,
+  'acknowledge-deletions': acknowledgeDeletions,
+}
+
+export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Decision<ScmReply> | Refusal {
+  const plan = plans[command.kind] as PlanOf<ScmCommand['kind']>
+  return plan(view, command, stamp)
+}
+
+// The order is persisted: append, never reorder.
+const replyKinds: readonly ScmReply['kind'][] = ['done', 'container', 'blocks']
+
+function encodeReply(reply: ScmReply): Uint8Array {
+  const writer = new ByteWriter(32).u8(1).u8(replyKinds.indexOf(reply.kind))
+  if (reply.kind === 'container') writer.varint(reply.container)
+  if (reply.kind === 'blocks') writeRange(writer, reply.range)
+  return writer.finish()
+}
+
+function decodeReply(bytes: Uint8Array): ScmReply {
+  const reader = new ByteReader(bytes)
+  const version = reader.u8()
+  const kind = replyKinds[reader.u8()]
+  if (version !== 1 || kind === undefined) throw new StoreError('Incompatible', 'a reply of SCM has an unknown form')
+  switch (kind) {
+    case 'done':
+      return { kind }
+    case 'container':
+      return { kind, container: reader.varint() }
+    case 'blocks':
+      return { kind, range: readRange(reader) }
+  }
+}
+
+export const scmRules: StoreRules<ScmCommand, ScmReply> = {
+  name: 'scm',
+  tables: scmTables as unknown as readonly Table<never, never>[],
+  plan: planScm,
+  encodeReply,
+  decodeReply,
+}
