@@ -25,7 +25,7 @@ import type {
 } from '@o3/om/api'
 import type { ContainerInfo, DatanodeInfo, ReplicationConfig, ScmSummary } from '@o3/scm/api'
 import type { Clock, Random } from '@o3/common/env'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { Metrics } from '@o3/common/metrics'
 
 export type {
