@@ -1,0 +1,44 @@
+/** From an errno to the closed vocabulary: one table for the real disk and the simulated one. */
+
+import { StoreError, type StoreErrorCode } from '../../errors.ts'
+
+/**
+ * What is missing here is the caller's mistake, and so `InvalidArgument`. A file system that went read-only or whose
+ * device went away has failed as a volume; a lack of descriptors or memory passes.
+ */
+const codeOfErrno: Readonly<Record<string, StoreErrorCode>> = {
+  ENOSPC: 'OutOfSpace',
+  EDQUOT: 'OutOfSpace',
+  EIO: 'Damaged',
+  EUCLEAN: 'Damaged',
+  EROFS: 'VolumeFailed',
+  ENODEV: 'VolumeFailed',
+  ENXIO: 'VolumeFailed',
+  ESTALE: 'VolumeFailed',
+  EMFILE: 'Unavailable',
+  ENFILE: 'Unavailable',
+  ENOMEM: 'Unavailable',
+  EAGAIN: 'Unavailable',
+}
+
+export interface DiskFailure {
+  readonly errno: string
+  readonly operation: string
+  readonly path: string
+  readonly cause?: unknown
+}
+
+/** The `StoreError` for a failed disk operation, with `details.errno`, `.operation` and `.path`. */
+export function diskError({ errno, operation, path, cause }: DiskFailure): StoreError {
+  return new StoreError(codeOfErrno[errno] ?? 'InvalidArgument', `disk ${operation} failed: ${errno}`, {
+    details: { errno, operation, path },
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** The errno that `diskError` recorded; undefined for any other error. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof StoreError)) return undefined
+  const errno = thrown.details['errno']
+  return typeof errno === 'string' ? errno : undefined
+}
