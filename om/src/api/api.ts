@@ -70,18 +70,28 @@ export interface Checksum {
   readonly value: string
 }
 
-/** Where some of a key's bytes are. The extents of a key follow one another. */
+/** A block as it was just written: all of it. */
 export interface Extent {
   readonly block: BlockId
   readonly length: number
 }
 
-/** Where all of them are. Objects of at most `inlineLimitBytes` ride in the row itself. */
+/**
+ * A piece of a key's bytes; the segments of a key follow one another. `offset` is not 0 where a copy took a range; inline
+ * bytes stand among blocks where an upload or a copy joined a small part with large ones.
+ */
+export type Segment =
+  | { readonly kind: 'block'; readonly block: BlockId; readonly offset: number; readonly length: number }
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+
+/** Where all of a key's bytes are. Objects of at most `inlineLimitBytes` ride in the row itself. */
 export type Content =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'blocks'; readonly extents: readonly Extent[] }
+  | { readonly kind: 'blocks'; readonly segments: readonly Segment[] }
 
 export const inlineLimitBytes = 4096
+/** Of all inline segments of one key together; a completed upload that would have more is refused: `TooManyEntries`. */
+export const maxInlineSegmentBytes = 1_048_576
 
 /** What the caller says of a key's bytes. Opaque to OM. */
 export interface KeyAttributes {
@@ -349,8 +359,11 @@ export interface ListKeysQuery extends BucketRef {
   readonly limit: number
 }
 
+/** A key without what a listing does not show: where its bytes are. */
+export type KeySummary = Omit<Key, 'content' | 'parts'>
+
 export type ListedEntry =
-  | { readonly kind: 'key'; readonly key: Key }
+  | { readonly kind: 'key'; readonly key: KeySummary }
   | { readonly kind: 'prefix'; readonly prefix: string }
 
 export interface ListUploadsQuery extends BucketRef {

@@ -48,6 +48,11 @@ export interface Stamp {
 /** Rows as the plan sees them: applied state, under all changes already planned but not yet committed. */
 export interface PlanView {
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined
+  /**
+   * In the order asked. All rows that are not in memory are fetched in one trip; the same `get`s one by one would end the
+   * plan once for each.
+   */
+  getMany<Key, Value>(table: Table<Key, Value>, keys: readonly Key[]): readonly (Value | undefined)[]
 }
 
 export interface Change<Key = unknown, Value = unknown> {
