@@ -264,6 +264,11 @@ export interface Uploads {
   start(ref: KeyRef, options: Pick<Upload, 'attributes' | 'checksum'>): Promise<Upload>
   info(ref: KeyRef, upload: UploadId): Promise<Upload>
   putPart(ref: KeyRef, upload: UploadId, number: number, body: ByteSource, options: PartPutOptions): Promise<PartInfo>
+  /**
+   * By reference: no byte is read, so the part's ETag is the source's (a simple key, whole) or 32 hex digits made from
+   * the source's ETag and the range. Only where the upload wants checksums are the bytes read, once, and the ETag is
+   * their MD5. `range` is exact: one that reaches over the end is `InvalidRange`.
+   */
   copyPart(
     ref: KeyRef,
     upload: UploadId,
