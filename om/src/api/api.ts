@@ -387,7 +387,8 @@ export interface OmClient {
    */
   execute(command: OmCommand, options?: { readonly requestId?: string }): Promise<OmReply>
 
-  getVolume(volume: string): Promise<Volume>
+  /** Synchronous when cached: rights on a bucket may come from its volume. `VolumeNotFound`. */
+  getVolume(volume: string): Volume | Promise<Volume>
   listVolumes(query: { readonly after: string; readonly prefix: string; readonly limit: number }): Promise<Page<Volume>>
   getBucket(ref: BucketRef): Bucket | Promise<Bucket>
   listBuckets(query: {
@@ -411,7 +412,8 @@ export interface OmClient {
   /** Exactly these parts; those that do not exist are left out. */
   getParts(query: KeyRef & { readonly upload: UploadId; readonly numbers: readonly number[] }): Promise<readonly Part[]>
 
-  getUser(name: string): Promise<User>
+  /** Asked with every access key, so synchronous when cached, too. `UserNotFound`. */
+  getUser(name: string): User | Promise<User>
   listUsers(query: { readonly after: string; readonly limit: number }): Promise<Page<User>>
   /** Hot path of every request: synchronous when cached. `AccessKeyNotFound`. */
   getAccessKey(id: string): AccessKey | Promise<AccessKey>
