@@ -9,6 +9,9 @@
  * `checkpoint()`, plus **any subset** of later batches, each whole or absent: LevelDB may keep a later batch and lose an
  * earlier one when the power goes between two of its logs. Whoever needs more keeps a log and replays it from the
  * checkpoint on; replay must therefore be idempotent.
+ *
+ * After a write or a checkpoint failed (`OutOfSpace`, `VolumeFailed`) the store refuses further ones: a later batch must
+ * not stand without an earlier one. Reads go on; closing and opening it again brings back what is on the device.
  */
 
 export type BinaryKey = string
@@ -29,6 +32,7 @@ export interface KvEntry {
   readonly value: Uint8Array
 }
 
+/** Sees the store as it was when the cursor was made. */
 export interface KvCursor {
   /** The next entries in order, at most `limit`; empty at the end. */
   next(limit: number): Promise<readonly KvEntry[]>
