@@ -1,16 +1,14 @@
 /** A request in S3's terms, from the raw target and the raw headers: each byte of them is read once, here. */
 
 import type { HttpRequest } from '@o3/protocol-bus/api'
-import type { S3Error } from '../errors/s3-error.ts'
+import { invalidRequest, S3Error } from '../errors/s3-error.ts'
+import { parseAddress } from './address.ts'
+import type { Address } from './address.ts'
+import { parseHeaders, withHoisted } from './headers.ts'
+import { parseQuery } from './query.ts'
+import type { QueryParameter } from './query.ts'
 
-export interface QueryParameter {
-  /** Decoded. Names that start with `x-amz-` are lower-case, whatever the client wrote. */
-  readonly name: string
-  /** Decoded; empty for `?acl` and for `?acl=`. */
-  readonly value: string
-}
-
-export interface S3Request {
+export interface S3Request extends Address {
   readonly id: string
   readonly method: string
   /** The raw target, and its two halves; `rawQuery` is without the `?`. */
@@ -19,11 +17,6 @@ export interface S3Request {
   readonly rawQuery: string
   /** As the client wrote it, with the port. */
   readonly host: string
-  readonly style: 'path' | 'virtual-host'
-  /** Undefined for the service itself (`/`). Not validated as a bucket name. */
-  readonly bucket: string | undefined
-  /** Decoded once, valid UTF-8 and otherwise as sent; undefined for the bucket itself. */
-  readonly key: string | undefined
   /** In the order of the target. No name occurs twice. */
   readonly parameters: readonly QueryParameter[]
   readonly query: ReadonlyMap<string, string>
@@ -40,4 +33,43 @@ export interface ParseOptions {
   readonly virtualHostDomains: readonly string[]
 }
 
-export declare function parseRequest(http: HttpRequest, options: ParseOptions): S3Request | S3Error
+/** `InvalidURI`, `InvalidRequest`, `InvalidArgument`, `InvalidBucketName` (an empty one), `NotImplemented`. */
+export function parseRequest(http: HttpRequest, options: ParseOptions): S3Request | S3Error {
+  const { target } = http
+  // Only the origin form (RFC 9112 §3.2.1): an absolute one brings a second host.
+  if (!target.startsWith('/') || notInTarget.test(target)) return new S3Error('InvalidURI')
+  const mark = target.indexOf('?')
+  const rawPath = mark < 0 ? target : target.slice(0, mark)
+  const rawQuery = mark < 0 ? '' : target.slice(mark + 1)
+
+  const wire = parseHeaders(http.rawHeaders)
+  if (wire instanceof S3Error) return wire
+  const host = wire.values.get('host')
+  if (host === undefined) return invalidRequest('Missing required header for this request: host')
+  const query = parseQuery(rawQuery)
+  if (query instanceof S3Error) return query
+  const headers = withHoisted(wire.values, query)
+  if (headers instanceof S3Error) return headers
+  const address = parseAddress(host, rawPath, options.virtualHostDomains)
+  if (address instanceof S3Error) return address
+
+  return {
+    id: http.id,
+    method: http.method,
+    target,
+    rawPath,
+    rawQuery,
+    host,
+    style: address.style,
+    bucket: address.bucket,
+    key: address.key,
+    parameters: query.parameters,
+    query: query.values,
+    headers,
+    wireHeaders: wire.values,
+    repeated: wire.repeated,
+  }
+}
+
+/** A target is visible ASCII without a fragment; whatever else a client means, it escapes. */
+const notInTarget = /[^\x21-\x7e]|#/
