@@ -52,8 +52,8 @@ const digestAtOnce = {
   md5: (bytes) => fromHex(hash('md5', bytes, 'hex')),
   sha1: (bytes) => fromHex(hash('sha1', bytes, 'hex')),
   sha256: (bytes) => fromHex(hash('sha256', bytes, 'hex')),
-  crc32: (bytes) => bigEndian32(crc32(bytes as Buffer)),
-  crc32c: (bytes) => bigEndian32(crc32c(bytes as Buffer)),
+  crc32: (bytes) => bigEndian32(crc32(bytes)),
+  crc32c: (bytes) => bigEndian32(crc32c(bytes)),
   crc64nvme: (bytes) => crc64.init().update(bytes).digest('binary'),
 } as const satisfies Record<DigestAlgorithm, (bytes: Uint8Array) => Uint8Array>
 

@@ -6,7 +6,7 @@
 
 import type { Clock } from '../env/env.ts'
 import { StoreError } from '../errors.ts'
-import type { Logger } from '../log/log.ts'
+import type { Logger } from '../log/logger.ts'
 import { withinDeadline } from './deadline.ts'
 
 /** One part. A `start` that rejects has cleaned up after itself: its `stop` is not called. */

@@ -5,14 +5,13 @@
 
 import { pino, stdSerializers } from 'pino'
 import type { Clock } from '../env/env.ts'
+import type { Logger, LogLevel } from './logger.ts'
 import { prettyLine } from './pretty.ts'
 import { openSink } from './sink.ts'
 import type { LogDestination } from './sink.ts'
 
-import type { Logger, LogLevel } from './logger.ts'
-
 export { Secret } from './secret.ts'
-export { logLevels } from './logger.ts'
+export { logLevels, nullLogger } from './logger.ts'
 export type { LogFields, Logger, LogLevel } from './logger.ts'
 export type { LogDestination } from './sink.ts'
 
@@ -25,7 +24,7 @@ export interface RootLogger extends Logger {
 export interface LoggerOptions {
   readonly level: LogLevel
   readonly destination: LogDestination
-  readonly clock: Pick<Clock, 'wallMs'>
+  readonly clock: Pick<Clock, 'wallMs' | 'after'>
   /** `json` for machines (the default), `pretty` for a person's terminal. */
   readonly format?: 'json' | 'pretty'
 }
@@ -33,8 +32,9 @@ export interface LoggerOptions {
 /** Lines not yet written when the process is killed are lost; on an ordinary exit they are not. */
 export function createLogger(options: LoggerOptions): RootLogger {
   const { clock } = options
-  const sink = openSink(options.destination)
-  const write = options.format === 'pretty' ? (line: string) => sink.write(prettyLine(line)) : sink.write
+  const sink = openSink(options.destination, clock)
+  const write =
+    options.format === 'pretty' ? (line: string) => sink.write(prettyLine(line)) : (line: string) => sink.write(line)
   const logger = pino(
     {
       level: options.level,
@@ -54,15 +54,6 @@ export function createLogger(options: LoggerOptions): RootLogger {
     warn: bound('warn'),
     error: bound('error'),
     child: (fields) => logger.child(fields),
-    flush: sink.flush,
+    flush: () => sink.flush(),
   }
-}
-
-/** Says nothing; for tests and for parts that were given no logger. */
-export const nullLogger: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  child: () => nullLogger,
 }

@@ -14,3 +14,12 @@ export interface Logger {
   /** A logger that adds these fields to every line. */
   child(fields: LogFields): Logger
 }
+
+/** Says nothing; for tests and for parts that were given no logger. */
+export const nullLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => nullLogger,
+}
