@@ -68,7 +68,7 @@ export class LoadConnection {
       return
     }
     this.pending = undefined
-    const head = bytes.latin1Slice(0, end)
+    const head = bytes.toString('latin1', 0, end)
     this.status = Number(head.slice(9, 12))
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
     if (length === undefined && this.status !== 204 && this.status !== 304) {
