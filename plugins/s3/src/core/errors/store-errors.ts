@@ -66,7 +66,9 @@ const keyName = (error: StoreError, context: ErrorContext): Elements =>
 const map = {
   InvalidArgument: told('InvalidArgument'),
   InvalidName: (error, context) =>
-    context.key === undefined ? plain('InvalidBucketName', bucketName)(error, context) : told('InvalidURI')(error, context),
+    context.key === undefined
+      ? plain('InvalidBucketName', bucketName)(error, context)
+      : told('InvalidURI')(error, context),
   KeyTooLong: plain('KeyTooLongError', () => ({ MaxSizeAllowed: '1024' })),
   InvalidRange: (error, context) => plain(rangeCode(error), rangeElements)(error, context),
   InvalidPart: plain('InvalidPart', (error, context) =>

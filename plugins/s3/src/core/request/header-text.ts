@@ -16,7 +16,9 @@ export function headerOfText(text: string): string | undefined {
   if (controls.test(text)) return undefined
   if (!beyondAscii.test(text)) return text
   try {
-    return encodeURIComponent(text).replace(everyEscape, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    return encodeURIComponent(text).replace(everyEscape, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    )
   } catch (error) {
     if (error instanceof URIError) return undefined
     throw error

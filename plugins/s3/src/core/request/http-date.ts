@@ -7,7 +7,10 @@ import { civilOf, dayMs, instantOf } from './civil.ts'
  * Milliseconds since the epoch; undefined for anything else. The name of the day is not compared with the date.
  */
 export function parseHttpDate(value: string): number | undefined {
-  const imf = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|[+-]0000)$/.exec(value)
+  const imf =
+    /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|[+-]0000)$/.exec(
+      value,
+    )
   if (imf !== null) return fields(imf[3], imf[2], imf[1], imf.slice(4))
   const rfc850 = /^[A-Z][a-z]+day, (\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d):(\d\d):(\d\d) GMT$/.exec(value)
   if (rfc850 !== null) return fields(fullYear(rfc850[3]), rfc850[2], rfc850[1], rfc850.slice(4))

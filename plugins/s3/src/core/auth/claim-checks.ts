@@ -1,0 +1,86 @@
+/** What can be wrong with a claim before its signature is looked at. */
+
+import { S3Error } from '../errors/s3-error.ts'
+import { formatIsoDate } from '../request/http-date.ts'
+import type { S3Request } from '../request/s3-request.ts'
+import type { Claim } from './claim.ts'
+import { describeFault } from './credential-scope.ts'
+import type { ScopeFault } from './credential-scope.ts'
+import { malformedHeader } from './header-claim.ts'
+import { malformedQuery } from './presigned-claim.ts'
+
+/** How far the clocks of a client and of this server may differ. */
+export const maxSkewMs = 15 * 60 * 1000
+
+export function scopeError(claim: Claim, fault: ScopeFault, region: string): S3Error {
+  return malformedCredential(claim, describeFault(fault, region), fault.kind === 'region' ? { Region: region } : {})
+}
+
+/** A signing key is of one day, and the request must be of that day. */
+export function checkScopeDate(claim: Claim, date: string): S3Error | undefined {
+  if (claim.timestamp.startsWith(date)) return undefined
+  return malformedCredential(
+    claim,
+    `Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${claim.timestamp.slice(0, 8)}".`,
+  )
+}
+
+export function checkTime(claim: Claim, nowMs: number): S3Error | undefined {
+  if (claim.expiresSeconds !== undefined) return checkExpiry(claim.timestampMs, claim.expiresSeconds, nowMs)
+  if (Math.abs(nowMs - claim.timestampMs) <= maxSkewMs) return undefined
+  return new S3Error('RequestTimeTooSkewed', {
+    elements: {
+      RequestTime: claim.timestamp,
+      ServerTime: formatIsoDate(nowMs),
+      MaxAllowedSkewMilliseconds: String(maxSkewMs),
+    },
+  })
+}
+
+/**
+ * `host`, because it may name the bucket; every `x-amz-` header, because each of them changes what is done (an unsigned
+ * `x-amz-copy-source` on a presigned PUT would read any object that its signer may read). `content-type` need not be:
+ * many clients leave it out. A signed header must have come once, or nobody knows what was signed.
+ */
+export function checkSignedHeaders(request: S3Request, claim: Claim): S3Error | undefined {
+  const list = `;${claim.signedHeaders};`
+  let unsigned: string[] | undefined
+  for (const name of request.wireHeaders.keys()) {
+    if ((name.startsWith('x-amz-') || name === 'host') && !list.includes(`;${name};`)) {
+      unsigned ??= []
+      unsigned.push(name)
+    }
+  }
+  if (unsigned !== undefined) {
+    return new S3Error('AccessDenied', {
+      message: 'There were headers present in the request which were not signed',
+      elements: { HeadersNotSigned: unsigned.join(', ') },
+    })
+  }
+  for (const name of request.repeated) {
+    if (list.includes(`;${name};`)) {
+      return new S3Error('InvalidRequest', { message: `The signed header ${name} was given more than once.` })
+    }
+  }
+  return undefined
+}
+
+function checkExpiry(startMs: number, expiresSeconds: number, nowMs: number): S3Error | undefined {
+  if (startMs - nowMs > maxSkewMs) return new S3Error('AccessDenied', { message: 'Request is not yet valid' })
+  const endMs = startMs + expiresSeconds * 1000
+  if (nowMs <= endMs) return undefined
+  return new S3Error('AccessDenied', {
+    message: 'Request has expired',
+    elements: {
+      'X-Amz-Expires': String(expiresSeconds),
+      Expires: formatIsoDate(endMs),
+      ServerTime: formatIsoDate(nowMs),
+    },
+  })
+}
+
+function malformedCredential(claim: Claim, what: string, elements: Readonly<Record<string, string>> = {}): S3Error {
+  return claim.kind === 'header'
+    ? malformedHeader(what, elements)
+    : malformedQuery(`Error parsing the X-Amz-Credential parameter; ${what}`, elements)
+}
