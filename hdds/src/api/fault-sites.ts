@@ -1,0 +1,33 @@
+/** The places named by `env.at`: a crash test kills the datanode at each of them. In the order of a block's life. */
+export const hddsFaultSites = [
+  'hdds.disk.identity-written',
+  'hdds.container.file-created',
+  'hdds.container.before-directory-sync',
+  'hdds.container.created',
+  'hdds.write.before-write',
+  'hdds.write.before-sync',
+  'hdds.write.after-sync',
+  'hdds.stream.chunk-written',
+  'hdds.stream.before-commit',
+  'hdds.delete.before-tombstone',
+  'hdds.delete.after-tombstone',
+  'hdds.close.before-seal',
+  'hdds.close.after-seal',
+  'hdds.index.before-write',
+  'hdds.index.before-checkpoint',
+  'hdds.index.after-checkpoint',
+  'hdds.index.checkpoint-rows-written',
+  'hdds.compact.copied',
+  'hdds.compact.before-rename',
+  'hdds.compact.before-directory-sync',
+  'hdds.compact.before-switch',
+  'hdds.compact.before-remove',
+  'hdds.compact.removed',
+  'hdds.container.before-remove',
+  'hdds.container.removed',
+  'hdds.recover.skip-written',
+  'hdds.recover.truncated',
+  'hdds.recover.before-checkpoint',
+] as const
+
+export type HddsFaultSite = (typeof hddsFaultSites)[number]

@@ -1,0 +1,47 @@
+import type { AppenderLimits } from './storage/appender.ts'
+
+/** How a datanode behaves; composition fills it from the configuration file. Bytes and milliseconds. */
+export interface HddsConfig extends AppenderLimits {
+  /** Kept free on each disk for deletions, compaction and the index: below it, writes are refused. */
+  readonly reserveBytes: number
+  /** How often the free space is asked for; ten times as often while a disk is full. */
+  readonly spaceCheckMs: number
+  /** How often the index is made durable. What was written since is read again by a start after a crash. */
+  readonly indexCheckpointMs: number
+  /** Of one disk's index, in memory: one small block, or one MiB of a large one, each. */
+  readonly cachedExtents: number
+  /** Container files kept open per disk without a user. */
+  readonly idleFiles: number
+  /** Idle read buffers of 1 MiB, per datanode. */
+  readonly idleReadBuffers: number
+  /** A closed container is rewritten when this share of it is garbage, and at least `compactGarbageBytes`. */
+  readonly compactGarbageShare: number
+  readonly compactGarbageBytes: number
+  readonly compactIntervalMs: number
+  /** Every byte is verified once in this time. */
+  readonly scrubDeadlineMs: number
+  readonly heartbeatMs: number
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const defaultHddsConfig: HddsConfig = {
+  maxBatchBytes: 8 * MiB,
+  maxBatchRecords: 512,
+  eagerWriteBytes: 256 * KiB,
+  writeBackBytes: 16 * MiB,
+  maxUnsyncedBytes: 64 * MiB,
+  preallocateBytes: 4 * MiB,
+  reserveBytes: 256 * MiB,
+  spaceCheckMs: 2_000,
+  indexCheckpointMs: 30_000,
+  cachedExtents: 64 * 1024,
+  idleFiles: 256,
+  idleReadBuffers: 64,
+  compactGarbageShare: 0.3,
+  compactGarbageBytes: MiB,
+  compactIntervalMs: 10_000,
+  scrubDeadlineMs: 7 * 24 * 3_600_000,
+  heartbeatMs: 1_000,
+}

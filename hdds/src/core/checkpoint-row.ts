@@ -1,0 +1,44 @@
+/**
+ * How far the durable index knows a container file. It is written after the rows that it vouches for are durable, so it
+ * never claims too much; a start scans the file from `scanFrom` on.
+ */
+
+import { StoreError } from '@o3/common/errors'
+import { ByteReader, ByteWriter } from '@o3/common/codec'
+import type { LedgerSums } from './container-ledger.ts'
+
+export interface IndexCheckpoint {
+  readonly generation: number
+  /** At most `sums.end`: earlier where a block was under way. */
+  readonly scanFrom: number
+  readonly sums: LedgerSums
+}
+
+const version = 1
+
+export function encodeCheckpoint({ generation, scanFrom, sums }: IndexCheckpoint): Uint8Array {
+  return new ByteWriter(64)
+    .u8(version)
+    .varint(generation)
+    .varint(scanFrom)
+    .varint(sums.end)
+    .varint(Math.max(0, sums.liveBytes))
+    .varint(Math.max(0, sums.blockCount))
+    .bool(sums.sealed)
+    .list(sums.damaged, (writer, range) => writer.varint(range.from).varint(range.to))
+    .finish()
+}
+
+/** Throws `Damaged`. */
+export function decodeCheckpoint(bytes: Uint8Array): IndexCheckpoint {
+  const reader = new ByteReader(bytes)
+  if (reader.u8() !== version) throw new StoreError('Damaged', 'an index checkpoint has an unknown version')
+  const generation = reader.varint()
+  const scanFrom = reader.varint()
+  const end = reader.varint()
+  const liveBytes = reader.varint()
+  const blockCount = reader.varint()
+  const sealed = reader.bool()
+  const damaged = reader.list((item) => ({ from: item.varint(), to: item.varint() }))
+  return { generation, scanFrom, sums: { end, liveBytes, blockCount, sealed, damaged } }
+}

@@ -1,0 +1,30 @@
+import type { ContainerId } from '@o3/scm/api'
+
+/** Which container a file holds, and which rewriting of it: each compaction makes the next generation. */
+export interface ContainerFileName {
+  readonly container: ContainerId
+  readonly generation: number
+}
+
+/** `17.1.cnt`. */
+export function formatContainerName(name: ContainerFileName): string {
+  return `${name.container}.${name.generation}.cnt`
+}
+
+/** A file that is still being written: it becomes a container file by its renaming, and without that is rubbish. */
+export function formatUnfinishedName(name: ContainerFileName): string {
+  return `${name.container}.${name.generation}.unfinished`
+}
+
+export function isUnfinishedName(name: string): boolean {
+  return /^[1-9]\d*\.[1-9]\d*\.unfinished$/.test(name)
+}
+
+/** Undefined when the name is not one of ours. */
+export function parseContainerName(name: string): ContainerFileName | undefined {
+  const match = /^([1-9]\d*)\.([1-9]\d*)\.cnt$/.exec(name)
+  if (match === null) return undefined
+  const container = Number(match[1])
+  const generation = Number(match[2])
+  return Number.isSafeInteger(container) && generation < 0x1_0000_0000 ? { container, generation } : undefined
+}

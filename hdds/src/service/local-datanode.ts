@@ -1,0 +1,242 @@
+import type { Env } from '@o3/common/env'
+import { StoreError } from '@o3/common/errors'
+import type { Logger } from '@o3/common/log'
+import type { Metrics } from '@o3/common/metrics'
+import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
+import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import type { HddsConfig } from '../config.ts'
+import { blockRange, localOfKey } from '../core/index-keys.ts'
+import { totalLength } from '../storage/checksum.ts'
+import type { Container } from '../storage/container.ts'
+import type { ContainerWriter } from '../storage/container-writer.ts'
+import type { DataDisk } from '../storage/data-disk.ts'
+import type { FindingLog } from './finding-log.ts'
+
+export interface LocalDatanodeOptions {
+  readonly env: Env
+  readonly id: DatanodeId
+  readonly disks: readonly DataDisk[]
+  readonly config: HddsConfig
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly findings: FindingLog
+}
+
+const maxRememberedDeletions = 10_000
+
+/** The datanode of this process: its disks, and which of them has which container. */
+export class LocalDatanode implements Datanode {
+  readonly id: DatanodeId
+  readonly dataDisks: readonly DataDisk[]
+  private readonly options: LocalDatanodeOptions
+  private readonly containerById = new Map<ContainerId, Container>()
+  private readonly creating = new Map<ContainerId, Promise<Container>>()
+  /** A late writer must not bring a deleted container back by its first write. */
+  private readonly deleted = new Set<ContainerId>()
+  private closed: Promise<void> | undefined
+
+  constructor(options: LocalDatanodeOptions) {
+    this.options = options
+    this.id = options.id
+    this.dataDisks = options.disks
+    for (const disk of options.disks) {
+      for (const container of disk.containers.values()) this.containerById.set(container.id, container)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ blocks
+
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+    const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
+    await container.writeBlock(block.local, pieces)
+    return { block, lengthBytes: totalLength(pieces), datanodes: [this.id] }
+  }
+
+  async openWriter(block: BlockId): Promise<BlockWriter> {
+    const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
+    return new DatanodeBlockWriter(block, this.id, container.openWriter(block.local))
+  }
+
+  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+    return this.container(block.container).read(block.local, range.offset, range.length)
+  }
+
+  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
+    return await this.container(block.container).readSmall(block.local, range.offset, range.length)
+  }
+
+  async deleteBlocks(blocks: readonly BlockRange[]): Promise<void> {
+    this.assertRunning()
+    const runs = new Map<Container, { readonly first: number; readonly count: number }[]>()
+    for (const { container: id, firstLocal, count } of blocks) {
+      const container = this.containerById.get(id)
+      if (container === undefined) continue
+      const list = runs.get(container) ?? []
+      runs.set(container, list)
+      list.push({ first: firstLocal, count })
+    }
+    await Promise.all([...runs].map(([container, list]) => container.deleteBlocks(list)))
+  }
+
+  // -------------------------------------------------------------------------------------------------- containers
+
+  async createContainer(id: ContainerId): Promise<void> {
+    await this.obtainContainer(id)
+  }
+
+  async closeContainer(id: ContainerId): Promise<void> {
+    await this.container(id).close()
+  }
+
+  async deleteContainer(id: ContainerId): Promise<void> {
+    this.assertRunning()
+    const container = this.containerById.get(id)
+    if (container === undefined) return
+    this.deleted.add(id)
+    if (this.deleted.size > maxRememberedDeletions) {
+      const [oldest] = this.deleted
+      if (oldest !== undefined) this.deleted.delete(oldest)
+    }
+    await this.diskOf(container).deleteContainer(id)
+    this.containerById.delete(id)
+  }
+
+  async listBlocks(id: ContainerId): Promise<readonly BlockInfo[]> {
+    const container = this.container(id)
+    const { index } = container.scope
+    const { file, keyPrefix } = container.current
+    await file.acquire()
+    try {
+      await index.flush()
+      const blocks: BlockInfo[] = []
+      await index.scan(blockRange(keyPrefix), (key, row) => {
+        blocks.push({ block: { container: id, local: localOfKey(key) }, lengthBytes: row.lengthBytes })
+      })
+      return blocks
+    } finally {
+      file.release()
+    }
+  }
+
+  containers(): readonly ContainerReport[] {
+    const reports: ContainerReport[] = []
+    for (const disk of this.dataDisks) {
+      for (const container of disk.containers.values()) reports.push(container.report())
+      for (const { container: id, checkpoint } of disk.lost.values()) {
+        const { sums, generation } = checkpoint
+        reports.push({ id, state: 'UNHEALTHY', generation, usedBytes: 0, liveBytes: 0, blockCount: sums.blockCount })
+      }
+    }
+    return reports
+  }
+
+  disks(): readonly DiskReport[] {
+    return this.dataDisks.map((disk) => disk.report())
+  }
+
+  // ------------------------------------------------------------------------------------------------- maintenance
+
+  findings(): readonly ScrubFinding[] {
+    return this.options.findings.all()
+  }
+
+  scrubContainer(_id: ContainerId): Promise<readonly ScrubFinding[]> {
+    return Promise.reject(new StoreError('NotImplemented', 'scrubbing'))
+  }
+
+  compact(): Promise<number> {
+    return Promise.reject(new StoreError('NotImplemented', 'compaction'))
+  }
+
+  /** Ends background work, makes everything durable and lets go of the disks. Idempotent. */
+  close(): Promise<void> {
+    this.closed ??= this.closeNow()
+    return this.closed
+  }
+
+  private async closeNow(): Promise<void> {
+    await Promise.all(this.dataDisks.map((disk) => disk.close()))
+  }
+
+  // ------------------------------------------------------------------------------------------------------ places
+
+  private container(id: ContainerId): Container {
+    this.assertRunning()
+    const container = this.containerById.get(id)
+    if (container !== undefined) return container
+    for (const disk of this.dataDisks) {
+      if (!disk.lost.has(id)) continue
+      throw new StoreError('Damaged', `the file of container ${id} is missing`, {
+        details: { container: id, local: 0, offset: 0, path: disk.path },
+      })
+    }
+    throw new StoreError('ContainerNotFound', `no container ${id}`, { details: { container: id } })
+  }
+
+  private obtainContainer(id: ContainerId): Promise<Container> {
+    this.assertRunning()
+    const existing = this.containerById.get(id)
+    if (existing !== undefined) return Promise.resolve(existing)
+    let creation = this.creating.get(id)
+    if (creation === undefined) {
+      creation = this.createNow(id).finally(() => this.creating.delete(id))
+      this.creating.set(id, creation)
+    }
+    return creation
+  }
+
+  private async createNow(id: ContainerId): Promise<Container> {
+    if (this.deleted.has(id) || this.dataDisks.some((disk) => disk.lost.has(id))) {
+      throw new StoreError('ContainerNotFound', `container ${id} was deleted`, { details: { container: id } })
+    }
+    const container = await this.chooseDisk().createContainer(id)
+    this.containerById.set(id, container)
+    return container
+  }
+
+  /** The healthy disk with the fewest open containers; of those, the one with the most room. */
+  private chooseDisk(): DataDisk {
+    const healthy = this.dataDisks.filter((disk) => disk.state === 'healthy')
+    const [best] = healthy.toSorted((a, b) => {
+      return a.openContainers - b.openContainers || b.scope.space.availableBytes - a.scope.space.availableBytes
+    })
+    if (best !== undefined) return best
+    if (this.dataDisks.some((disk) => disk.state === 'full')) throw new StoreError('OutOfSpace', 'every disk is full')
+    throw new StoreError('VolumeFailed', 'every disk has failed')
+  }
+
+  private diskOf(container: Container): DataDisk {
+    const disk = this.dataDisks.find((candidate) => candidate.scope === container.scope)
+    if (disk === undefined) throw new StoreError('Internal', 'a container without a disk')
+    return disk
+  }
+
+  private assertRunning(): void {
+    if (this.closed !== undefined) throw new StoreError('Closed', 'the datanode is closed')
+  }
+}
+
+/** A container's writer, with the receipt that clients expect. */
+class DatanodeBlockWriter implements BlockWriter {
+  readonly block: BlockId
+  private readonly datanode: DatanodeId
+  private readonly writer: ContainerWriter
+
+  constructor(block: BlockId, datanode: DatanodeId, writer: ContainerWriter) {
+    this.block = block
+    this.datanode = datanode
+    this.writer = writer
+  }
+
+  write(pieces: readonly Uint8Array[]): Promise<void> {
+    return this.writer.write(pieces)
+  }
+
+  async commit(): Promise<BlockReceipt> {
+    return { block: this.block, lengthBytes: await this.writer.commit(), datanodes: [this.datanode] }
+  }
+
+  abort(): Promise<void> {
+    return this.writer.abort()
+  }
+}

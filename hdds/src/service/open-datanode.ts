@@ -1,0 +1,51 @@
+import type { Env } from '@o3/common/env'
+import { assert } from '@o3/common/errors'
+import type { KvStore } from '@o3/common/kv'
+import type { Logger } from '@o3/common/log'
+import type { Metrics } from '@o3/common/metrics'
+import type { DatanodeId } from '@o3/scm/api'
+import type { HddsConfig } from '../config.ts'
+import { openDataDisk } from '../storage/data-disk.ts'
+import type { DataDisk } from '../storage/data-disk.ts'
+import { ReadBuffers } from '../storage/read-buffers.ts'
+import { FindingLog } from './finding-log.ts'
+import { LocalDatanode } from './local-datanode.ts'
+
+export interface DatanodeOptions {
+  readonly env: Env
+  /** One directory per disk; an empty or missing one is formatted. */
+  readonly disks: readonly string[]
+  readonly clusterId: string
+  readonly datanodeId: DatanodeId
+  readonly config: HddsConfig
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Opens, or creates, the key-value store in a directory that exists. */
+  readonly openKv: (path: string) => Promise<KvStore>
+}
+
+/**
+ * Opens every disk, side by side. All or nothing: `Incompatible` for a directory that is not this datanode's, `Busy`
+ * while another process has it, `Damaged` when it cannot be read.
+ */
+export async function openDatanode(options: DatanodeOptions): Promise<LocalDatanode> {
+  const { env, config, clusterId, datanodeId, openKv } = options
+  assert(options.disks.length > 0, 'a datanode has a disk')
+  const log = options.log.child({ datanode: datanodeId })
+  const findings = new FindingLog(log)
+  const buffers = new ReadBuffers(config.idleReadBuffers)
+  const owner = { clusterId, datanodeId }
+  const report = findings.add.bind(findings)
+  const opening = options.disks.map((path) => openDataDisk({ env, path, owner, config, log, buffers, openKv, report }))
+  const disks: DataDisk[] = []
+  const failures: unknown[] = []
+  for (const result of await Promise.allSettled(opening)) {
+    if (result.status === 'fulfilled') disks.push(result.value)
+    else failures.push(result.reason)
+  }
+  if (failures.length > 0) {
+    for (const disk of disks) await disk.close()
+    throw failures[0]
+  }
+  return new LocalDatanode({ env, id: datanodeId, disks, config, log, metrics: options.metrics, findings })
+}

@@ -1,0 +1,34 @@
+import { crc32c as native } from '@node-rs/crc32'
+import { checksumUnitBytes } from '../api/api.ts'
+import type { Crc32c } from '../core/record.ts'
+
+/** Native CRC32C: some 5 GB/s. */
+export const crc32c: Crc32c = native
+
+/** One checksum for each 64 KiB of the payload, wherever its pieces are cut. */
+export function unitChecksums(pieces: readonly Uint8Array[]): number[] {
+  const checksums: number[] = []
+  let crc = 0
+  let room = checksumUnitBytes
+  for (const piece of pieces) {
+    let from = 0
+    while (piece.length - from >= room) {
+      checksums.push(crc32c(piece.subarray(from, from + room), crc))
+      from += room
+      crc = 0
+      room = checksumUnitBytes
+    }
+    if (from < piece.length) {
+      crc = crc32c(from === 0 ? piece : piece.subarray(from), crc)
+      room -= piece.length - from
+    }
+  }
+  if (room < checksumUnitBytes) checksums.push(crc)
+  return checksums
+}
+
+export function totalLength(pieces: readonly Uint8Array[]): number {
+  let total = 0
+  for (const piece of pieces) total += piece.length
+  return total
+}

@@ -1,0 +1,108 @@
+/**
+ * The file of one generation of a container, opened when somebody needs it and counted while in use. Compaction and
+ * deletion *retire* it: it is closed and removed only after the last reader has let go of it.
+ */
+
+import type { Disk, DiskFile, OpenMode } from '@o3/common/env'
+import { assert } from '@o3/common/errors'
+import type { ContainerFileName } from '../core/container-name.ts'
+import { formatContainerName } from '../core/container-name.ts'
+
+/** Keeps at most `maxIdle` files open that nobody uses at the moment; the one that rested longest is closed first. */
+export class FilePool {
+  private readonly idle = new Set<ContainerFile>()
+  private readonly maxIdle: number
+
+  constructor(maxIdle: number) {
+    this.maxIdle = maxIdle
+  }
+
+  rest(file: ContainerFile): void {
+    this.idle.add(file)
+    if (this.idle.size <= this.maxIdle) return
+    const [oldest] = this.idle
+    if (oldest === undefined) return
+    this.idle.delete(oldest)
+    oldest.closeIdle()
+  }
+
+  wake(file: ContainerFile): void {
+    this.idle.delete(file)
+  }
+}
+
+export class ContainerFile {
+  readonly name: ContainerFileName
+  readonly path: string
+  private readonly disk: Disk
+  private readonly pool: FilePool
+  private file: DiskFile | undefined
+  private opening: Promise<DiskFile> | undefined
+  private closing: Promise<void> = Promise.resolve()
+  private users = 0
+  private whenUnused: (() => void) | undefined
+
+  constructor(options: {
+    readonly disk: Disk
+    readonly directory: string
+    readonly name: ContainerFileName
+    readonly pool: FilePool
+    /** When it was just created. */
+    readonly file?: DiskFile
+  }) {
+    this.disk = options.disk
+    this.pool = options.pool
+    this.name = options.name
+    this.path = `${options.directory}/${formatContainerName(options.name)}`
+    this.file = options.file
+  }
+
+  /** Each `acquire` that returned or resolved is followed by one `release`. */
+  acquire(): DiskFile | Promise<DiskFile> {
+    this.users++
+    this.pool.wake(this)
+    if (this.file !== undefined) return this.file
+    this.opening ??= this.open('read-write')
+    return this.opening
+  }
+
+  release(): void {
+    this.users--
+    assert(this.users >= 0, `${this.path} was released too often`)
+    if (this.users > 0) return
+    if (this.whenUnused !== undefined) this.whenUnused()
+    else if (this.file !== undefined) this.pool.rest(this)
+  }
+
+  /** Resolves when nobody uses the file any more and it is closed. Nobody may acquire it afterwards. */
+  async retire(): Promise<void> {
+    if (this.users > 0) {
+      await new Promise<void>((resolve) => {
+        this.whenUnused = resolve
+      })
+    }
+    this.pool.wake(this)
+    this.closeIdle()
+    await this.closing
+  }
+
+  /** Called by the pool, with no users. */
+  closeIdle(): void {
+    const { file } = this
+    this.file = undefined
+    if (file !== undefined) this.closing = file.close()
+  }
+
+  private async open(mode: OpenMode): Promise<DiskFile> {
+    try {
+      await this.closing
+      this.file = await this.disk.open(this.path, mode)
+      return this.file
+    } catch (error) {
+      this.users-- // the caller gets an error, not a file to release
+      throw error
+    } finally {
+      this.opening = undefined
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { StoreError } from '@o3/common/errors'
+import type { LocalId } from '@o3/scm/api'
+import { maxChunkBytes } from '../api/api.ts'
+import { bareRecordBytes, recordBytes } from '../core/record-layout.ts'
+import type { NewRecord } from './appender.ts'
+import { totalLength, unitChecksums } from './checksum.ts'
+import type { DiskScope } from './disk-scope.ts'
+
+export interface ContainerWriterOptions {
+  readonly local: LocalId
+  readonly scope: DiskScope
+  readonly append: (record: NewRecord, durability: 'cached' | 'durable') => Promise<void>
+  /** Undefined, or a promise that resolves when not too much is written and unsynced. */
+  readonly room: () => Promise<void> | undefined
+  /** Called once. */
+  readonly ended: (outcome: 'committed' | 'aborted') => Promise<void> | void
+}
+
+/** Streams one block into a container: a data record per chunk, then a commit record. One call at a time. */
+export class ContainerWriter {
+  private readonly options: ContainerWriterOptions
+  private lengthBytes = 0
+  private state: 'open' | 'aborting' | 'committed' | 'aborted' = 'open'
+  private busy: Promise<unknown> | undefined
+
+  constructor(options: ContainerWriterOptions) {
+    this.options = options
+  }
+
+  /** In the disk's cache when it resolves. More than a chunk is cut into several. */
+  write(pieces: readonly Uint8Array[]): Promise<void> {
+    return this.exclusively(() => this.writeChunks(pieces))
+  }
+
+  /** Durable when it resolves, with the block's length. */
+  commit(): Promise<number> {
+    return this.exclusively(async () => {
+      const { scope, local, append, ended } = this.options
+      scope.env.at('hdds.stream.before-commit')
+      scope.space.take(bareRecordBytes)
+      const length = this.lengthBytes
+      const none = { length: 0, checksums: [], pieces: [] }
+      await append({ kind: 'commit', local, whole: false, blockOffset: length, ...none }, 'durable')
+      this.state = 'committed'
+      await ended('committed')
+      return length
+    })
+  }
+
+  /** Idempotent; does nothing after a commit. */
+  async abort(): Promise<void> {
+    if (this.state !== 'open') return
+    this.state = 'aborting'
+    // What is under way reports to its caller; here only its end matters. It may have been the commit.
+    await this.busy?.catch(ignore)
+    if (this.hasCommitted()) return
+    this.state = 'aborted'
+    await this.options.ended('aborted')
+  }
+
+  /** The block was deleted, or the datanode stops: the next call of the writer is told. */
+  cancel(): void {
+    void this.abort()
+  }
+
+  private hasCommitted(): boolean {
+    return this.state === 'committed'
+  }
+
+  private async writeChunks(pieces: readonly Uint8Array[]): Promise<void> {
+    const { scope, local, append, room } = this.options
+    for (const chunk of chunksOf(pieces)) {
+      await room()
+      if (this.state !== 'open') throw new StoreError('Aborted', 'the block was given up')
+      if (scope.index.isBehind) await scope.index.catchUp()
+      const length = totalLength(chunk)
+      scope.space.take(recordBytes(length))
+      const record = { kind: 'data', local, whole: false, blockOffset: this.lengthBytes, length } as const
+      await append({ ...record, checksums: unitChecksums(chunk), pieces: chunk }, 'cached')
+      this.lengthBytes += length
+      scope.env.at('hdds.stream.chunk-written')
+    }
+  }
+
+  private async exclusively<T>(action: () => Promise<T>): Promise<T> {
+    if (this.state !== 'open') throw new StoreError('Aborted', 'the block was given up, or is committed')
+    if (this.busy !== undefined) throw new StoreError('InvalidArgument', 'one call of a block writer at a time')
+    const running = action()
+    this.busy = running
+    try {
+      return await running
+    } finally {
+      this.busy = undefined
+    }
+  }
+}
+
+function ignore(): void {}
+
+/** Pieces of at most a chunk together, views of the given ones. */
+export function chunksOf(pieces: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const total = totalLength(pieces)
+  if (total === 0) return []
+  if (total <= maxChunkBytes) return [pieces]
+  const chunks: Uint8Array[][] = []
+  let chunk: Uint8Array[] = []
+  let room = maxChunkBytes
+  for (const piece of pieces) {
+    for (let from = 0; from < piece.length;) {
+      const part = piece.subarray(from, from + room)
+      chunk.push(part)
+      from += part.length
+      room -= part.length
+      if (room > 0) continue
+      chunks.push(chunk)
+      chunk = []
+      room = maxChunkBytes
+    }
+  }
+  if (chunk.length > 0) chunks.push(chunk)
+  return chunks
+}

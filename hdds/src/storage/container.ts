@@ -1,0 +1,493 @@
+/**
+ * One container on one disk: its current file, its sums, its writers. All changes of the index go through `onDurable`,
+ * record by record in file order, as recovery would do it.
+ */
+
+import { StoreError, assert } from '@o3/common/errors'
+import type { ContainerId, ContainerReport, LocalId } from '@o3/scm/api'
+import { maxChunkBytes } from '../api/api.ts'
+import type { BlockRow } from '../core/block-row.ts'
+import { storedBytes } from '../core/block-row.ts'
+import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
+import type { ContainerLedger, LedgerChange, LedgerRecord } from '../core/container-ledger.ts'
+import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
+import { planReads } from '../core/read-plan.ts'
+import { recordBytes } from '../core/record-layout.ts'
+import { SpentIds } from '../core/spent-ids.ts'
+import { encodeTombstone, runsOf } from '../core/tombstone.ts'
+import type { LocalRun } from '../core/tombstone.ts'
+import { Appender } from './appender.ts'
+import type { NewRecord } from './appender.ts'
+import { readExtent } from './block-reader.ts'
+import type { ReadSource } from './block-reader.ts'
+import { BlockPieces } from './block-pieces.ts'
+import { totalLength, unitChecksums } from './checksum.ts'
+import type { ContainerFile } from './container-file.ts'
+import { ContainerWriter } from './container-writer.ts'
+import type { DiskScope } from './disk-scope.ts'
+import { seedOf } from './disk-scope.ts'
+import { OneAtATime } from './one-at-a-time.ts'
+import type { ReadBuffers } from './read-buffers.ts'
+
+/** One generation of a container: what a reader holds on to while compaction replaces it. */
+export interface ContainerView {
+  readonly file: ContainerFile
+  readonly seed: number
+  readonly keyPrefix: string
+}
+
+export interface ContainerOptions {
+  readonly scope: DiskScope
+  readonly buffers: ReadBuffers
+  readonly file: ContainerFile
+  readonly ledger: ContainerLedger
+  /** Ids that have had a block: for a container that still takes writes. */
+  readonly spent?: SpentIds
+}
+
+/** Ids looked up at once by a deletion, and named by one tombstone. */
+const deletionSlice = 1024
+
+export class Container {
+  readonly id: ContainerId
+  readonly scope: DiskScope
+  /** Deletions, the switch of a compaction and the sealing take turns. */
+  readonly turns = new OneAtATime()
+  private readonly buffers: ReadBuffers
+  private view: ContainerView
+  private ledgerOfView: ContainerLedger
+  private appender: Appender | undefined
+  private opening: Promise<Appender> | undefined
+  private appenderUsers = 0
+  private spent: SpentIds
+  private readonly writers = new Map<LocalId, ContainerWriter>()
+  private closing: Promise<void> | undefined
+  private whenNoWriters: (() => void) | undefined
+  private removed = false
+  private changes = 0
+
+  constructor(options: ContainerOptions) {
+    this.id = options.file.name.container
+    this.scope = options.scope
+    this.buffers = options.buffers
+    this.ledgerOfView = options.ledger
+    this.spent = options.spent ?? new SpentIds()
+    this.view = viewOf(options.scope, options.file)
+  }
+
+  // ------------------------------------------------------------------------------------------------------ state
+
+  get current(): ContainerView {
+    return this.view
+  }
+
+  get ledger(): ContainerLedger {
+    return this.ledgerOfView
+  }
+
+  get generation(): number {
+    return this.view.file.name.generation
+  }
+
+  get isSealed(): boolean {
+    return this.ledgerOfView.isSealed
+  }
+
+  /** Takes new blocks. */
+  get isOpen(): boolean {
+    return !this.isSealed && this.closing === undefined && !this.removed
+  }
+
+  /** Grows with each change of what `report` says. */
+  get version(): number {
+    return this.changes
+  }
+
+  get spentIds(): SpentIds {
+    return this.spent
+  }
+
+  report(): ContainerReport {
+    const { ledgerOfView: ledger } = this
+    return {
+      id: this.id,
+      state: ledger.isDamaged ? 'UNHEALTHY' : ledger.isSealed ? 'CLOSED' : 'OPEN',
+      generation: this.generation,
+      usedBytes: ledger.usedBytes,
+      liveBytes: ledger.live,
+      blockCount: ledger.blocks,
+    }
+  }
+
+  checkpoint(): IndexCheckpoint {
+    return { generation: this.generation, scanFrom: this.ledgerOfView.scanFrom(), sums: this.ledgerOfView.sums() }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ write
+
+  /** Durable when it resolves. */
+  async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<void> {
+    const length = totalLength(pieces)
+    if (length > maxChunkBytes) throw new StoreError('InvalidArgument', 'a block in one message is at most 1 MiB')
+    if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
+    this.assertOpen()
+    if (this.scope.index.isBehind) await this.scope.index.catchUp()
+    this.scope.space.take(recordBytes(length))
+    this.spent.add(local)
+    const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
+    try {
+      await this.appendTo({ ...record, checksums: unitChecksums(pieces), pieces }, 'durable')
+    } catch (error) {
+      this.spent.delete(local)
+      throw error
+    }
+  }
+
+  openWriter(local: LocalId): ContainerWriter {
+    this.assertOpen()
+    if (this.spent.has(local)) throw alreadyWritten(this.id, local)
+    this.spent.add(local)
+    const writer = new ContainerWriter({
+      local,
+      scope: this.scope,
+      append: (record, durability) => this.appendTo(record, durability),
+      room: () => (this.appender?.hasRoomForStream === false ? this.appender.roomForStream() : undefined),
+      ended: (outcome) => this.writerEnded(local, outcome),
+    })
+    this.writers.set(local, writer)
+    return writer
+  }
+
+  /**
+   * The reply to a write may be lost and the write come again: with the same bytes it is answered like the first.
+   * Other bytes under the same id are refused; ids are never used twice, so this is somebody's mistake, and the block
+   * that was acknowledged stands.
+   */
+  private async repeatBlock(local: LocalId, pieces: readonly Uint8Array[], length: number): Promise<void> {
+    await this.settled()
+    const row = await this.find(this.view, local)
+    if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
+    const stored = await this.readSmall(local, 0, length)
+    let at = 0
+    for (const piece of pieces) {
+      for (let i = 0; i < piece.length; i++, at++) {
+        if (piece[i] !== stored[at]) throw alreadyWritten(this.id, local)
+      }
+    }
+  }
+
+  private assertOpen(): void {
+    this.scope.health.assertWritable()
+    if (this.removed) throw new StoreError('ContainerNotFound', `no container ${this.id}`)
+    if (!this.isOpen) {
+      throw new StoreError('Unavailable', `container ${this.id} is closed: write to another block`, {
+        details: { container: this.id, state: 'CLOSED' },
+      })
+    }
+  }
+
+  private async writerEnded(local: LocalId, outcome: 'committed' | 'aborted'): Promise<void> {
+    // The ledger hears of a record when it is synced: it can forget the block only after the last of them.
+    if (outcome === 'aborted' && this.scope.health.failed === undefined) {
+      await this.settled().catch(ignoreFailedDisk)
+      this.ledgerOfView.forget(local)
+    }
+    this.writers.delete(local)
+    if (this.writers.size === 0) this.whenNoWriters?.()
+  }
+
+  // ----------------------------------------------------------------------------------------------------- append
+
+  private appendTo(record: NewRecord, durability: 'cached' | 'durable'): Promise<void> {
+    return this.useAppender((appender) => appender.append(record, durability))
+  }
+
+  private async useAppender(action: (appender: Appender) => Promise<void>): Promise<void> {
+    this.appenderUsers++
+    try {
+      await action(this.appender ?? (await this.openAppender()))
+    } finally {
+      this.appenderUsers--
+      // A sealed container is written seldom: it keeps no file open for that.
+      if (this.appenderUsers === 0 && this.isSealed) this.closeAppender()
+    }
+  }
+
+  private openAppender(): Promise<Appender> {
+    this.opening ??= this.startAppender().finally(() => {
+      this.opening = undefined
+    })
+    return this.opening
+  }
+
+  private async startAppender(): Promise<Appender> {
+    const { scope, view } = this
+    const file = await view.file.acquire()
+    this.appender = new Appender({
+      env: scope.env,
+      file,
+      name: view.file.name,
+      seed: view.seed,
+      end: this.ledgerOfView.usedBytes,
+      limits: scope.limits,
+      space: scope.space,
+      health: scope.health,
+      onDurable: this.onDurable,
+    })
+    return this.appender
+  }
+
+  private closeAppender(): void {
+    if (this.appender === undefined) return
+    this.appender = undefined
+    this.view.file.release()
+  }
+
+  /** Everything appended before is durable, and in the index. */
+  async settled(): Promise<void> {
+    if (this.appender !== undefined) await this.useAppender((appender) => appender.barrier())
+  }
+
+  private readonly onDurable = (record: LedgerRecord, end: number): void => {
+    this.changes++
+    const change = this.ledgerOfView.apply(record, end)
+    if (change !== undefined) applyChange(this.scope, this.view.keyPrefix, change)
+  }
+
+  failed(error: StoreError): void {
+    this.appender?.fail(error)
+  }
+
+  // ------------------------------------------------------------------------------------------------------- read
+
+  async readSmall(local: LocalId, offset: number, length: number): Promise<Uint8Array> {
+    const { view } = this
+    const held = view.file.acquire()
+    const file = held instanceof Promise ? await held : held
+    try {
+      const row = await this.mustFind(view, local)
+      const reads = planReads(row, checkRange(row, offset, length), length)
+      const source = this.source(view, file)
+      const [only] = reads
+      if (only === undefined) return new Uint8Array(0)
+      if (reads.length === 1) {
+        // The caller may keep the bytes: this buffer never goes back to the pool.
+        return (await readExtent(source, local, only, freshBuffers)).bytes
+      }
+      const out = new Uint8Array(length)
+      for (const read of reads) {
+        const piece = await readExtent(source, local, read, this.buffers)
+        out.set(piece.bytes, read.blockOffset + read.from - offset)
+        this.buffers.give(piece.buffer)
+      }
+      return out
+    } finally {
+      view.file.release()
+    }
+  }
+
+  read(local: LocalId, offset: number, length: number): AsyncIterableIterator<Uint8Array> {
+    const { view } = this
+    const origin = {
+      open: async () => {
+        const file = await view.file.acquire()
+        try {
+          const row = await this.mustFind(view, local)
+          return { source: this.source(view, file), reads: planReads(row, checkRange(row, offset, length), length) }
+        } catch (error) {
+          view.file.release()
+          throw error
+        }
+      },
+      close: () => view.file.release(),
+    }
+    return new BlockPieces(local, origin, this.buffers)
+  }
+
+  /** The row of a block, or undefined. */
+  find(view: ContainerView, local: LocalId): BlockRow | undefined | Promise<BlockRow | undefined> {
+    return this.scope.index.get(blockKey(view.keyPrefix, local))
+  }
+
+  private async mustFind(view: ContainerView, local: LocalId): Promise<BlockRow> {
+    const found = this.find(view, local)
+    const row = found instanceof Promise ? await found : found
+    if (row !== undefined) return row
+    const details = { container: this.id, local }
+    if (this.ledgerOfView.isDamaged) {
+      // Damaged headers hide blocks: nobody may conclude that this one never was.
+      const { path } = view.file
+      const [range] = this.ledgerOfView.sums().damaged
+      throw new StoreError('Damaged', 'the block may lie in a damaged part of its container', {
+        details: { ...details, offset: 0, path, fileOffset: range?.from ?? 0 },
+      })
+    }
+    throw new StoreError('BlockNotFound', `no block ${this.id}/${local}`, { details })
+  }
+
+  source(view: ContainerView, file: ReadSource['file']): ReadSource {
+    const { report } = this.scope
+    return { file, path: view.file.path, name: view.file.name, seed: view.seed, report }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- delete
+
+  /** Durable when it resolves. Ids that have no block are spent: a writer that comes late is refused. */
+  async deleteBlocks(runs: readonly LocalRun[]): Promise<void> {
+    for (const { first, count } of runs) {
+      for (let from = first; from < first + count; from += deletionSlice) {
+        const to = Math.min(first + count, from + deletionSlice)
+        await this.turns.run(() => this.deleteSlice(from, to))
+      }
+    }
+  }
+
+  private async deleteSlice(from: LocalId, to: LocalId): Promise<void> {
+    if (this.removed) return
+    this.scope.health.assertWritable()
+    const { view } = this
+    const asked: LocalId[] = []
+    for (let local = from; local < to; local++) {
+      if (this.isOpen) {
+        const known = this.spent.has(local)
+        this.spent.add(local)
+        this.writers.get(local)?.cancel()
+        if (!known) continue
+      }
+      asked.push(local)
+    }
+    if (asked.length === 0) return
+    await this.settled()
+    const rows = await this.scope.index.getMany(asked.map((local) => blockKey(view.keyPrefix, local)))
+    const found: LocalId[] = []
+    let freedBytes = 0
+    for (const [i, row] of rows.entries()) {
+      if (row === undefined) continue
+      found.push(asked[i] as LocalId)
+      freedBytes += storedBytes(row)
+    }
+    if (found.length === 0) return
+    const tombstone = { runs: runsOf(found), blocks: found.length, freedBytes }
+    this.scope.env.at('hdds.delete.before-tombstone')
+    await this.appendTo({ ...bareRecord('tombstone'), ...payloadOf(encodeTombstone(tombstone)), tombstone }, 'durable')
+    this.scope.env.at('hdds.delete.after-tombstone')
+  }
+
+  // ------------------------------------------------------------------------------------------------------ close
+
+  /** No new blocks from now on; when the writers that are under way have ended, the seal is made durable. Idempotent. */
+  close(): Promise<void> {
+    if (this.isSealed) return Promise.resolve()
+    this.closing ??= this.seal().catch((error: unknown) => {
+      this.closing = undefined
+      throw error
+    })
+    return this.closing
+  }
+
+  private async seal(): Promise<void> {
+    this.scope.health.assertWritable()
+    if (this.writers.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.whenNoWriters = resolve
+      })
+    }
+    await this.turns.run(async () => {
+      if (this.removed) return
+      this.scope.env.at('hdds.close.before-seal')
+      await this.appendTo(bareRecord('seal'), 'durable')
+      this.scope.env.at('hdds.close.after-seal')
+      this.spent = new SpentIds()
+      await this.dropPreallocation()
+    })
+  }
+
+  private async dropPreallocation(): Promise<void> {
+    const { file } = this.view
+    const opened = await file.acquire()
+    try {
+      await opened.truncate(this.ledgerOfView.usedBytes)
+    } catch (error) {
+      throw this.scope.health.fail(error)
+    } finally {
+      file.release()
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------- compaction, removal
+
+  /** Under `turns`: readers and writers use the next generation from now on. Returns the view that is left. */
+  switchTo(file: ContainerFile, ledger: ContainerLedger): ContainerView {
+    assert(this.appenderUsers === 0, 'a container is switched while it is written')
+    this.closeAppender()
+    const old = this.view
+    this.view = viewOf(this.scope, file)
+    this.ledgerOfView = ledger
+    this.changes++
+    return old
+  }
+
+  /** Under `turns`: nothing may begin any more. Returns the view that is left. */
+  markRemoved(): ContainerView {
+    this.removed = true
+    for (const writer of this.writers.values()) writer.cancel()
+    return this.view
+  }
+
+  get isRemoved(): boolean {
+    return this.removed
+  }
+
+  /** Ends writing, for a shutdown: durable when it resolves. */
+  async stop(): Promise<void> {
+    for (const writer of this.writers.values()) writer.cancel()
+    if (this.scope.health.failed === undefined) await this.settled()
+    this.closeAppender()
+  }
+}
+
+const freshBuffers: Pick<ReadBuffers, 'take' | 'give'> = {
+  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  give: () => {},
+}
+
+export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerChange): void {
+  if (change.kind === 'put') {
+    scope.index.put(blockKey(keyPrefix, change.local), change.row)
+    return
+  }
+  for (const { first, count } of change.runs) {
+    for (let local = first; local < first + count; local++) scope.index.delete(blockKey(keyPrefix, local))
+  }
+}
+
+export function bareRecord(kind: 'seal' | 'tombstone'): NewRecord {
+  return { kind, local: 0, whole: false, blockOffset: 0, length: 0, checksums: [], pieces: [] }
+}
+
+function payloadOf(bytes: Uint8Array): Pick<NewRecord, 'length' | 'checksums' | 'pieces'> {
+  return { length: bytes.length, checksums: unitChecksums([bytes]), pieces: [bytes] }
+}
+
+function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
+  const { name } = file
+  return { file, seed: seedOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
+}
+
+/** A failed disk has no unacknowledged block to show. */
+function ignoreFailedDisk(): void {}
+
+function checkRange(row: BlockRow, offset: number, length: number): number {
+  if (offset < 0 || length < 0 || offset + length > row.lengthBytes) {
+    throw new StoreError('InvalidRange', 'the range reaches past the end of the block', {
+      details: { offset, length, blockLength: row.lengthBytes },
+    })
+  }
+  return offset
+}
+
+function alreadyWritten(container: ContainerId, local: LocalId): StoreError {
+  return new StoreError('InvalidArgument', `block ${container}/${local} was written before`, {
+    details: { container, local },
+  })
+}

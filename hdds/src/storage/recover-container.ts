@@ -1,0 +1,205 @@
+/**
+ * Brings the index up to a container file after a start: reads the records behind the durable checkpoint, applies them
+ * like the live path does, and makes the end of the file fit to be written again.
+ *
+ * The floor (see record.ts) decides about bytes that do not verify. Before it, they were durable once: damage, which is
+ * kept, named and reported. Behind it, they are what a power cut left of writes that nobody was told of: a torn tail is
+ * cut off, and a torn piece with sound records behind it is covered by a `skip` record, because the next floor would
+ * otherwise make it look like damage.
+ */
+
+import type { DiskFile, Env } from '@o3/common/env'
+import type { LocalId } from '@o3/scm/api'
+import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
+import { ContainerLedger } from '../core/container-ledger.ts'
+import type { DamagedRange, LedgerChange } from '../core/container-ledger.ts'
+import type { ContainerFileName } from '../core/container-name.ts'
+import { encodeHeader } from '../core/record.ts'
+import type { RecordHeader } from '../core/record.ts'
+import { bareRecordBytes, fixedHeaderBytes } from '../core/record-layout.ts'
+import { decodeTombstone } from '../core/tombstone.ts'
+import type { Tombstone } from '../core/tombstone.ts'
+import { crc32c } from './checksum.ts'
+import { readPayload } from './payload.ts'
+import { RecordScanner } from './record-scanner.ts'
+import type { ScanEvent } from './record-scanner.ts'
+
+export interface RecoverOptions {
+  readonly env: Pick<Env, 'at'>
+  readonly file: DiskFile
+  readonly name: ContainerFileName
+  readonly seed: number
+  /** Of this generation; undefined: the whole file is read. */
+  readonly checkpoint: IndexCheckpoint | undefined
+  readonly apply: (change: LedgerChange) => void | Promise<void>
+}
+
+export interface RecoveredContainer {
+  readonly ledger: ContainerLedger
+  /** Damage found by this scan. */
+  readonly damaged: readonly DamagedRange[]
+  /** Bytes of unacknowledged writes that were cut off or covered. */
+  readonly tornBytes: number
+  readonly scannedBytes: number
+  /** Blocks that were started and never committed. */
+  readonly abandoned: readonly LocalId[]
+}
+
+/** Reads, repairs the end of the file, and syncs it when anything behind the floor was kept or changed. */
+export async function recoverContainer(options: RecoverOptions): Promise<RecoveredContainer> {
+  const scan = new ContainerScan(options)
+  const size = await options.file.size()
+  await scan.readRecords(size)
+  await scan.settleUnconfirmed(size)
+  await scan.repair(size)
+  return scan.result()
+}
+
+/** The part of recovery that only looks, for the offline checker as well. */
+export class ContainerScan {
+  readonly ledger: ContainerLedger
+  readonly damaged: DamagedRange[] = []
+  /** Torn pieces with sound records behind them. */
+  readonly torn: DamagedRange[] = []
+  /** Where the next record goes. */
+  tail: number
+  private readonly options: RecoverOptions
+  private floor: number
+  private unconfirmed: ScanEvent[] = []
+  private keptUnconfirmed = false
+  private buffer: Uint8Array = new Uint8Array(0)
+
+  constructor(options: RecoverOptions) {
+    this.options = options
+    this.ledger = new ContainerLedger(options.checkpoint?.sums)
+    this.floor = options.checkpoint?.sums.end ?? 0
+    this.tail = this.scanStart
+  }
+
+  private get scanStart(): number {
+    return this.options.checkpoint?.scanFrom ?? 0
+  }
+
+  /** Applies every record that some later record, or the checkpoint, says was durable; keeps the others back. */
+  async readRecords(size: number): Promise<void> {
+    const { file, name, seed } = this.options
+    const scanner = new RecordScanner({ file, name, seed, from: this.scanStart, to: size })
+    for (;;) {
+      const events = await scanner.next()
+      if (events.length === 0) return
+      for (const event of events) {
+        if (event.kind === 'record') this.floor = Math.max(this.floor, event.header.floor)
+        this.unconfirmed.push(event)
+      }
+      await this.applyConfirmed()
+    }
+  }
+
+  /** Verifies the payloads of what may have been torn by a power cut, and applies what is whole. */
+  async settleUnconfirmed(size: number): Promise<void> {
+    // A file that is shorter than what was durable has lost its end.
+    if (size < this.floor) this.noteDamage({ from: size, to: this.floor })
+    for (const event of this.unconfirmed) {
+      if (event.kind === 'record' && (await this.isWhole(event.header))) {
+        this.keptUnconfirmed = true
+        await this.applyRecord(event.header, event.to)
+      } else this.addTorn(event)
+    }
+    this.unconfirmed = []
+    // The tail is cut, not covered.
+    while ((this.torn.at(-1)?.from ?? -1) >= this.tail) this.torn.pop()
+  }
+
+  /** Cuts the torn tail, covers torn pieces; durable when it resolves. */
+  async repair(size: number): Promise<void> {
+    const { file, env } = this.options
+    for (const range of this.torn) {
+      await file.write([this.skipRecord(range)], range.from)
+      env.at('hdds.recover.skip-written')
+    }
+    if (size > this.tail) {
+      await file.truncate(this.tail)
+      env.at('hdds.recover.truncated')
+    }
+    // What we saw may be in the page cache only: it must not be shown to anybody before it is durable.
+    if (this.keptUnconfirmed || this.torn.length > 0 || size > this.tail) await file.sync()
+  }
+
+  result(): RecoveredContainer {
+    const abandoned = this.ledger.dropUnfinished()
+    let tornBytes = 0
+    for (const range of this.torn) tornBytes += range.to - range.from
+    return {
+      ledger: this.ledger,
+      damaged: this.damaged,
+      tornBytes,
+      scannedBytes: this.tail - this.scanStart,
+      abandoned,
+    }
+  }
+
+  private async applyConfirmed(): Promise<void> {
+    let count = 0
+    for (const event of this.unconfirmed) {
+      if (event.from >= this.floor) break
+      count++
+      if (event.kind === 'record') await this.applyRecord(event.header, event.to)
+      else if (event.atEnd) this.noteDamage({ from: event.from, to: Math.min(event.to, this.floor) })
+      else this.noteDamage(event)
+    }
+    if (count > 0) this.unconfirmed = this.unconfirmed.slice(count)
+  }
+
+  private noteDamage(range: DamagedRange): void {
+    this.damaged.push({ from: range.from, to: range.to })
+    this.ledger.applyDamage({ from: range.from, to: range.to })
+    this.tail = Math.max(this.tail, range.to)
+  }
+
+  private async applyRecord(header: RecordHeader, end: number): Promise<void> {
+    const tombstone = header.kind === 'tombstone' ? await this.readTombstone(header) : undefined
+    if (header.kind === 'tombstone' && tombstone === undefined) {
+      this.noteDamage({ from: header.fileOffset, to: end })
+      return
+    }
+    const change = this.ledger.apply(tombstone === undefined ? header : { ...header, tombstone }, end)
+    this.tail = Math.max(this.tail, end)
+    if (change !== undefined) await this.options.apply(change)
+  }
+
+  private addTorn(event: ScanEvent): void {
+    const last = this.torn.at(-1)
+    if (last !== undefined && last.to === event.from)
+      this.torn[this.torn.length - 1] = { from: last.from, to: event.to }
+    else this.torn.push({ from: event.from, to: event.to })
+  }
+
+  private async isWhole(header: RecordHeader): Promise<boolean> {
+    return header.kind === 'skip' || (await this.payload(header)) !== undefined
+  }
+
+  private async readTombstone(header: RecordHeader): Promise<Tombstone | undefined> {
+    const payload = await this.payload(header)
+    return payload === undefined ? undefined : decodeTombstone(payload)
+  }
+
+  private async payload(header: RecordHeader): Promise<Uint8Array | undefined> {
+    if (this.buffer.length < header.length) this.buffer = new Uint8Array(header.length)
+    return await readPayload(this.options.file, header, this.buffer)
+  }
+
+  private skipRecord(range: DamagedRange): Uint8Array {
+    const { name, seed } = this.options
+    const bytes = new Uint8Array(bareRecordBytes)
+    const place = { container: name.container, generation: name.generation, fileOffset: range.from, floor: this.floor }
+    const length = range.to - range.from - fixedHeaderBytes
+    encodeHeader(
+      { kind: 'skip', local: 0, whole: false, length, blockOffset: 0, checksums: [], ...place },
+      bytes.subarray(0, fixedHeaderBytes),
+      0,
+      crc32c,
+      seed,
+    )
+    return bytes
+  }
+}

@@ -1,0 +1,151 @@
+/** What a start does with a disk: finds the container files, and reads what the durable index does not know yet. */
+
+import type { ContainerId } from '@o3/scm/api'
+import { decodeCheckpoint } from '../core/checkpoint-row.ts'
+import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
+import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
+import { isUnfinishedName, parseContainerName } from '../core/container-name.ts'
+import type { ContainerFileName } from '../core/container-name.ts'
+import { allCheckpoints, blockKeyPrefix, blockRange, containerOfKey, localOfKey } from '../core/index-keys.ts'
+import { SpentIds } from '../core/spent-ids.ts'
+import { applyChange } from './container.ts'
+import { ContainerFile } from './container-file.ts'
+import type { DiskScope } from './disk-scope.ts'
+import { containersDirectory, seedOf } from './disk-scope.ts'
+import { recoverContainer } from './recover-container.ts'
+
+export interface RecoveredFile {
+  readonly file: ContainerFile
+  readonly ledger: ContainerLedger
+  /** For a container that is still open. */
+  readonly spent: SpentIds | undefined
+}
+
+/** The index knows the container, and no file of it is there. */
+export interface LostContainer {
+  readonly container: ContainerId
+  readonly checkpoint: IndexCheckpoint
+}
+
+export interface RecoveredDisk {
+  readonly containers: readonly RecoveredFile[]
+  readonly lost: readonly LostContainer[]
+}
+
+export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
+  const names = await containerFiles(scope)
+  // A name that we see may be in memory only, after the process (and not the machine) was killed.
+  await scope.env.disk.syncDirectory(containersDirectory(scope.path))
+  const checkpoints = await readCheckpoints(scope)
+  const containers: RecoveredFile[] = []
+  for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
+  scope.env.at('hdds.recover.before-checkpoint')
+  const present = new Set(names.map((name) => name.container))
+  const lost: LostContainer[] = []
+  for (const [container, checkpoint] of checkpoints) {
+    if (!present.has(container)) lost.push({ container, checkpoint })
+  }
+  for (const { container } of lost) reportLost(scope, container)
+  return { containers, lost }
+}
+
+/** The newest generation of each container; older and unfinished files are removed. */
+async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileName[]> {
+  const directory = containersDirectory(scope.path)
+  const newest = new Map<ContainerId, ContainerFileName>()
+  const rubbish: string[] = []
+  for (const fileName of await scope.env.disk.list(directory)) {
+    const name = parseContainerName(fileName)
+    if (name === undefined) {
+      if (isUnfinishedName(fileName)) rubbish.push(fileName)
+      else scope.log.warn({ file: fileName }, 'a file that is not ours lies among the containers')
+      continue
+    }
+    const known = newest.get(name.container)
+    if (known !== undefined) {
+      const older = known.generation < name.generation ? known : name
+      rubbish.push(`${older.container}.${older.generation}.cnt`)
+    }
+    if (known === undefined || known.generation < name.generation) newest.set(name.container, name)
+  }
+  for (const fileName of rubbish) await scope.env.disk.remove(`${directory}/${fileName}`)
+  return [...newest.values()]
+}
+
+async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, IndexCheckpoint>> {
+  const checkpoints = new Map<ContainerId, IndexCheckpoint>()
+  const cursor = scope.index.store.cursor(allCheckpoints)
+  try {
+    for (;;) {
+      const entries = await cursor.next(1024)
+      if (entries.length === 0) return checkpoints
+      for (const { key, value } of entries) checkpoints.set(containerOfKey(key), decodeCheckpoint(value))
+    }
+  } finally {
+    await cursor.close()
+  }
+}
+
+async function recoverFile(
+  scope: DiskScope,
+  name: ContainerFileName,
+  checkpoint: IndexCheckpoint | undefined,
+): Promise<RecoveredFile> {
+  const { env, path, pool, index } = scope
+  const file = new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
+  const keyPrefix = blockKeyPrefix(name.container, name.generation)
+  const known = checkpoint?.generation === name.generation ? checkpoint : undefined
+  if (checkpoint !== undefined && known === undefined) {
+    await index.deleteRange(blockRange(blockKeyPrefix(name.container, checkpoint.generation)))
+  }
+  const opened = await file.acquire()
+  try {
+    const recovered = await recoverContainer({
+      env,
+      file: opened,
+      name,
+      seed: seedOf(scope.uuid, name),
+      checkpoint: known,
+      apply: async (change) => {
+        if (index.isBehind) await index.flush()
+        applyChange(scope, keyPrefix, change)
+      },
+    })
+    for (const range of recovered.damaged) reportDamage(scope, file, range)
+    const { ledger } = recovered
+    const { tornBytes, scannedBytes } = recovered
+    scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container opened')
+    const spent = ledger.isSealed ? undefined : await spentIds(scope, keyPrefix, recovered.abandoned)
+    return { file, ledger, spent }
+  } finally {
+    file.release()
+  }
+}
+
+/** Ids of an open container that have had a block. Those that were deleted are not known any more; ids never return. */
+async function spentIds(scope: DiskScope, keyPrefix: string, abandoned: readonly number[]): Promise<SpentIds> {
+  const spent = new SpentIds()
+  await scope.index.flush()
+  await scope.index.scan(blockRange(keyPrefix), (key) => spent.add(localOfKey(key)))
+  for (const local of abandoned) spent.add(local)
+  return spent
+}
+
+function reportDamage(scope: DiskScope, file: ContainerFile, range: DamagedRange): void {
+  const { path, name } = file
+  const message = `container ${name.container}: bytes ${range.from} to ${range.to} of its file are damaged`
+  scope.log.error({ container: name.container, path, from: range.from, to: range.to }, 'a container file is damaged')
+  scope.report({ kind: 'damaged-chunk', container: name.container, path, fileOffset: range.from, message })
+}
+
+function reportLost(scope: DiskScope, container: ContainerId): void {
+  const path = containersDirectory(scope.path)
+  scope.log.error({ container, path }, 'the file of a container is missing')
+  scope.report({
+    kind: 'unreadable',
+    container,
+    path,
+    fileOffset: 0,
+    message: `the file of container ${container} is missing`,
+  })
+}

@@ -1,0 +1,69 @@
+import type { DiskSpace } from '@o3/common/env'
+import { StoreError } from '@o3/common/errors'
+
+/**
+ * How much may still be written to a disk: what was free at the last look, less the reserve, less what was taken
+ * since. So the hot path asks nobody, and the count is never too high for long. The reserve belongs to deletions,
+ * compaction and the index, which must go on when the disk is full.
+ */
+export class SpaceBudget {
+  private readonly path: string
+  private readonly reserveBytes: number
+  private readonly look: () => Promise<DiskSpace>
+  private last: DiskSpace = { totalBytes: 0, availableBytes: 0 }
+  private budget = 0
+  private taken = 0
+  private looking: Promise<void> | undefined
+
+  constructor(options: {
+    readonly path: string
+    readonly reserveBytes: number
+    readonly look: () => Promise<DiskSpace>
+  }) {
+    this.path = options.path
+    this.reserveBytes = options.reserveBytes
+    this.look = options.look
+  }
+
+  /** Asks the file system. Calls that overlap share one look. Rejects with what `Disk.space` rejects with. */
+  refresh(): Promise<void> {
+    this.looking ??= this.refreshNow().finally(() => {
+      this.looking = undefined
+    })
+    return this.looking
+  }
+
+  /** Throws `OutOfSpace` when there is no room for so many bytes above the reserve. */
+  take(bytes: number): void {
+    if (this.budget < bytes) {
+      throw new StoreError('OutOfSpace', 'the disk is full', { details: { path: this.path } })
+    }
+    this.budget -= bytes
+    this.taken += bytes
+  }
+
+  /** The file system has just refused a write. */
+  exhausted(): void {
+    this.budget = 0
+  }
+
+  get isFull(): boolean {
+    return this.budget <= 0
+  }
+
+  get availableBytes(): number {
+    return Math.max(0, this.budget)
+  }
+
+  get totalBytes(): number {
+    return this.last.totalBytes
+  }
+
+  private async refreshNow(): Promise<void> {
+    const takenBefore = this.taken
+    this.last = await this.look()
+    // What was taken while we looked may or may not be in the answer: count it again.
+    this.budget = this.last.availableBytes - this.reserveBytes - (this.taken - takenBefore)
+    this.taken = 0
+  }
+}
