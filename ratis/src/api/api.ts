@@ -36,7 +36,10 @@ export interface Table<Key, Value> {
   decode(bytes: Uint8Array): Value
 }
 
-/** What a plan may not invent: chosen once by the leader, recorded with the entry. */
+/**
+ * What a plan may not invent: chosen once by the leader, recorded with the entry. A decision without changes leaves no
+ * entry, so its reply must not hand out `sequence` or `nonce` as somebody's identity: nothing would remember it.
+ */
 export interface Stamp {
   readonly wallMs: number
   /** Unique for ever within the store and increasing: the source of object ids, update ids, version ids. */
@@ -75,6 +78,11 @@ export interface StoreRules<Command, Reply> {
   readonly name: string
   readonly tables: readonly Table<never, never>[]
   readonly plan: Plan<Command, Reply>
+  /**
+   * Commands that only give space back (deletes). On a full disk they go on, into the log's reserve, when all others are
+   * refused with `OutOfSpace`. Absent: none do.
+   */
+  freesSpace?(command: Command): boolean
   /** For exactly-once: a reply is kept as bytes. Starts with a version byte. */
   encodeReply(reply: Reply): Uint8Array
   decodeReply(bytes: Uint8Array): Reply

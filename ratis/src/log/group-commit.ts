@@ -1,0 +1,210 @@
+/**
+ * Group commit: one write and one sync are in flight; everything that arrives meanwhile shares the next.
+ *
+ * A batch is one contiguous write of whole blocks, so it never touches a block that holds durable records.
+ */
+
+import type { Env } from '@o3/common/env'
+import { isStoreError, StoreError } from '@o3/common/errors'
+import type { LogIndex, Term } from '../api/api.ts'
+import { alignToBlock, recordBytes, writeRecord, type LogEntry } from './record.ts'
+import type { OpenSegment, SegmentRoll } from './segment-roll.ts'
+
+/**
+ * Called once for every append, in the order of the appends: without an error when its entries are durable. With
+ * `OutOfSpace`, nothing of it is or will ever be in the log; with `OutcomeUnknown`, a restart will tell. When one append
+ * is refused, all later ones under way are refused in the same turn, before another append can be made.
+ */
+export type AppendDone = (error: StoreError | undefined) => void
+
+interface Append {
+  readonly entries: readonly LogEntry[]
+  readonly bytes: number
+  readonly done: AppendDone
+}
+
+export interface GroupCommitOptions {
+  readonly maxBatchBytes: number
+  readonly roll: SegmentRoll
+  /** Entries up to here were in the log when it was opened. */
+  readonly durableIndex: LogIndex
+  readonly durableTerm: Term
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Batches up to this size share one buffer that lives as long as the log. */
+const keptBufferBytes = 4 * 1024 * 1024
+
+export class GroupCommit {
+  durableIndex: LogIndex
+  /** The last index appended; goes back when appends are refused. */
+  lastIndex: LogIndex
+  /** Terms of the entries at those indexes. */
+  durableTerm: Term
+  lastTerm: Term
+  queuedBytes = 0
+  private readonly env: Env
+  private readonly options: GroupCommitOptions
+  private queue: Append[] = []
+  private inFlight: Append[] = []
+  private running = false
+  private failure: StoreError | undefined
+  private idle: (() => void)[] = []
+  private buffer = new Uint8Array(64 * 1024)
+  private view = new DataView(this.buffer.buffer)
+
+  constructor(env: Env, options: GroupCommitOptions) {
+    this.env = env
+    this.options = options
+    this.durableIndex = options.durableIndex
+    this.lastIndex = options.durableIndex
+    this.durableTerm = options.durableTerm
+    this.lastTerm = options.durableTerm
+  }
+
+  /** The caller checked that the indexes follow `lastIndex` and that the append fits into a segment. */
+  append(entries: readonly LogEntry[], done: AppendDone): void {
+    let bytes = 0
+    for (const entry of entries) bytes += recordBytes(entry.payload.length)
+    this.queue.push({ entries, bytes, done })
+    this.queuedBytes += bytes
+    this.lastIndex += entries.length
+    this.lastTerm = entries.at(-1)?.term ?? this.lastTerm
+    if (this.running) return
+    this.running = true
+    // Not at once: all that is appended in this turn, and by those who were just acknowledged, shares the batch.
+    queueMicrotask(() => void this.run())
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    if (this.running) await new Promise<void>((resolve) => this.idle.push(resolve))
+  }
+
+  /** Answers all that is under way with `OutcomeUnknown`; nothing is written any more. */
+  fail(error: StoreError): void {
+    this.failure = error
+    const unknown = new StoreError('OutcomeUnknown', 'the log failed before it could confirm the write', {
+      cause: error,
+    })
+    this.refuse(unknown)
+  }
+
+  private async run(): Promise<void> {
+    while (this.queue.length > 0 && this.failure === undefined) {
+      try {
+        await this.commitBatch()
+      } catch (error) {
+        this.options.onFailure(error)
+      }
+    }
+    this.running = false
+    for (const resolve of this.idle.splice(0)) resolve()
+  }
+
+  private async commitBatch(): Promise<void> {
+    const segment = await this.segmentForNext()
+    if (segment === undefined) return
+    this.inFlight = this.takeBatch()
+    const bytes = this.encodeBatch(segment)
+    this.env.at('log.append.before-write')
+    try {
+      await segment.file.write([bytes], segment.info.endOffset)
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      await this.rollBack(segment, error)
+      return
+    }
+    this.env.at('log.append.before-sync')
+    await segment.file.sync()
+    this.env.at('log.append.after-sync')
+    if (this.failure === undefined) this.acknowledge(segment, bytes.length)
+  }
+
+  /** The open segment with room for the next append; undefined when a full disk refused a new one. */
+  private async segmentForNext(): Promise<OpenSegment | undefined> {
+    const { roll } = this.options
+    const first = this.queue[0] as Append
+    if (roll.room >= first.bytes) return roll.current
+    try {
+      return await roll.next({ index: this.durableIndex, term: this.durableTerm })
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      this.refuse(error)
+      return undefined
+    }
+  }
+
+  private takeBatch(): Append[] {
+    const limit = Math.min(this.options.roll.room, this.options.maxBatchBytes)
+    let count = 0
+    let bytes = 0
+    for (const append of this.queue) {
+      if (count > 0 && bytes + append.bytes > limit) break
+      bytes += append.bytes
+      count++
+    }
+    this.reserve(alignToBlock(bytes))
+    return this.queue.splice(0, count)
+  }
+
+  private encodeBatch(segment: OpenSegment): Uint8Array {
+    const target = { bytes: this.buffer, view: this.view }
+    const under = { seed: segment.info.seed, floor: this.durableIndex }
+    let at = 0
+    for (const { entries } of this.inFlight) {
+      for (const entry of entries) {
+        segment.info.mark(entry.index, segment.info.endOffset + at)
+        at = writeRecord(target, at, entry, under)
+      }
+    }
+    const end = alignToBlock(at)
+    return this.buffer.fill(0, at, end).subarray(0, end)
+  }
+
+  private acknowledge(segment: OpenSegment, bytes: number): void {
+    const batch = this.inFlight
+    this.inFlight = []
+    segment.info.endOffset += bytes
+    for (const append of batch) {
+      const last = append.entries.at(-1)
+      if (last !== undefined) {
+        segment.info.lastIndex = this.durableIndex = last.index
+        this.durableTerm = last.term
+      }
+      this.queuedBytes -= append.bytes
+      append.done(undefined)
+    }
+    if (this.buffer.length > keptBufferBytes) this.reserve(0)
+  }
+
+  /**
+   * The disk was full before the batch was whole. Nobody was promised anything, so the batch is taken back: once the
+   * file durably ends where the last durable record does, "nothing happened" is true after any crash. The segment is no
+   * longer preallocated from here on; it only appends a little slower.
+   */
+  private async rollBack(segment: OpenSegment, error: StoreError): Promise<void> {
+    await segment.file.truncate(segment.info.endOffset)
+    await segment.file.sync()
+    segment.info.forgetMarksFrom(segment.info.endOffset)
+    this.refuse(error)
+  }
+
+  private refuse(error: StoreError): void {
+    const refused = [...this.inFlight, ...this.queue]
+    this.inFlight = []
+    this.queue = []
+    this.queuedBytes = 0
+    this.lastIndex = this.durableIndex
+    this.lastTerm = this.durableTerm
+    for (const append of refused) append.done(error)
+  }
+
+  private reserve(bytes: number): void {
+    const fits = this.buffer.length >= bytes
+    if (fits && (bytes > 0 || this.buffer.length <= keptBufferBytes)) return
+    const wanted = bytes === 0 ? keptBufferBytes : 2 ** Math.ceil(Math.log2(bytes))
+    this.buffer = new Uint8Array(wanted)
+    this.view = new DataView(this.buffer.buffer)
+  }
+}

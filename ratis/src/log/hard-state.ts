@@ -1,0 +1,204 @@
+/**
+ * The few facts that a log must never forget: who it is, term and vote, how far its entries are committed, checkpointed
+ * and cut.
+ *
+ * The file holds two copies, each in a block of its own, and `save` writes and syncs one after the other. A cut in the
+ * middle leaves the other copy whole, and at rest both say the same: a copy that rots later costs nothing either. (With
+ * copies that alternate, a bad newest copy could be a torn write or rot, and falling back to the older one could forget
+ * a vote.)
+ */
+
+import type { Disk, DiskFile, Env } from '@o3/common/env'
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { LogIndex, Term } from '../api/api.ts'
+import { crc32c, groupIdBytes, groupIdText } from './checksum.ts'
+import { damaged, foreign, isMissingFile } from './damage.ts'
+import { blockBytes, readU64, writeU64 } from './record.ts'
+
+export interface HardState {
+  /** 32 hex digits, drawn when the log was made. */
+  readonly groupId: string
+  readonly term: Term
+  /** Whom this member voted for in `term`; empty: nobody. At most 64 bytes of ASCII. */
+  readonly vote: string
+  /** Every entry up to here was committed: losing one is damage, never a torn tail. May lag behind. */
+  readonly commitFloor: LogIndex
+  /** The state machine's store holds every entry up to here durably. */
+  readonly checkpointIndex: LogIndex
+  /** The log's first entry; segments that end before it are leftovers of a removal. */
+  readonly firstIndex: LogIndex
+  /** The youngest segment that may hold entries. */
+  readonly lastSequence: number
+}
+
+const fileName = 'hard-state'
+const magic = 0x5348_334f // 'O3HS'
+const version = 1
+const checksummedFrom = 12
+const recordEnd = 160
+const voteBytes = 64
+
+/** Encodes one copy; `generation` grows with every save. */
+export function encodeHardState(state: HardState, generation: number): Uint8Array {
+  const bytes = new Uint8Array(blockBytes)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, magic, true)
+  view.setUint32(4, version, true)
+  writeU64(view, 16, generation)
+  bytes.set(groupIdBytes(state.groupId), 24)
+  writeU64(view, 40, state.term)
+  writeU64(view, 48, state.commitFloor)
+  writeU64(view, 56, state.checkpointIndex)
+  writeU64(view, 64, state.firstIndex)
+  writeU64(view, 72, state.lastSequence)
+  const vote = Buffer.from(state.vote, 'latin1')
+  if (vote.length > voteBytes) throw new StoreError('InvalidArgument', 'a vote is at most 64 bytes')
+  view.setUint32(80, vote.length, true)
+  bytes.set(vote, 84)
+  view.setUint32(8, crc32c(bytes.subarray(checksummedFrom, recordEnd)), true)
+  return bytes
+}
+
+/** Undefined when the copy does not verify. Throws `Incompatible` for another format. */
+export function decodeHardState(
+  bytes: Uint8Array,
+  path: string,
+): { readonly state: HardState; readonly generation: number } | undefined {
+  if (bytes.length < recordEnd) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint32(0, true) !== magic) return undefined
+  if (crc32c(bytes.subarray(checksummedFrom, recordEnd)) !== view.getUint32(8, true)) return undefined
+  const found = view.getUint32(4, true)
+  if (found !== version) throw foreign(path, `hard state of version ${found}; this release reads version ${version}`)
+  return {
+    generation: readU64(view, 16),
+    state: {
+      groupId: groupIdText(bytes.subarray(24, 40)),
+      term: readU64(view, 40),
+      commitFloor: readU64(view, 48),
+      checkpointIndex: readU64(view, 56),
+      firstIndex: readU64(view, 64),
+      lastSequence: readU64(view, 72),
+      vote: Buffer.from(bytes.subarray(84, 84 + Math.min(view.getUint32(80, true), voteBytes))).toString('latin1'),
+    },
+  }
+}
+
+/** The open hard-state file. Saves are done one after the other, in the order asked. */
+export class HardStateFile {
+  private readonly env: Env
+  private readonly file: DiskFile
+  private generation: number
+  private latest: HardState
+  private tail: Promise<void> = Promise.resolve()
+  private failure: StoreError | undefined
+
+  private constructor(env: Env, file: DiskFile, found: { readonly state: HardState; readonly generation: number }) {
+    this.env = env
+    this.file = file
+    this.latest = found.state
+    this.generation = found.generation
+  }
+
+  /** As last saved, or asked to be. */
+  get state(): HardState {
+    return this.latest
+  }
+
+  /** Undefined when the directory has none. Throws `Damaged` when neither copy verifies. */
+  static async open(env: Env, directory: string): Promise<HardStateFile | undefined> {
+    const path = `${directory}/${fileName}`
+    const file = await openIfThere(env.disk, path)
+    if (file === undefined) return undefined
+    try {
+      const found = await readNewestCopy(file)
+      if (found === undefined) throw damaged(path, 0, 'neither copy of the hard state verifies')
+      return new HardStateFile(env, file, found)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Makes the file with its first state; it appears whole or not at all, and is durable when this resolves. */
+  static async create(env: Env, directory: string, state: HardState): Promise<HardStateFile> {
+    const path = `${directory}/${fileName}`
+    const draft = `${path}.new`
+    env.at('log.hard-state.before-create')
+    if ((await env.disk.stat(draft)) !== undefined) await env.disk.remove(draft)
+    const copy = encodeHardState(state, 1)
+    const file = await env.disk.open(draft, 'create')
+    try {
+      await file.write([copy, copy], 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    env.at('log.hard-state.before-rename')
+    await env.disk.rename(draft, path)
+    await env.disk.syncDirectory(directory)
+    return new HardStateFile(env, await env.disk.open(path, 'read-write'), { state, generation: 1 })
+  }
+
+  /**
+   * Resolves when the change is durable. Rejects with `OutOfSpace` when the disk took nothing: later saves may succeed.
+   * Any other failure is final, for this save and all later ones.
+   */
+  save(change: Partial<Omit<HardState, 'groupId'>>): Promise<void> {
+    const state: HardState = { ...this.latest, ...change }
+    this.latest = state
+    const done = this.tail.then(() => this.write(state))
+    // The caller has the rejection; the queue only has to go on.
+    this.tail = done.catch(() => undefined)
+    return done
+  }
+
+  async close(): Promise<void> {
+    await this.tail
+    await this.file.close()
+  }
+
+  private async write(state: HardState): Promise<void> {
+    if (this.failure !== undefined) throw this.failure
+    const copy = encodeHardState(state, ++this.generation)
+    this.env.at('log.hard-state.before-write')
+    await this.writeCopy(copy, 0)
+    this.env.at('log.hard-state.between-copies')
+    await this.writeCopy(copy, blockBytes)
+    this.env.at('log.hard-state.after-sync')
+  }
+
+  private async writeCopy(copy: Uint8Array, at: number): Promise<void> {
+    try {
+      await this.file.write([copy], at)
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) this.failure = StoreError.from(error)
+      throw error
+    }
+    try {
+      await this.file.sync()
+    } catch (error) {
+      this.failure = StoreError.from(error)
+      throw error
+    }
+  }
+}
+
+async function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+  try {
+    return await disk.open(path, 'read-write')
+  } catch (error) {
+    if (isMissingFile(error)) return undefined
+    throw error
+  }
+}
+
+async function readNewestCopy(file: DiskFile): Promise<{ state: HardState; generation: number } | undefined> {
+  const bytes = new Uint8Array(2 * blockBytes)
+  const length = await file.read(bytes, 0)
+  const [first, second] = [0, blockBytes].map((at) =>
+    decodeHardState(bytes.subarray(at, Math.min(at + blockBytes, length)), file.path),
+  )
+  if (first === undefined || second === undefined) return first ?? second
+  return first.generation >= second.generation ? first : second
+}

@@ -1,0 +1,69 @@
+import { StoreError } from '@o3/common/errors'
+import type { CommittedPatch, LogIndex } from '../api/api.ts'
+import type { SegmentedLog } from '../log/segmented-log.ts'
+import { decodeEntry } from './entry-codec.ts'
+
+/** How much of the log one follower holds in memory. */
+const readBytes = 1024 * 1024
+
+/** Feeds the followers of the change stream from the log: a slow one costs the store nothing but a file handle. */
+export class ChangeStream {
+  private readonly log: SegmentedLog
+  private readonly committed: () => LogIndex
+  private readonly sleepers = new Set<() => void>()
+  private ended = false
+
+  constructor(log: SegmentedLog, committed: () => LogIndex) {
+    this.log = log
+    this.committed = committed
+  }
+
+  /** Something was committed. */
+  notify(): void {
+    for (const wake of this.sleepers) wake()
+  }
+
+  /** Followers end; those that are reading reject with `Closed`. */
+  end(): void {
+    this.ended = true
+    this.notify()
+  }
+
+  async *follow(from: LogIndex, signal: AbortSignal): AsyncGenerator<CommittedPatch, void, undefined> {
+    if (from < this.log.firstIndex) {
+      throw new StoreError('InvalidRange', `changes before ${this.log.firstIndex} were compacted away`, {
+        details: { index: from, firstIndex: this.log.firstIndex },
+      })
+    }
+    const reader = this.log.read(from)
+    try {
+      for (;;) {
+        const upTo = this.committed()
+        const entries = signal.aborted || this.ended ? [] : await reader.next(upTo, readBytes)
+        for (const entry of entries) {
+          if (signal.aborted) return
+          const { wallMs, rows } = decodeEntry(entry.payload)
+          yield { index: entry.index, term: entry.term, wallMs, rows }
+        }
+        if (signal.aborted) return
+        if (this.ended) throw new StoreError('Closed', 'the store was closed')
+        if (entries.length === 0) await this.moreThan(upTo, signal)
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+
+  private async moreThan(index: LogIndex, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.ended || this.committed() > index) return
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake)
+        this.sleepers.delete(wake)
+        resolve()
+      }
+      signal.addEventListener('abort', wake)
+      this.sleepers.add(wake)
+    })
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Carries applied entries to the key-value store, behind the commit: one batch in flight, all entries applied meanwhile
+ * merge into the next (a row that ten entries changed is written once). The log holds them durably already, so nobody
+ * waits for it but views, checkpoints and the bound on memory.
+ */
+
+import type { Env } from '@o3/common/env'
+import { isStoreError, StoreError } from '@o3/common/errors'
+import type { BinaryKey, KvSnapshot, KvStore, KvWrite } from '@o3/common/kv'
+import type { LogIndex } from '../api/api.ts'
+import type { PatchRow } from './pending-entry.ts'
+import { appliedKey, encodeApplied, type Applied } from './system-rows.ts'
+
+export interface FlusherOptions {
+  readonly kv: KvStore
+  readonly applied: Applied
+  /** How often a full disk is tried again. */
+  readonly retryMs: number
+  /** The rows of a batch are in the store: its answers are current for them. */
+  readonly onWritten: (rowKeys: Iterable<BinaryKey>) => void
+  readonly onFailure: (error: unknown) => void
+}
+
+interface Waiter {
+  readonly index: LogIndex
+  /** Runs between two batches. */
+  readonly reached: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+export class KvFlusher {
+  /** What the key-value store holds. */
+  flushed: Applied
+  /** Bytes of rows that it does not hold yet. */
+  pendingBytes = 0
+  /** True while the key-value store has no space. */
+  starved = false
+  private readonly env: Env
+  private readonly options: FlusherOptions
+  private applied: Applied
+  private rows = new Map<BinaryKey, PatchRow>()
+  private running = false
+  private failure: StoreError | undefined
+  private waiters: Waiter[] = []
+  private readonly stop = new AbortController()
+
+  constructor(env: Env, options: FlusherOptions) {
+    this.env = env
+    this.options = options
+    this.flushed = options.applied
+    this.applied = options.applied
+  }
+
+  /** Takes over an applied entry's rows. `onReplaced` is told of rows that an earlier entry had left here. */
+  add(rows: Iterable<PatchRow>, applied: Applied, onReplaced: (rowKey: BinaryKey) => void): void {
+    this.applied = applied
+    for (const row of rows) {
+      const before = this.rows.get(row.rowKey)
+      if (before !== undefined) {
+        this.pendingBytes -= rowBytes(before)
+        onReplaced(row.rowKey)
+      }
+      this.rows.set(row.rowKey, row)
+      this.pendingBytes += rowBytes(row)
+    }
+    if (this.running || this.failure !== undefined) return
+    this.running = true
+    queueMicrotask(() => void this.run())
+  }
+
+  /** Resolves when the store holds everything up to `index`. */
+  reached(index: LogIndex): Promise<void> {
+    return this.when(index, () => undefined)
+  }
+
+  /** A view of exactly one applied index, at least `index`. */
+  snapshotFrom(index: LogIndex): Promise<{ readonly snapshot: KvSnapshot; readonly index: LogIndex }> {
+    return this.when(index, () => ({ snapshot: this.options.kv.snapshot(), index: this.flushed.index }))
+  }
+
+  /** Gives up waiting for space; the log has what is missing. */
+  abandon(): void {
+    this.stop.abort()
+  }
+
+  private async run(): Promise<void> {
+    while (this.applied.index > this.flushed.index && this.failure === undefined) {
+      try {
+        await this.writeBatch()
+      } catch (error) {
+        this.failure = StoreError.from(error)
+        for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure)
+        this.options.onFailure(error)
+      }
+    }
+    this.running = false
+    this.wake()
+  }
+
+  private async writeBatch(): Promise<void> {
+    const { rows, applied, pendingBytes } = this
+    this.rows = new Map()
+    const batch: KvWrite[] = [{ kind: 'put', key: appliedKey, value: encodeApplied(applied) }]
+    for (const { rowKey: key, bytes } of rows.values()) {
+      batch.push(bytes === undefined ? { kind: 'delete', key } : { kind: 'put', key, value: bytes })
+    }
+    this.env.at('store.apply.before-write')
+    await this.writeOrWait(batch)
+    this.env.at('store.apply.after-write')
+    this.flushed = applied
+    this.pendingBytes -= pendingBytes
+    this.options.onWritten(rows.keys())
+    this.wake()
+  }
+
+  /** The batch is absolute puts and deletes, so writing it again is harmless. */
+  private async writeOrWait(batch: readonly KvWrite[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.options.kv.write(batch)
+        this.starved = false
+        return
+      } catch (error) {
+        if (!isStoreError(error, 'OutOfSpace')) throw error
+        this.starved = true
+        await this.env.clock.sleep(this.options.retryMs, this.stop.signal)
+      }
+    }
+  }
+
+  /** Runs `action` between two batches, as soon as the store holds `index`. */
+  private when<T>(index: LogIndex, action: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const reached = (): void => {
+        try {
+          resolve(action())
+        } catch (error) {
+          reject(error)
+        }
+      }
+      if (this.failure !== undefined) reject(this.failure)
+      else if (this.running || this.flushed.index < index) this.waiters.push({ index, reached, reject })
+      else reached()
+    })
+  }
+
+  private wake(): void {
+    if (this.waiters.length === 0) return
+    const ready = this.waiters.filter((waiter) => waiter.index <= this.flushed.index)
+    this.waiters = this.waiters.filter((waiter) => waiter.index > this.flushed.index)
+    for (const waiter of ready) waiter.reached()
+  }
+}
+
+const rowBytes = (row: PatchRow): number => row.rowKey.length + (row.bytes?.length ?? 0) + 100

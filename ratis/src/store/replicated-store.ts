@@ -1,0 +1,369 @@
+/**
+ * The replicated store's runtime: plan → log → apply → reply, for one voter. See `api/api.ts` for what it promises and
+ * the package's README for how.
+ */
+
+import type { Env } from '@o3/common/env'
+import { StoreError, type ErrorRecord } from '@o3/common/errors'
+import type { KvStore } from '@o3/common/kv'
+import { utf8Length } from '@o3/common/codec'
+import type {
+  CommittedPatch,
+  ExecuteOptions,
+  LogIndex,
+  ReplicatedStore,
+  RequestId,
+  StateView,
+  StoreRules,
+  StoreStatus,
+  Table,
+  Term,
+} from '../api/api.ts'
+import { openLog, type LogOptions, type SegmentedLog } from '../log/segmented-log.ts'
+import { ChangeStream } from './change-stream.ts'
+import { CheckpointSchedule, type CheckpointPolicy } from './checkpoint-schedule.ts'
+import { Checkpointer } from './checkpointer.ts'
+import { CommitPipeline } from './commit-pipeline.ts'
+import { KvFlusher } from './kv-flusher.ts'
+import { Overlay } from './overlay.ts'
+import type { PendingEntry } from './pending-entry.ts'
+import { Planner } from './planner.ts'
+import { recoverStore, type Recovered } from './recover-store.ts'
+import { RequestLedger, type LedgerWindow } from './request-ledger.ts'
+import { RowCache } from './row-cache.ts'
+import { RowFetcher } from './row-fetcher.ts'
+import { SpaceGuard } from './space-guard.ts'
+import { Stamps } from './stamp.ts'
+import { SnapshotView } from './state-view.ts'
+import { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
+import { Turns } from './turns.ts'
+
+export type { CheckpointPolicy } from './checkpoint-schedule.ts'
+export type { LedgerWindow } from './request-ledger.ts'
+export { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
+export { storeSites, type StoreSite } from './sites.ts'
+
+export interface StoreOptions<Command, Reply> {
+  readonly env: Env
+  /** Its `log` folder holds the log; the parent exists. The caller holds the lock of the data directory. */
+  readonly directory: string
+  readonly rules: StoreRules<Command, Reply>
+  /** Belongs to this store alone. The caller opened it and closes it after the store. */
+  readonly kv: KvStore
+  readonly log?: LogOptions
+  /** Decoded rows in memory, by the size of their encoded form. Default 64 MiB. */
+  readonly cacheBytes?: number
+  /** Commands that were not answered yet; beyond, `execute` rejects with `Busy`. Default 10,000. */
+  readonly maxQueued?: number
+  /** Rows applied but not yet in the key-value store; beyond, planning pauses. Default 32 MiB. */
+  readonly maxUnflushedBytes?: number
+  /** Most bytes that one plan may change and about the most that one entry holds. Default 8 MiB. */
+  readonly maxEntryBytes?: number
+  /** Free space of the disk below which only commands that free space are taken. Default 64 MiB. */
+  readonly minFreeBytes?: number
+  readonly checkpoint?: Partial<CheckpointPolicy>
+  /** Default: the last 65,536 requests of the last ten minutes. */
+  readonly requests?: Partial<LedgerWindow>
+  readonly observe?: (event: StoreEvent) => void
+  readonly counters?: StoreCounters
+}
+
+const mebi = 1024 * 1024
+const defaultPolicy: CheckpointPolicy = { everyLogBytes: 64 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
+const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
+const retryMs = 1000
+const maxRequestIdBytes = 64
+
+/**
+ * Opens the store, making it when there is none, and brings it up to date. Rejects with `Damaged` (with `path` and
+ * `offset`, or what contradicts what), `Incompatible`, or `OutOfSpace` when a new store has no room for its log.
+ */
+export async function openReplicatedStore<Command, Reply>(
+  options: StoreOptions<Command, Reply>,
+): Promise<ReplicatedStore<Command, Reply>> {
+  const { env, kv } = options
+  const startMs = env.clock.monotonicMs()
+  await env.disk.makeDirectory(options.directory)
+  const log = await openLog(env, `${options.directory}/log`, options.log)
+  try {
+    const ledger = new RequestLedger({ ...defaultWindow, ...options.requests })
+    const recovered = await recoverStore(env, { log, kv, ledger })
+    // Each start is a term of its own, so (term, index) names one entry for ever.
+    const term = log.hardState.term + 1
+    await log.saveHardState({ term })
+    options.observe?.({
+      kind: 'opened',
+      created: log.opening.created,
+      cutBytes: log.opening.cutBytes,
+      replayedEntries: recovered.replayedEntries,
+      durationMs: env.clock.monotonicMs() - startMs,
+    })
+    return new OneVoterStore(options, { log, ledger, recovered, term })
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+interface Opened {
+  readonly log: SegmentedLog
+  readonly ledger: RequestLedger
+  readonly recovered: Recovered
+  readonly term: Term
+}
+
+class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
+  private readonly env: Env
+  private readonly rules: StoreRules<Command, Reply>
+  private readonly term: Term
+  private readonly maxQueued: number
+  private readonly observe: (event: StoreEvent) => void
+  private readonly counters: StoreCounters
+  private readonly log: SegmentedLog
+  private readonly ledger: RequestLedger
+  private readonly cache: RowCache
+  private readonly fetcher: RowFetcher
+  private readonly flusher: KvFlusher
+  private readonly pipeline: CommitPipeline
+  private readonly turns: Turns<Command, Reply>
+  private readonly stream: ChangeStream
+  private readonly schedule: CheckpointSchedule
+  private readonly space: SpaceGuard
+  private readonly named = new Map<RequestId, Promise<Reply>>()
+  private underWay = 0
+  private drained: (() => void) | undefined
+  private failure: StoreError | undefined
+  private closing: Promise<void> | undefined
+
+  constructor(options: StoreOptions<Command, Reply>, opened: Opened) {
+    const { env, kv, rules } = options
+    const { log, ledger, recovered, term } = opened
+    this.env = env
+    this.rules = rules
+    this.term = term
+    this.log = log
+    this.ledger = ledger
+    this.maxQueued = options.maxQueued ?? 10_000
+    const counters = options.counters ?? newStoreCounters()
+    this.counters = counters
+    this.observe = (event) => {
+      if (event.kind === 'checkpoint') counters.checkpoints++
+      options.observe?.(event)
+    }
+    const onFailure = (error: unknown): void => this.fail(error)
+    const overlay = new Overlay()
+    const cache = new RowCache(options.cacheBytes ?? 64 * mebi)
+    const fetcher = new RowFetcher(kv, cache)
+    this.cache = cache
+    this.fetcher = fetcher
+    this.flusher = new KvFlusher(env, {
+      kv,
+      applied: recovered.applied,
+      retryMs,
+      onWritten: (rowKeys) => this.flushed(rowKeys),
+      onFailure,
+    })
+    const { flusher } = this
+    this.pipeline = new CommitPipeline(env, {
+      log,
+      term,
+      overlay,
+      cache,
+      fetcher,
+      flusher,
+      ledger,
+      counters,
+      appliedIndex: recovered.applied.index,
+      onApplied: (entry) => this.applied(entry),
+      onRefused: (error) => this.refused(error),
+    })
+    const maxUnflushedBytes = options.maxUnflushedBytes ?? 32 * mebi
+    this.turns = new Turns(env, {
+      rules,
+      overlay,
+      cache,
+      fetcher,
+      ledger,
+      counters,
+      pipeline: this.pipeline,
+      planner: new Planner(rules, overlay, cache),
+      stamps: new Stamps(env.random, recovered.applied.lastSequence),
+      maxEntryBytes: options.maxEntryBytes ?? Math.min(8 * mebi, Math.floor(log.maxAppendBytes / 2)),
+      isBlocked: () => flusher.pendingBytes > maxUnflushedBytes || log.queuedBytes > maxUnflushedBytes,
+    })
+    const policy = { ...defaultPolicy, ...options.checkpoint }
+    const { keepLogBytes } = policy
+    const { ledgerChunks } = recovered
+    const checkpointer = new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes })
+    this.schedule = new CheckpointSchedule(env, { policy, checkpointer, observe: this.observe, onFailure })
+    this.stream = new ChangeStream(log, () => this.pipeline.appliedIndex)
+    this.space = new SpaceGuard(env, {
+      directory: options.directory,
+      minFreeBytes: options.minFreeBytes ?? 64 * mebi,
+      sampleMs: retryMs,
+    })
+  }
+
+  execute(command: Command, options: ExecuteOptions = {}): Promise<Reply> {
+    const { requestId } = options
+    if (requestId === undefined) return this.begin(command, undefined)
+    if (requestId === '' || utf8Length(requestId) > maxRequestIdBytes) {
+      return Promise.reject(new StoreError('InvalidArgument', `a request id has 1 to ${maxRequestIdBytes} bytes`))
+    }
+    const joined = this.named.get(requestId)
+    if (joined !== undefined) return joined
+    const remembered = this.ledger.find(requestId, this.env.clock.wallMs())
+    if (remembered?.kind === 'reply') return this.answerAgain(remembered.reply)
+    if (remembered?.kind === 'refusal') return Promise.reject(StoreError.fromRecord(remembered.refusal))
+    return this.beginNamed(command, requestId)
+  }
+
+  get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined | Promise<Value | undefined> {
+    const rowKey = table.prefix + table.encodeKey(key)
+    const row = this.cache.get(rowKey)
+    if (row !== undefined) {
+      this.counters.cacheHits++
+      return row.value as Value | undefined
+    }
+    this.counters.cacheMisses++
+    return this.fetcher.fetch(table as unknown as Table<never, unknown>, rowKey) as Promise<Value | undefined>
+  }
+
+  async read<T>(run: (view: StateView) => Promise<T>): Promise<T> {
+    const { snapshot, index } = await this.flusher.snapshotFrom(this.pipeline.appliedIndex)
+    try {
+      return await run(new SnapshotView(snapshot, index))
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  changes(from: LogIndex, signal: AbortSignal): AsyncIterable<CommittedPatch> {
+    return this.stream.follow(from, signal)
+  }
+
+  async checkpoint(): Promise<void> {
+    if (this.closing !== undefined) throw closed()
+    await this.schedule.checkpoint(this.pipeline.appliedIndex)
+  }
+
+  status(): StoreStatus {
+    const { appliedIndex } = this.pipeline
+    const status: StoreStatus = {
+      role: 'leader',
+      term: this.term,
+      commitIndex: appliedIndex,
+      appliedIndex,
+      checkpointIndex: this.log.hardState.checkpointIndex,
+      firstLogIndex: this.log.firstIndex,
+      logBytes: this.log.bytes,
+    }
+    const failed: ErrorRecord | undefined = this.failure?.toRecord() ?? this.log.failed
+    return failed === undefined ? status : { ...status, failed }
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.finish()
+    return this.closing
+  }
+
+  private async finish(): Promise<void> {
+    if (this.isStuck()) this.turns.refuseWaiting(closed())
+    if (this.underWay > 0) await new Promise<void>((resolve) => (this.drained = resolve))
+    await this.schedule.stop()
+    try {
+      if (!this.isStuck()) await this.schedule.checkpoint(this.pipeline.appliedIndex)
+    } finally {
+      this.flusher.abandon()
+      this.stream.end()
+      await this.log.close()
+    }
+  }
+
+  /** Nothing can be brought to an end any more in this process; the log has what is acknowledged. */
+  private isStuck(): boolean {
+    return this.flusher.starved || this.failure !== undefined || this.log.failed !== undefined
+  }
+
+  private beginNamed(command: Command, requestId: RequestId): Promise<Reply> {
+    const reply = this.begin(command, requestId)
+    this.named.set(requestId, reply)
+    const forget = (): void => void this.named.delete(requestId)
+    reply.then(forget, forget)
+    return reply
+  }
+
+  private begin(command: Command, requestId: RequestId | undefined): Promise<Reply> {
+    const refusal = this.refusal(command)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    this.counters.commands++
+    this.underWay++
+    return new Promise<Reply>((resolve, reject) => {
+      this.turns.add({
+        command,
+        requestId,
+        rowsFetched: 0,
+        held: [],
+        resolve: (reply) => {
+          this.answered()
+          resolve(reply)
+        },
+        reject: (error) => {
+          this.answered()
+          reject(error)
+        },
+      })
+    })
+  }
+
+  /** Why a command is not even planned. */
+  private refusal(command: Command): StoreError | undefined {
+    if (this.closing !== undefined) return closed()
+    if (this.failure !== undefined) return this.failure
+    if (this.log.failed !== undefined) return StoreError.fromRecord(this.log.failed)
+    if (this.underWay >= this.maxQueued) return new StoreError('Busy', 'too many commands are waiting')
+    if (this.isFull() && this.rules.freesSpace?.(command) !== true) {
+      return new StoreError('OutOfSpace', 'the metadata disk is full')
+    }
+    return undefined
+  }
+
+  private isFull(): boolean {
+    return this.space.isLow() || this.log.outOfSpace || this.flusher.starved
+  }
+
+  private async answerAgain(reply: Uint8Array): Promise<Reply> {
+    return this.rules.decodeReply(reply)
+  }
+
+  private answered(): void {
+    if (--this.underWay === 0) this.drained?.()
+  }
+
+  private applied(entry: PendingEntry): void {
+    this.stream.notify()
+    this.schedule.applied(entry.index, entry.bytes)
+    this.turns.resume()
+  }
+
+  private flushed(rowKeys: Iterable<string>): void {
+    for (const rowKey of rowKeys) this.cache.unpin(rowKey)
+    this.turns.resume()
+  }
+
+  private refused(error: StoreError): void {
+    if (error.code === 'OutOfSpace') this.turns.resume()
+    else this.turns.refuseWaiting(this.failure ?? StoreError.fromRecord(this.log.failed ?? error.toRecord()))
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined) return
+    this.failure = new StoreError('VolumeFailed', 'the store failed; a restart verifies it again', { cause: error })
+    this.observe({ kind: 'failed', error: this.failure.toRecord(), cause: error })
+    this.turns.refuseWaiting(this.failure)
+  }
+}
+
+function closed(): StoreError {
+  return new StoreError('Closed', 'the store is closed')
+}

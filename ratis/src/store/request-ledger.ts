@@ -1,0 +1,97 @@
+import { retryOf, type Refusal } from '@o3/common/errors'
+import type { LogIndex, RequestId } from '../api/api.ts'
+
+/** What a request was answered. */
+export type Remembered =
+  | { readonly kind: 'reply'; readonly reply: Uint8Array; readonly index: LogIndex; readonly wallMs: number }
+  | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly wallMs: number }
+
+export interface LedgerWindow {
+  /** Most requests remembered. */
+  readonly maxRequests: number
+  /** How long, by the stamps of the entries. */
+  readonly maxAgeMs: number
+}
+
+/**
+ * Exactly once: answers by request id, the youngest `maxRequests` of the last `maxAgeMs`. Replies ride in the log entry
+ * of their change and in the checkpoint, so a retry gets the same answer after a restart too.
+ *
+ * Refusals are remembered as well, but only here: they changed nothing, so planning again after a restart is legal, and
+ * may then answer differently. Within one life of the store they must stick: a client that was told "no" must not find
+ * the thing done because a delayed copy of its request came in later. A refusal that tells the client to try the same
+ * request again (`retryOf`) is not kept, or the retry could never succeed.
+ */
+export class RequestLedger {
+  private readonly window: LedgerWindow
+  /** In order of remembering. */
+  private readonly answers = new Map<RequestId, Remembered>()
+
+  constructor(window: LedgerWindow) {
+    this.window = window
+  }
+
+  get size(): number {
+    return this.answers.size
+  }
+
+  find(requestId: RequestId, nowMs: number): Remembered | undefined {
+    const found = this.answers.get(requestId)
+    return found === undefined || this.isOld(found, nowMs) ? undefined : found
+  }
+
+  rememberReply(
+    requestId: RequestId,
+    reply: Uint8Array,
+    at: { readonly index: LogIndex; readonly wallMs: number },
+  ): void {
+    this.remember(requestId, { kind: 'reply', reply, ...at })
+  }
+
+  rememberRefusal(requestId: RequestId, refusal: Refusal, wallMs: number): void {
+    if (retryOf(refusal.code) === 'never') this.remember(requestId, { kind: 'refusal', refusal, wallMs })
+  }
+
+  /** Replies to requests of entries behind `after`, oldest first: what the next checkpoint has to keep. */
+  repliesAfter(after: LogIndex): readonly LedgerRecord[] {
+    const records: LedgerRecord[] = []
+    for (const [requestId, answer] of this.answers) {
+      if (answer.kind === 'reply' && answer.index > after) {
+        records.push({ requestId, reply: answer.reply, index: answer.index, wallMs: answer.wallMs })
+      }
+    }
+    return records
+  }
+
+  /** The entry of the oldest reply in the window; undefined when there is none. */
+  oldestIndex(nowMs: number): LogIndex | undefined {
+    for (const answer of this.answers.values()) {
+      if (answer.kind === 'reply' && !this.isOld(answer, nowMs)) return answer.index
+    }
+    return undefined
+  }
+
+  private remember(requestId: RequestId, answer: Remembered): void {
+    this.answers.delete(requestId)
+    this.answers.set(requestId, answer)
+    this.forgetOld(answer.wallMs)
+  }
+
+  private forgetOld(nowMs: number): void {
+    for (const [requestId, answer] of this.answers) {
+      if (this.answers.size <= this.window.maxRequests && !this.isOld(answer, nowMs)) return
+      this.answers.delete(requestId)
+    }
+  }
+
+  private isOld(answer: Remembered, nowMs: number): boolean {
+    return nowMs - answer.wallMs > this.window.maxAgeMs
+  }
+}
+
+export interface LedgerRecord {
+  readonly requestId: RequestId
+  readonly reply: Uint8Array
+  readonly index: LogIndex
+  readonly wallMs: number
+}

@@ -1,0 +1,77 @@
+import type { BinaryKey, KvReader } from '@o3/common/kv'
+import type { Table } from '../api/api.ts'
+import type { RowCache } from './row-cache.ts'
+
+type AnyTable = Table<never, unknown>
+
+interface Fetch {
+  readonly rowKey: BinaryKey
+  readonly table: AnyTable
+  readonly promise: Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * Brings rows from the key-value store into the cache. What is asked for in one turn is one trip; who asks for a row
+ * that is already on its way joins.
+ */
+export class RowFetcher {
+  private readonly kv: KvReader
+  private readonly cache: RowCache
+  private readonly underWay = new Map<BinaryKey, Fetch>()
+  private wanted: Fetch[] = []
+
+  constructor(kv: KvReader, cache: RowCache) {
+    this.kv = kv
+    this.cache = cache
+  }
+
+  /** The row as it was at some moment between call and resolution. Rejects with what the store or the codec threw. */
+  fetch(table: AnyTable, rowKey: BinaryKey): Promise<unknown> {
+    const joined = this.underWay.get(rowKey)
+    if (joined !== undefined) return joined.promise
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const fetch = { rowKey, table, promise, resolve, reject }
+    this.underWay.set(rowKey, fetch)
+    if (this.wanted.push(fetch) === 1) queueMicrotask(() => this.send())
+    return promise
+  }
+
+  /**
+   * The row was changed: a fetch that is under way may carry the old value, so it is not cached, and nobody who asks
+   * from now on joins it.
+   */
+  supersede(rowKey: BinaryKey): void {
+    this.underWay.delete(rowKey)
+  }
+
+  private send(): void {
+    const fetches = this.wanted
+    this.wanted = []
+    this.kv.getMany(fetches.map((fetch) => fetch.rowKey)).then(
+      (values) => fetches.forEach((fetch, at) => this.deliver(fetch, values[at])),
+      (error: unknown) => fetches.forEach((fetch) => this.refuse(fetch, error)),
+    )
+  }
+
+  private deliver(fetch: Fetch, bytes: Uint8Array | undefined): void {
+    try {
+      const value = bytes === undefined ? undefined : fetch.table.decode(bytes)
+      if (this.isCurrent(fetch)) this.cache.put(fetch.rowKey, value, bytes?.length ?? 0)
+      fetch.resolve(value)
+    } catch (error) {
+      fetch.reject(error)
+    }
+    if (this.isCurrent(fetch)) this.underWay.delete(fetch.rowKey)
+  }
+
+  private refuse(fetch: Fetch, error: unknown): void {
+    if (this.isCurrent(fetch)) this.underWay.delete(fetch.rowKey)
+    fetch.reject(error)
+  }
+
+  private isCurrent(fetch: Fetch): boolean {
+    return this.underWay.get(fetch.rowKey) === fetch
+  }
+}

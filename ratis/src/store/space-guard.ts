@@ -1,0 +1,45 @@
+import type { Env } from '@o3/common/env'
+
+export interface SpaceGuardOptions {
+  readonly directory: string
+  /** Below this much free space only commands that free space are taken. */
+  readonly minFreeBytes: number
+  readonly sampleMs: number
+}
+
+/**
+ * Watches the free space of the store's disk, so that the key-value store, which grows after the fact, never meets a full
+ * disk. Samples when asked and the last sample is old: an idle store touches nothing.
+ */
+export class SpaceGuard {
+  private readonly env: Env
+  private readonly options: SpaceGuardOptions
+  private low = false
+  private nextSampleMs = Number.NEGATIVE_INFINITY
+  private sampling = false
+
+  constructor(env: Env, options: SpaceGuardOptions) {
+    this.env = env
+    this.options = options
+  }
+
+  /** By the last sample. */
+  isLow(): boolean {
+    if (!this.sampling && this.env.clock.monotonicMs() >= this.nextSampleMs) void this.sample()
+    return this.low
+  }
+
+  async sample(): Promise<void> {
+    this.sampling = true
+    try {
+      const { availableBytes } = await this.env.disk.space(this.options.directory)
+      this.low = availableBytes < this.options.minFreeBytes
+    } catch {
+      // No figure: the writes themselves will say whether there is space.
+      this.low = false
+    } finally {
+      this.sampling = false
+      this.nextSampleMs = this.env.clock.monotonicMs() + this.options.sampleMs
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The store's own rows in the key-value store, below all tables (whose prefixes start at 0x21).
+ *
+ * - identity: which log these rows belong to;
+ * - applied: how far the log has been applied, in the same batch as what was applied;
+ * - ledger chunks: the replies since the checkpoint before, one or more rows for each checkpoint.
+ */
+
+import { ByteReader, ByteWriter, readU64Key, u64Key } from '@o3/common/codec'
+import { StoreError } from '@o3/common/errors'
+import type { BinaryKey, KeyRange } from '@o3/common/kv'
+import type { LogIndex, Term } from '../api/api.ts'
+import type { LedgerRecord } from './request-ledger.ts'
+
+export const identityKey: BinaryKey = '\0identity'
+export const appliedKey: BinaryKey = '\0applied'
+const chunkPrefix = '\0ledger/'
+export const ledgerRange: KeyRange = { from: chunkPrefix, to: '\0ledger0' }
+
+/** How far the store is. */
+export interface Applied {
+  readonly index: LogIndex
+  readonly term: Term
+  readonly lastSequence: number
+}
+
+const version = 1
+
+export function encodeIdentity(groupId: string): Uint8Array {
+  return new ByteWriter(40).u8(version).utf8(groupId).finish()
+}
+
+export function decodeIdentity(bytes: Uint8Array): string {
+  return versioned(bytes).utf8()
+}
+
+export function encodeApplied(applied: Applied): Uint8Array {
+  return new ByteWriter(24).u8(version).varint(applied.index).varint(applied.term).varint(applied.lastSequence).finish()
+}
+
+export function decodeApplied(bytes: Uint8Array): Applied {
+  const reader = versioned(bytes)
+  return { index: reader.varint(), term: reader.varint(), lastSequence: reader.varint() }
+}
+
+/** Chunks sort by the last entry they cover; `part` tells apart those of one checkpoint. */
+export function ledgerChunkKey(lastIndex: LogIndex, part: number): BinaryKey {
+  return chunkPrefix + u64Key(lastIndex) + String.fromCharCode(part >>> 8, part & 0xff)
+}
+
+/** The last entry that a chunk covers. */
+export function ledgerChunkIndex(key: BinaryKey): LogIndex {
+  return readU64Key(key, chunkPrefix.length)
+}
+
+export function encodeLedgerChunk(records: readonly LedgerRecord[]): Uint8Array {
+  return new ByteWriter(4096)
+    .u8(version)
+    .list(records, (writer, record) =>
+      writer.utf8(record.requestId).varint(record.index).varint(record.wallMs).bytes(record.reply),
+    )
+    .finish()
+}
+
+export function decodeLedgerChunk(bytes: Uint8Array): readonly LedgerRecord[] {
+  return versioned(bytes).list((reader) => ({
+    requestId: reader.utf8(),
+    index: reader.varint(),
+    wallMs: reader.varint(),
+    reply: reader.bytes(),
+  }))
+}
+
+function versioned(bytes: Uint8Array): ByteReader {
+  const reader = new ByteReader(bytes)
+  const found = reader.u8()
+  if (found !== version) throw new StoreError('Incompatible', `system row of version ${found}; known is ${version}`)
+  return reader
+}
