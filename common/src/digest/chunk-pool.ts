@@ -1,0 +1,110 @@
+import { StoreError, assert } from '../errors.ts'
+
+/** A piece of memory that threads share. Its holder alone writes into it, and must release it once. */
+export interface Chunk {
+  /** The whole chunk; take a `subarray` of what was filled. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  release(): void
+}
+
+export interface ChunkPoolOptions {
+  readonly chunkSizeBytes: number
+  readonly maxChunks: number
+  /** Beyond this many waiting callers, `acquire` rejects with `Busy`. Default 10,000. */
+  readonly maxWaiting?: number
+}
+
+interface Waiter {
+  readonly take: (chunk: Chunk) => void
+}
+
+/**
+ * A bounded number of equal chunks of shared memory: the bytes of a large body are copied into one once, and from
+ * there the disk writes them and another thread hashes them, at the same time and without a copy. Chunks are made when
+ * first needed and kept for ever.
+ *
+ * When all are in use `acquire` waits, first come first served: this is the back-pressure of large bodies. It cannot
+ * lock up as long as no holder waits for a second chunk before it can be done with its first.
+ */
+export class ChunkPool {
+  readonly chunkSizeBytes: number
+  private readonly maxChunks: number
+  private readonly maxWaiting: number
+  private readonly free: Uint8Array<SharedArrayBuffer>[] = []
+  private readonly waiters = new Set<Waiter>()
+  private made = 0
+
+  constructor(options: ChunkPoolOptions) {
+    this.chunkSizeBytes = options.chunkSizeBytes
+    this.maxChunks = options.maxChunks
+    this.maxWaiting = options.maxWaiting ?? 10_000
+  }
+
+  get inUse(): number {
+    return this.made - this.free.length
+  }
+
+  get waiting(): number {
+    return this.waiters.size
+  }
+
+  /** A chunk, if one is free now. */
+  tryAcquire(): Chunk | undefined {
+    // Nobody overtakes those who wait.
+    if (this.waiters.size > 0) return undefined
+    const bytes = this.free.pop() ?? this.make()
+    return bytes === undefined ? undefined : this.lend(bytes)
+  }
+
+  /** Waits for a chunk; rejects with the signal's reason when aborted, with `Busy` when too many wait. */
+  acquire(signal?: AbortSignal): Promise<Chunk> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    const chunk = this.tryAcquire()
+    if (chunk !== undefined) return Promise.resolve(chunk)
+    if (this.waiters.size >= this.maxWaiting) {
+      return Promise.reject(new StoreError('Busy', 'too many large bodies are waiting for memory'))
+    }
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        this.waiters.delete(waiter)
+        reject(signal?.reason)
+      }
+      const waiter: Waiter = {
+        take: (lent) => {
+          signal?.removeEventListener('abort', abort)
+          resolve(lent)
+        },
+      }
+      this.waiters.add(waiter)
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  private make(): Uint8Array<SharedArrayBuffer> | undefined {
+    if (this.made === this.maxChunks) return undefined
+    this.made++
+    return new Uint8Array(new SharedArrayBuffer(this.chunkSizeBytes))
+  }
+
+  private lend(bytes: Uint8Array<SharedArrayBuffer>): Chunk {
+    let held = true
+    return {
+      bytes,
+      release: () => {
+        assert(held, 'a chunk is released twice')
+        held = false
+        this.takeBack(bytes)
+      },
+    }
+  }
+
+  private takeBack(bytes: Uint8Array<SharedArrayBuffer>): void {
+    const [next] = this.waiters
+    if (next === undefined) {
+      this.free.push(bytes)
+      return
+    }
+    this.waiters.delete(next)
+    next.take(this.lend(bytes))
+  }
+}
