@@ -11,6 +11,7 @@ export interface QueryParameter {
 }
 
 export interface Query {
+  /** In order. */
   readonly parameters: readonly QueryParameter[]
   readonly values: ReadonlyMap<string, string>
 }
@@ -21,35 +22,47 @@ export interface Query {
  */
 export function parseQuery(raw: string): Query | S3Error {
   if (raw === '') return emptyQuery
-  const parameters: QueryParameter[] = []
+  const pairs = parsePairs(raw)
+  if (pairs === undefined) return new S3Error('InvalidURI')
   const values = new Map<string, string>()
+  const parameters: QueryParameter[] = []
+  for (const pair of pairs) {
+    const parameter = isAmzName(pair.name) ? { name: pair.name.toLowerCase(), value: pair.value } : pair
+    if (values.has(parameter.name)) {
+      return invalidArgument('This query parameter may be given only once', parameter.name, parameter.value)
+    }
+    parameters.push(parameter)
+    values.set(parameter.name, parameter.value)
+  }
+  return { parameters, values }
+}
+
+/** `a=1&b=2` taken apart and decoded, in order. Undefined where an escape is broken or is not UTF-8. */
+export function parsePairs(raw: string): QueryParameter[] | undefined {
+  const pairs: QueryParameter[] = []
   let start = 0
   while (start < raw.length) {
     const ampersand = raw.indexOf('&', start)
     const end = ampersand < 0 ? raw.length : ampersand
     if (end > start) {
-      const parameter = parseParameter(raw, start, end)
-      if (parameter === undefined) return new S3Error('InvalidURI')
-      if (values.has(parameter.name)) {
-        return invalidArgument('This query parameter may be given only once', parameter.name, parameter.value)
-      }
-      parameters.push(parameter)
-      values.set(parameter.name, parameter.value)
+      const pair = parsePair(raw, start, end)
+      if (pair === undefined) return undefined
+      pairs.push(pair)
     }
     start = end + 1
   }
-  return { parameters, values }
+  return pairs
 }
 
 const emptyQuery: Query = { parameters: [], values: new Map() }
 
-function parseParameter(raw: string, start: number, end: number): QueryParameter | undefined {
+function parsePair(raw: string, start: number, end: number): QueryParameter | undefined {
   const equals = raw.indexOf('=', start)
   const nameEnd = equals < 0 || equals > end ? end : equals
   const name = decodeQueryPart(raw.slice(start, nameEnd))
   const value = nameEnd === end ? '' : decodeQueryPart(raw.slice(nameEnd + 1, end))
   if (name === undefined || value === undefined) return undefined
-  return { name: isAmzName(name) ? name.toLowerCase() : name, value }
+  return { name, value }
 }
 
 /** `X-Amz-…` in any case: parameters that are headers by nature. */

@@ -1,4 +1,8 @@
-/** The other documents that operations answer. Every one starts with the XML declaration. */
+/** The other documents that operations answer. */
+
+import { formatIsoDate } from '../request/http-date.ts'
+import { element, s3Document, wrap } from './text.ts'
+import type { XmlText } from './text.ts'
 
 /** `ChecksumCRC32` … and its value as shown (a composite one with `-N`). */
 export interface ShownChecksum {
@@ -21,6 +25,7 @@ export interface DeleteErrorRow {
 }
 
 export interface ObjectAttributesDocument {
+  /** Without quotes; this document shows it without. */
   readonly etag?: string
   readonly checksum?: ShownChecksum
   readonly parts?: {
@@ -36,30 +41,116 @@ export interface ObjectAttributesDocument {
   readonly size?: number
 }
 
-/** Empty for us-east-1. */
-export declare function locationDocument(region: string): string
-export declare function initiateUploadDocument(result: {
+/** Empty for us-east-1, the region that is older than its name. */
+export function locationDocument(region: string): string {
+  // Its content is the region itself: there is no element inside.
+  return s3Document('LocationConstraint', region === 'us-east-1' ? '' : region)
+}
+
+export function initiateUploadDocument(result: {
   readonly bucket: string
   readonly key: string
   readonly uploadId: string
-}): string
-export declare function completeUploadDocument(result: {
+}): string {
+  return s3Document(
+    'InitiateMultipartUploadResult',
+    element('Bucket', result.bucket) + element('Key', result.key) + element('UploadId', result.uploadId),
+  )
+}
+
+export function completeUploadDocument(result: {
   readonly location: string
   readonly bucket: string
   readonly key: string
+  /** Without quotes. */
   readonly etag: string
   readonly checksum?: ShownChecksum
-}): string
-export declare function copyObjectDocument(result: {
+}): string {
+  return s3Document(
+    'CompleteMultipartUploadResult',
+    element('Location', result.location) +
+      element('Bucket', result.bucket) +
+      element('Key', result.key) +
+      element('ETag', `"${result.etag}"`) +
+      checksumElements(result.checksum),
+  )
+}
+
+export interface CopyResult {
+  /** Without quotes. */
   readonly etag: string
   readonly modifiedMs: number
   readonly checksum?: ShownChecksum
-}): string
-export declare function copyPartDocument(result: {
-  readonly etag: string
-  readonly modifiedMs: number
-  readonly checksum?: ShownChecksum
-}): string
-export declare function deleteDocument(deleted: readonly DeletedRow[], errors: readonly DeleteErrorRow[]): string
-export declare function taggingDocument(tags: Readonly<Record<string, string>>): string
-export declare function objectAttributesDocument(attributes: ObjectAttributesDocument): string
+}
+
+export function copyObjectDocument(result: CopyResult): string {
+  return s3Document('CopyObjectResult', copyElements(result))
+}
+
+export function copyPartDocument(result: CopyResult): string {
+  return s3Document('CopyPartResult', copyElements(result))
+}
+
+export function deleteDocument(deleted: readonly DeletedRow[], errors: readonly DeleteErrorRow[]): string {
+  let rows = ''
+  for (const { key, versionId } of deleted) {
+    rows += wrap('Deleted', element('Key', key) + optional('VersionId', versionId))
+  }
+  for (const { key, versionId, code, message } of errors) {
+    rows += wrap(
+      'Error',
+      element('Key', key) + optional('VersionId', versionId) + element('Code', code) + element('Message', message),
+    )
+  }
+  return s3Document('DeleteResult', rows)
+}
+
+/** In the order of their keys. */
+export function taggingDocument(tags: Readonly<Record<string, string>>): string {
+  const rows = Object.keys(tags)
+    .toSorted()
+    .map((key) => wrap('Tag', element('Key', key) + element('Value', tags[key] as string)))
+  return s3Document('Tagging', wrap('TagSet', rows.join('')))
+}
+
+export function objectAttributesDocument(attributes: ObjectAttributesDocument): string {
+  const { etag, checksum, parts, storageClass, size } = attributes
+  return s3Document(
+    'GetObjectAttributesResponse',
+    optional('ETag', etag) +
+      (checksum === undefined ? '' : wrap('Checksum', checksumElements(checksum))) +
+      (parts === undefined ? '' : partsElement(parts)) +
+      optional('StorageClass', storageClass) +
+      optional('ObjectSize', size?.toString()),
+  )
+}
+
+function partsElement(parts: NonNullable<ObjectAttributesDocument['parts']>): XmlText {
+  const rows = parts.rows.map(({ number, size, checksum }) =>
+    wrap('Part', element('PartNumber', String(number)) + element('Size', String(size)) + checksumElements(checksum)),
+  )
+  return wrap(
+    'ObjectParts',
+    element('TotalPartsCount', String(parts.total)) +
+      // The SDKs read this name, the API reference shows the other one; S3 sends the count by this one.
+      element('PartsCount', String(parts.total)) +
+      element('PartNumberMarker', String(parts.partNumberMarker)) +
+      optional('NextPartNumberMarker', parts.nextPartNumberMarker?.toString()) +
+      element('MaxParts', String(parts.maxParts)) +
+      element('IsTruncated', String(parts.truncated)) +
+      rows.join(''),
+  )
+}
+
+function copyElements({ etag, modifiedMs, checksum }: CopyResult): XmlText {
+  return element('LastModified', formatIsoDate(modifiedMs)) + element('ETag', `"${etag}"`) + checksumElements(checksum)
+}
+
+function checksumElements(checksum: ShownChecksum | undefined): XmlText {
+  if (checksum === undefined) return ''
+  return element(checksum.element, checksum.value) + optional('ChecksumType', checksum.type)
+}
+
+function optional(name: string, text: string | undefined): XmlText {
+  return text === undefined ? '' : element(name, text)
+}
