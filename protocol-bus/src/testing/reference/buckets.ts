@@ -78,7 +78,7 @@ export function referenceBuckets(context: ReferenceContext, principal: Principal
     },
 
     async link(ref) {
-      bucketFor(context, principal, 'bucket:update', ref)
+      volumeFor(context, principal, 'bucket:create', ref.volume)
       throw new StoreError('NotImplemented', 'bucket links come in a later release')
     },
   }

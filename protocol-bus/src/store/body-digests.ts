@@ -1,0 +1,30 @@
+/** Digests of bytes that are stored already, for a copy that is asked for another checksum. */
+
+import type { DigestAlgorithm, Digests, KeyBody } from '../api/api.ts'
+import { ChunkPipeline } from './chunk-pipeline.ts'
+import type { ChunkDigests } from './digest-port.ts'
+import { onePiece, PieceReader } from './piece-reader.ts'
+
+/** Reads the body once, to its end, two chunks at a time. */
+export async function digestBody(
+  body: KeyBody,
+  algorithms: readonly DigestAlgorithm[],
+  pool: ChunkDigests,
+): Promise<Digests> {
+  const pieces = new PieceReader(body.bytes instanceof Uint8Array ? onePiece(body.bytes) : body.bytes, undefined)
+  const chunks = new ChunkPipeline(pool, pool.open(algorithms))
+  try {
+    for (let more = true; more;) {
+      const chunk = await chunks.take()
+      const length = await pieces.fill(chunk)
+      more = length === chunk.length
+      await chunks.submit(length, nowhere)
+    }
+    return await chunks.finish()
+  } finally {
+    pieces.close()
+    await chunks.close()
+  }
+}
+
+async function nowhere(): Promise<void> {}

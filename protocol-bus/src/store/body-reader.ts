@@ -1,0 +1,97 @@
+/** From a key's content to its bytes: inline ones at once, small ones in one read, large ones as a verified stream. */
+
+import type { BlockStore } from '@o3/hdds/api'
+import { maxChunkBytes } from '@o3/hdds/api'
+import type { Content, Segment } from '@o3/om/api'
+import type { KeyBody } from '../api/api.ts'
+import { assertGrant } from '../core/authorize.ts'
+import type { Grant } from '../core/authorize.ts'
+import type { ByteRange } from '../core/range.ts'
+import { segmentsOf } from '../core/segments.ts'
+
+export class BodyReader {
+  private readonly blocks: BlockStore
+
+  constructor(blocks: BlockStore) {
+    this.blocks = blocks
+  }
+
+  /**
+   * The bytes of `range`. A stream has its first piece read before this resolves, so that a block that is gone, and a
+   * disk that fails, is known while the answer can still be another one. Errors as `BlockStore.read`; those met later
+   * come from the stream.
+   */
+  open(grant: Grant<'key:read'>, content: Content, range: ByteRange): KeyBody | Promise<KeyBody> {
+    assertGrant(grant, 'key:read')
+    const length = range.end - range.start
+    if (content.kind === 'inline') {
+      const whole = length === content.bytes.length
+      return { length, bytes: whole ? content.bytes : content.bytes.subarray(range.start, range.end) }
+    }
+    const segments = segmentsOf(content, range)
+    const [only] = segments
+    if (only === undefined) return { length: 0, bytes: new Uint8Array(0) }
+    if (segments.length > 1 || length > maxChunkBytes) return this.openStream(segments, length)
+    return only.kind === 'inline' ? { length, bytes: only.bytes } : this.readOne(only)
+  }
+
+  private async readOne({ block, offset, length }: Extract<Segment, { kind: 'block' }>): Promise<KeyBody> {
+    return { length, bytes: await this.blocks.readSmall(block, { offset, length }) }
+  }
+
+  private async openStream(segments: readonly Segment[], length: number): Promise<KeyBody> {
+    const stream = new SegmentStream(this.blocks, segments)
+    await stream.start()
+    return { length, bytes: stream }
+  }
+}
+
+/** The segments one after another. A piece is valid until the next one is asked for. Read once. */
+class SegmentStream implements AsyncIterableIterator<Uint8Array> {
+  private readonly blocks: BlockStore
+  private readonly segments: readonly Segment[]
+  private at = 0
+  private reading: AsyncIterator<Uint8Array> | undefined
+  private first: IteratorResult<Uint8Array> | undefined
+
+  constructor(blocks: BlockStore, segments: readonly Segment[]) {
+    this.blocks = blocks
+    this.segments = segments
+  }
+
+  async start(): Promise<void> {
+    this.first = await this.next()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.first !== undefined) {
+      const first = this.first
+      this.first = undefined
+      return first
+    }
+    for (;;) {
+      const result = await this.reading?.next()
+      if (result !== undefined && result.done !== true) return result
+      this.reading = undefined
+      const segment = this.segments[this.at++]
+      if (segment === undefined) return { done: true, value: undefined }
+      if (segment.kind === 'inline') return { done: false, value: segment.bytes }
+      const { block, offset, length } = segment
+      this.reading = this.blocks.read(block, { offset, length })[Symbol.asyncIterator]()
+    }
+  }
+
+  /** The reader needs no more: lets go of the block. */
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.first = undefined
+    this.at = this.segments.length
+    const { reading } = this
+    this.reading = undefined
+    await reading?.return?.()
+    return { done: true, value: undefined }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Bytes of a body to where they will lie: in the commit itself (up to 4 KiB: one durable write in all), in one message to
+ * the block store (up to a chunk), or as a stream of chunks into a row of blocks. No path holds more than two chunks of a
+ * body. Nothing is visible, and nothing is kept, before the caller commits the content to a name.
+ */
+
+import { digestOf } from '@o3/common/digest/node'
+import { StoreError } from '@o3/common/errors'
+import type { BlockStore } from '@o3/hdds/api'
+import { inlineLimitBytes } from '@o3/om/api'
+import type { NewContent } from '@o3/om/api'
+import type { ByteSource, DigestAlgorithm, Digests } from '../api/api.ts'
+import { assertGrant } from '../core/authorize.ts'
+import type { Grant } from '../core/authorize.ts'
+import { BlockSequence } from './block-sequence.ts'
+import { ChunkPipeline } from './chunk-pipeline.ts'
+import type { ChunkDigests } from './digest-port.ts'
+import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
+import { onePiece, PieceReader } from './piece-reader.ts'
+import { refuseAborted } from './refused.ts'
+import type { MaybePromise } from './settled.ts'
+
+export interface BodyOptions {
+  readonly size?: number
+  readonly digests: readonly DigestAlgorithm[]
+  readonly signal?: AbortSignal
+}
+
+/** Durable bytes that no key names yet. */
+export interface WrittenBody {
+  readonly content: NewContent
+  readonly size: number
+  readonly digests: Digests
+  /** Once the content was committed, or will not be. */
+  release(): void
+}
+
+export interface BodyWriterOptions {
+  readonly blocks: BlockStore
+  readonly leases: LeaseHolder
+  readonly digests: ChunkDigests
+  /** A multiple of the chunk length. */
+  readonly blockBytes: number
+  /** `TooLarge` beyond it. */
+  readonly maxBodyBytes: number
+}
+
+/** Up to here, to hash on the loop costs less than to hand the bytes to a worker and wait. */
+const inlineHashingBytes = 128 * 1024
+
+export class BodyWriter {
+  private readonly options: BodyWriterOptions
+
+  constructor(options: BodyWriterOptions) {
+    this.options = options
+  }
+
+  /**
+   * `IncompleteBody` when it is not of the promised size, `TooLarge`, `Aborted`, what the body rejects with, and what the
+   * block store refuses with; nothing is left then but garbage that the lease's end collects.
+   */
+  write(grant: Grant<'key:write'>, body: ByteSource, options: BodyOptions): MaybePromise<WrittenBody> {
+    assertGrant(grant, 'key:write')
+    refuseAborted(options.signal)
+    if (!(body instanceof Uint8Array)) return this.writeStream(body, options)
+    checkSize(body.length, options.size)
+    if (body.length <= inlineLimitBytes) return inlineBody(body, options.digests)
+    if (body.length <= inlineHashingBytes) return this.writeSmall(body, options.digests)
+    return this.writeStream(onePiece(body), options)
+  }
+
+  private async writeSmall(body: Uint8Array, algorithms: readonly DigestAlgorithm[]): Promise<WrittenBody> {
+    const leased = await this.options.leases.take()
+    try {
+      // The hashes are computed while the bytes are on their way.
+      const writing = this.options.blocks.writeBlock(leased.block, [body])
+      const digests = digestsOf(body, algorithms)
+      await writing
+      return oneBlockBody(leased, body.length, digests)
+    } catch (error) {
+      leased.finish()
+      throw error
+    }
+  }
+
+  private async writeStream(source: AsyncIterable<Uint8Array>, options: BodyOptions): Promise<WrittenBody> {
+    const { digests } = this.options
+    const pieces = new PieceReader(source, options.signal)
+    const chunks = new ChunkPipeline(digests, digests.open(options.digests))
+    try {
+      const length = await pieces.fill(await chunks.take())
+      if (await pieces.atEnd()) return await this.writeWhole(chunks, length, options)
+      return await this.writeLong(chunks, pieces, options)
+    } finally {
+      pieces.close()
+      await chunks.close()
+    }
+  }
+
+  /** The body ended within the first chunk. */
+  private async writeWhole(chunks: ChunkPipeline, length: number, options: BodyOptions): Promise<WrittenBody> {
+    checkSize(length, options.size)
+    if (length <= inlineLimitBytes) {
+      // A copy: the chunk goes back to the pool, and these bytes into OM's cache.
+      const chunk = await chunks.take()
+      return inlineBody(chunk.slice(0, length), options.digests)
+    }
+    const leased = await this.options.leases.take()
+    try {
+      await chunks.submit(length, (bytes) => this.options.blocks.writeBlock(leased.block, [bytes]))
+      const digests = await chunks.finish()
+      return oneBlockBody(leased, length, digests)
+    } catch (error) {
+      leased.finish()
+      throw error
+    }
+  }
+
+  private async writeLong(chunks: ChunkPipeline, pieces: PieceReader, options: BodyOptions): Promise<WrittenBody> {
+    const { blocks, leases, blockBytes } = this.options
+    const sequence = new BlockSequence(blocks, leases, blockBytes)
+    const write = (bytes: Uint8Array): Promise<void> => sequence.write(bytes)
+    try {
+      let size = this.options.digests.chunkBytes
+      this.checkLimits(size, options.size)
+      await chunks.submit(size, write)
+      for (let more = true; more;) {
+        const chunk = await chunks.take()
+        const length = await pieces.fill(chunk)
+        size += length
+        more = length === chunk.length
+        this.checkLimits(size, options.size)
+        await chunks.submit(length, write)
+      }
+      checkSize(size, options.size)
+      const digests = await chunks.finish()
+      return { content: await sequence.finish(), size, digests, release: () => sequence.release() }
+    } catch (error) {
+      await chunks.close()
+      await sequence.abort()
+      throw error
+    }
+  }
+
+  private checkLimits(size: number, promised: number | undefined): void {
+    const { maxBodyBytes } = this.options
+    if (size > maxBodyBytes) {
+      throw new StoreError('TooLarge', 'the body is larger than a key can be', { details: { maxBodyBytes } })
+    }
+    if (promised !== undefined && size > promised) checkSize(size, promised)
+  }
+}
+
+function oneBlockBody(leased: LeasedBlock, length: number, digests: Digests): WrittenBody {
+  return {
+    content: { kind: 'leased', lease: leased.lease, extents: [{ block: leased.block, length }] },
+    size: length,
+    digests,
+    release: () => leased.finish(),
+  }
+}
+
+function checkSize(size: number, promised: number | undefined): void {
+  if (promised === undefined || size === promised) return
+  throw new StoreError('IncompleteBody', 'the body has not the promised size', { details: { size, promised } })
+}
+
+function inlineBody(bytes: Uint8Array, algorithms: readonly DigestAlgorithm[]): WrittenBody {
+  return {
+    content: { kind: 'inline', bytes },
+    size: bytes.length,
+    digests: digestsOf(bytes, algorithms),
+    release: nothing,
+  }
+}
+
+function nothing(): void {}
+
+function digestsOf(bytes: Uint8Array, algorithms: readonly DigestAlgorithm[]): Digests {
+  const digests: { -readonly [A in keyof Digests]: Digests[A] } = {}
+  for (const algorithm of algorithms) digests[algorithm] = digestOf(algorithm, bytes)
+  return digests
+}

@@ -1,0 +1,231 @@
+/**
+ * Blocks ahead of need. OM leases blocks in batches; a PUT draws one without asking anybody. A lease that is nearly used
+ * up, or nearly too old, is followed by the next before anybody has to wait. A lease is kept alive as long as a block
+ * drawn from it is being written, however slow the client; when the last of them is committed or given up, a lease that
+ * is used up is ended, and what of it was not committed becomes garbage. A block id is never drawn twice: a datanode may
+ * have seen bytes of a failed write.
+ *
+ * Bounds: at most two leases are being drawn from or fetched; leases that are only held open are as many as there are
+ * bodies under way. An idle store holds no lease for longer than its term.
+ */
+
+import type { Cancel, Clock, Tasks } from '@o3/common/env'
+import { isStoreError, StoreError } from '@o3/common/errors'
+import type { Logger } from '@o3/common/log'
+import type { Lease, LeaseId, OmClient } from '@o3/om/api'
+import type { BlockId, BlockRange } from '@o3/scm/api'
+import type { ReplicationConfig } from '../api/api.ts'
+
+/** A block to write. Give it back by `finish`, whatever became of it. */
+export interface LeasedBlock {
+  readonly block: BlockId
+  readonly lease: LeaseId
+  /** Committed or given up: the lease is no longer held open for it. Idempotent. */
+  finish(): void
+}
+
+export interface LeaseHolderOptions {
+  readonly om: Pick<OmClient, 'execute' | 'leaseBlocks'>
+  readonly clock: Clock
+  readonly tasks: Tasks
+  readonly log: Logger
+  /** Names this gateway in OM's lease rows. */
+  readonly holder: string
+  readonly replication: ReplicationConfig
+  /** Blocks in one lease. */
+  readonly batch: number
+}
+
+export class LeaseHolder {
+  private readonly options: LeaseHolderOptions
+  /** Not used up and not old, oldest first. */
+  private readonly drawing: HeldLease[] = []
+  /** All that OM was not told to end. */
+  private readonly held = new Set<HeldLease>()
+  private fetching: Promise<void> | undefined
+  private cancelTick: Cancel | undefined
+  private closed = false
+
+  constructor(options: LeaseHolderOptions) {
+    this.options = options
+  }
+
+  /** Synchronous while the stock lasts. `OutOfSpace`, `Unavailable` when OM has none to give; `Closed`. */
+  take(): LeasedBlock | Promise<LeasedBlock> {
+    if (this.closed) throw new StoreError('Closed', 'the store is closed')
+    const drawn = this.draw()
+    if (this.remaining() < this.options.batch / 2) this.fetchAhead()
+    return drawn ?? this.takeLater()
+  }
+
+  /** Ends every lease that no body holds open. Nothing can be drawn any more. */
+  async close(): Promise<void> {
+    this.closed = true
+    this.cancelTick?.()
+    // Whoever waits for it has its own rejection.
+    await this.fetching?.catch(() => undefined)
+    this.drawing.length = 0
+    await Promise.all([...this.held].filter((lease) => lease.users === 0).map((lease) => this.end(lease)))
+  }
+
+  private draw(): LeasedBlock | undefined {
+    for (let lease = this.drawing[0]; lease !== undefined; lease = this.drawing[0]) {
+      const block = lease.next()
+      if (block === undefined) {
+        this.drawing.shift()
+        this.release(lease)
+        continue
+      }
+      lease.users++
+      return new Drawn(block, lease, this.release)
+    }
+    return undefined
+  }
+
+  private async takeLater(): Promise<LeasedBlock> {
+    for (;;) {
+      await this.fetch()
+      if (this.closed) throw new StoreError('Closed', 'the store is closed')
+      // Others who waited may have drawn it empty.
+      const drawn = this.draw()
+      if (drawn !== undefined) return drawn
+    }
+  }
+
+  private remaining(): number {
+    return this.drawing.reduce((sum, lease) => sum + lease.remaining, 0)
+  }
+
+  private fetchAhead(): void {
+    if (this.fetching !== undefined) return
+    this.options.tasks.spawn('lease-blocks', async () => {
+      try {
+        await this.fetch()
+      } catch (error) {
+        // Nobody waits for this one. The next draw tries again, and tells whoever needs it.
+        this.options.log.warn({ error }, 'could not lease blocks ahead of need')
+      }
+    })
+  }
+
+  private fetch(): Promise<void> {
+    this.fetching ??= this.fetchNow().finally(() => {
+      this.fetching = undefined
+    })
+    return this.fetching
+  }
+
+  private async fetchNow(): Promise<void> {
+    const { om, clock, holder, batch, replication } = this.options
+    const lease = await om.leaseBlocks({ holder, count: batch, replication })
+    const held = new HeldLease(lease, clock.wallMs())
+    this.held.add(held)
+    this.drawing.push(held)
+    this.schedule()
+  }
+
+  /** Looks after the leases a few times within their term. */
+  private schedule(): void {
+    if (this.cancelTick !== undefined || this.closed || this.held.size === 0) return
+    const termMs = Math.min(...[...this.held].map((lease) => lease.termMs))
+    this.cancelTick = this.options.clock.after(termMs / 4, () => {
+      this.cancelTick = undefined
+      for (const lease of this.held) this.lookAfter(lease)
+      this.schedule()
+    })
+  }
+
+  private lookAfter(lease: HeldLease): void {
+    // Until half of the term no draw and no slow write can come near its end.
+    if (this.options.clock.wallMs() < lease.expiresMs - lease.termMs / 2) return
+    const at = this.drawing.indexOf(lease)
+    if (at !== -1) this.drawing.splice(at, 1)
+    if (lease.users === 0) this.release(lease)
+    else this.inBackground('renew-lease', () => this.renew(lease))
+  }
+
+  private async renew(lease: HeldLease): Promise<void> {
+    const { om, log } = this.options
+    try {
+      const reply = await om.execute({ kind: 'renew-lease', lease: lease.id, durationMs: lease.termMs })
+      if (reply.kind === 'lease') lease.expiresMs = reply.lease.expiresMs
+    } catch (error) {
+      if (isStoreError(error, 'LeaseExpired')) this.held.delete(lease)
+      log.warn({ lease: lease.id, error }, 'could not renew a lease')
+    }
+  }
+
+  private readonly release = (lease: HeldLease): void => {
+    if (lease.users > 0 || this.drawing.includes(lease) || !this.held.has(lease)) return
+    this.inBackground('end-lease', () => this.end(lease))
+  }
+
+  private async end(lease: HeldLease): Promise<void> {
+    this.held.delete(lease)
+    try {
+      await this.options.om.execute({ kind: 'end-lease', lease: lease.id })
+    } catch (error) {
+      // It ends by itself at its term.
+      this.options.log.debug({ lease: lease.id, error }, 'could not end a lease')
+    }
+  }
+
+  private inBackground(name: string, work: () => Promise<void>): void {
+    this.options.tasks.spawn(name, work)
+  }
+}
+
+class HeldLease {
+  readonly id: LeaseId
+  readonly termMs: number
+  expiresMs: number
+  remaining: number
+  /** Blocks drawn and not finished. */
+  users = 0
+  private readonly ranges: readonly BlockRange[]
+  private range = 0
+  private offset = 0
+
+  constructor(lease: Lease, nowMs: number) {
+    this.id = lease.id
+    this.termMs = Math.max(1, lease.expiresMs - nowMs)
+    this.expiresMs = lease.expiresMs
+    this.ranges = lease.ranges
+    this.remaining = lease.ranges.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  next(): BlockId | undefined {
+    for (let range = this.ranges[this.range]; range !== undefined; range = this.ranges[this.range]) {
+      if (this.offset < range.count) {
+        this.remaining--
+        return { container: range.container, local: range.firstLocal + this.offset++ }
+      }
+      this.range++
+      this.offset = 0
+    }
+    return undefined
+  }
+}
+
+class Drawn implements LeasedBlock {
+  readonly block: BlockId
+  private readonly held: HeldLease
+  private readonly released: (lease: HeldLease) => void
+  private finished = false
+
+  constructor(block: BlockId, held: HeldLease, released: (lease: HeldLease) => void) {
+    this.block = block
+    this.held = held
+    this.released = released
+  }
+
+  get lease(): LeaseId {
+    return this.held.id
+  }
+
+  finish(): void {
+    if (this.finished) return
+    this.finished = true
+    if (--this.held.users === 0) this.released(this.held)
+  }
+}

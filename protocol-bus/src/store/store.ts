@@ -1,0 +1,88 @@
+/** The native interface over names (OM) and bytes (HDDS). */
+
+import type { Env } from '@o3/common/env'
+import type { Logger } from '@o3/common/log'
+import type { BlockStore } from '@o3/hdds/api'
+import type { OmClient } from '@o3/om/api'
+import type { ScmAdminProtocol } from '@o3/scm/api'
+import type { O3Store, Principal, ReplicationConfig } from '../api/api.ts'
+import { BodyReader } from './body-reader.ts'
+import { BodyWriter } from './body-writer.ts'
+import type { ChunkDigests } from './digest-port.ts'
+import type { Keyring } from './keyring.ts'
+import { LeaseHolder } from './lease-holder.ts'
+import { Namespace } from './namespace.ts'
+import type { StoreParts } from './parts.ts'
+import { Rights } from './rights.ts'
+import { StoreSession } from './session.ts'
+import { VisibleLists } from './visible-lists.ts'
+
+export { createIdentities } from './identities.ts'
+export type { IdentitiesOptions } from './identities.ts'
+export { inlineDigests } from './inline-digests.ts'
+export { createKeyring, sealingKeyBytes } from './keyring.ts'
+export type { Keyring } from './keyring.ts'
+export type { ChunkDigests, DigestStream } from './digest-port.ts'
+
+export interface StoreOptions {
+  readonly om: OmClient
+  readonly blocks: BlockStore
+  readonly scm: Pick<ScmAdminProtocol, 'summary' | 'listNodes' | 'listContainers'>
+  readonly env: Pick<Env, 'clock' | 'random' | 'tasks'>
+  readonly log: Logger
+  readonly digests: ChunkDigests
+  /** Seals the secrets of new access keys. */
+  readonly keyring: Keyring
+  readonly config: StoreConfig
+}
+
+export interface StoreConfig {
+  /** A key larger than this is a row of several blocks. A multiple of the chunk length. */
+  readonly blockBytes: number
+  /** One body: a key put at once, or a part. `TooLarge` beyond it. */
+  readonly maxBodyBytes: number
+  /** Blocks that are leased at once, ahead of need. */
+  readonly leaseBlocks: number
+  readonly replication: ReplicationConfig
+}
+
+export interface RunningStore extends O3Store {
+  /** Ends the leases. What is under way may still finish, and nothing new can be written. Idempotent. */
+  close(): Promise<void>
+}
+
+export function createStore(options: StoreOptions): RunningStore {
+  const { om, blocks, env, config } = options
+  const leases = new LeaseHolder({
+    om,
+    clock: env.clock,
+    tasks: env.tasks,
+    log: options.log,
+    holder: `gateway-${env.random.uuid()}`,
+    replication: config.replication,
+    batch: config.leaseBlocks,
+  })
+  const rights = new Rights(om)
+  const parts: StoreParts = {
+    rights,
+    namespace: new Namespace(om),
+    lists: new VisibleLists(om, rights),
+    writer: new BodyWriter({
+      blocks,
+      leases,
+      digests: options.digests,
+      blockBytes: config.blockBytes,
+      maxBodyBytes: config.maxBodyBytes,
+    }),
+    reader: new BodyReader(blocks),
+    digests: options.digests,
+    keyring: options.keyring,
+    random: env.random,
+    scm: options.scm,
+    replication: config.replication,
+  }
+  return {
+    session: (principal: Principal) => new StoreSession(parts, principal),
+    close: () => leases.close(),
+  }
+}
