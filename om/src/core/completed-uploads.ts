@@ -1,0 +1,47 @@
+/**
+ * The memory of completed uploads: a client whose answer was lost repeats the completion and gets the same answer,
+ * though the upload is gone. It holds the last 10,000 completions of the store, in a ring; the next one takes the place
+ * of the oldest. A repetition that comes later than that finds no upload, as it would at S3 after some days.
+ */
+
+import type { Draft } from './draft.ts'
+import { queueEnds } from './rows/block.ts'
+import { completedSlots, completedUploads } from './rows/upload.ts'
+import type { CompletedUploadRow } from './rows/upload.ts'
+import type { UploadId } from '../api/api.ts'
+
+export const rememberedCompletions = 10_000
+
+export interface NamedPart {
+  readonly number: number
+  readonly etag: string
+  readonly checksum?: string
+}
+
+export function rememberCompletion(draft: Draft, upload: UploadId, row: CompletedUploadRow): void {
+  const { first, next } = draft.queue('completed-uploads')
+  const slot = next % rememberedCompletions
+  const oldest = draft.get(completedSlots, slot)
+  if (oldest !== undefined) draft.remove(completedUploads, oldest)
+  draft.put(completedSlots, slot, upload)
+  draft.put(completedUploads, upload, row)
+  const kept = oldest === undefined ? first : first + 1
+  draft.put(queueEnds, 'completed-uploads', { first: kept, next: next + 1 })
+}
+
+/**
+ * 52 bits of the parts that a completion names (FNV-1a, two lanes), to tell a repetition from another request for the
+ * same upload. Not against forgery: who knows the upload id may complete it anyway.
+ */
+export function fingerprintOf(named: readonly NamedPart[]): number {
+  let low = 0x811c9dc5
+  let high = 0x01000193
+  for (const { number, etag, checksum = '' } of named) {
+    const text = `${number}:${etag}:${checksum};`
+    for (let i = 0; i < text.length; i++) {
+      low = Math.imul(low ^ text.charCodeAt(i), 0x01000193)
+      high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca6b)
+    }
+  }
+  return (high >>> 12) * 0x1_0000_0000 + (low >>> 0)
+}

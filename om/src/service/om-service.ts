@@ -1,0 +1,147 @@
+/** OM over its replicated store: a change is one command, an answer is rows of one moment. */
+
+import type { Clock } from '@o3/common/env'
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { Logger } from '@o3/common/log'
+import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ScmBlockProtocol } from '@o3/scm/api'
+import type {
+  AccessKey,
+  Bucket,
+  BucketRef,
+  Key,
+  KeyRef,
+  Lease,
+  ListedEntry,
+  ListedUpload,
+  ListKeysQuery,
+  ListUploadsQuery,
+  OmClient,
+  OmCommand,
+  OmReply,
+  Page,
+  Part,
+  Upload,
+  UploadId,
+  User,
+  Volume,
+} from '../api/api.ts'
+import type { OmConfig } from '../config.ts'
+import { maxBlocksPerLease } from '../core/limits.ts'
+import { auditStore } from '../storage/audit-store.ts'
+import { listKeys } from '../storage/list-keys.ts'
+import { listUploads } from '../storage/list-uploads.ts'
+import { bucketIdOf, getParts, listAccessKeys, listBuckets, listParts, listUsers, listVolumes } from '../storage/lists.ts'
+import { readLive } from '../storage/live-rows.ts'
+import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
+import { BlockStock } from './block-stock.ts'
+
+export interface OmServiceParts {
+  readonly store: ReplicatedStore<OmCommand, OmReply>
+  readonly scm: ScmBlockProtocol
+  readonly clock: Clock
+  readonly config: OmConfig
+  readonly log: Logger
+}
+
+type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
+type UploadRef = KeyRef & { readonly upload: UploadId }
+
+export class OmService implements OmClient {
+  private readonly store: ReplicatedStore<OmCommand, OmReply>
+  private readonly config: OmConfig
+  private readonly stock: BlockStock
+
+  constructor(parts: OmServiceParts) {
+    this.store = parts.store
+    this.config = parts.config
+    this.stock = new BlockStock(parts)
+  }
+
+  execute(command: OmCommand, options?: { readonly requestId?: string }): Promise<OmReply> {
+    return this.store.execute(command, options)
+  }
+
+  async getVolume(volume: string): Promise<Volume> {
+    return readLive(this.store, readVolume, volume)
+  }
+
+  listVolumes(query: QueryOf<'listVolumes'>): Promise<Page<Volume>> {
+    return this.store.read((view) => listVolumes(view, query))
+  }
+
+  getBucket(ref: BucketRef): Bucket | Promise<Bucket> {
+    return readLive(this.store, readBucket, ref)
+  }
+
+  listBuckets(query: QueryOf<'listBuckets'>): Promise<Page<Bucket>> {
+    return this.store.read((view) => listBuckets(view, query))
+  }
+
+  getKey(ref: KeyRef): Key | Promise<Key> {
+    return readLive(this.store, readKey, ref)
+  }
+
+  listKeys(query: ListKeysQuery): Promise<Page<ListedEntry>> {
+    return this.store.read(async (view) => listKeys(view, await bucketIdOf(view, query), query))
+  }
+
+  async getUpload(ref: UploadRef): Promise<Upload> {
+    return readLive(this.store, readUpload, ref)
+  }
+
+  listUploads(query: ListUploadsQuery): Promise<Page<ListedUpload>> {
+    return this.store.read(async (view) => listUploads(view, await bucketIdOf(view, query), query))
+  }
+
+  listParts(query: QueryOf<'listParts'>): Promise<Page<Part>> {
+    return this.store.read((view) => listParts(view, query))
+  }
+
+  getParts(query: QueryOf<'getParts'>): Promise<readonly Part[]> {
+    return this.store.read((view) => getParts(view, query))
+  }
+
+  async getUser(name: string): Promise<User> {
+    return readLive(this.store, readUser, name)
+  }
+
+  listUsers(query: QueryOf<'listUsers'>): Promise<Page<User>> {
+    return this.store.read((view) => listUsers(view, query))
+  }
+
+  getAccessKey(id: string): AccessKey | Promise<AccessKey> {
+    return readLive(this.store, readAccessKey, id)
+  }
+
+  listAccessKeys(query: QueryOf<'listAccessKeys'>): Promise<Page<AccessKey>> {
+    return this.store.read((view) => listAccessKeys(view, query))
+  }
+
+  /** `InvalidArgument` for a count that is none, `TooManyEntries`, and what SCM refuses. */
+  async leaseBlocks({ holder, count, replication }: QueryOf<'leaseBlocks'>): Promise<Lease> {
+    if (!Number.isSafeInteger(count) || count < 1) throw new StoreError('InvalidArgument', 'a lease has 1 block or more')
+    if (count > maxBlocksPerLease) {
+      throw new StoreError('TooManyEntries', `a lease has at most ${maxBlocksPerLease} blocks`)
+    }
+    const ranges = await this.stock.take(count, replication)
+    const durationMs = this.config.leaseDurationMs
+    const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges })
+    if (reply.kind !== 'lease') throw new StoreError('Internal', `grant-lease was answered with ${reply.kind}`)
+    return reply.lease
+  }
+
+  audit(): Promise<readonly string[]> {
+    return this.store.read(auditStore)
+  }
+
+  /** Blocks that were surely not granted go back to the stock; those of an unknown outcome may be somebody's. */
+  private async grant(command: Extract<OmCommand, { kind: 'grant-lease' }>): Promise<OmReply> {
+    try {
+      return await this.store.execute(command)
+    } catch (error) {
+      if (isStoreError(error, 'Busy', 'OutOfSpace')) this.stock.giveBack(command.ranges, command.replication)
+      throw error
+    }
+  }
+}
