@@ -42,9 +42,7 @@ type Fields = Pick<Claim, 'credential' | 'signedHeaders' | 'signature'>
 
 /** Undefined unless each of the three is there once and nothing else is. */
 function parseFields(authorization: string): Fields | undefined {
-  let credential: string | undefined
-  let signedHeaders: string | undefined
-  let signature: string | undefined
+  const fields = new Map<string, string>()
   let start = algorithm.length
   if (authorization[start] !== ' ') return undefined
   while (start < authorization.length) {
@@ -53,15 +51,16 @@ function parseFields(authorization: string): Fields | undefined {
     const end = comma < 0 ? authorization.length : comma
     const equals = authorization.indexOf('=', start)
     if (equals < 0 || equals > end) return undefined
-    const value = authorization.slice(equals + 1, end)
-    if (credential === undefined && authorization.startsWith('Credential=', start)) credential = value
-    else if (signedHeaders === undefined && authorization.startsWith('SignedHeaders=', start)) signedHeaders = value
-    else if (signature === undefined && authorization.startsWith('Signature=', start)) signature = value
-    else return undefined
+    const name = authorization.slice(start, equals)
+    if (fields.has(name)) return undefined
+    fields.set(name, authorization.slice(equals + 1, end))
     start = end + 1
   }
+  const credential = fields.get('Credential')
+  const signedHeaders = fields.get('SignedHeaders')
+  const signature = fields.get('Signature')
   if (credential === undefined || signedHeaders === undefined || signature === undefined) return undefined
-  return { credential, signedHeaders, signature }
+  return fields.size === 3 ? { credential, signedHeaders, signature } : undefined
 }
 
 /** `x-amz-date`, or `Date` without it. */

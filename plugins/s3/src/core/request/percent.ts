@@ -37,18 +37,16 @@ export function encodePath(text: string): string {
  * told by one pass without an allocation.
  */
 export function isCanonical(raw: string, slash: 'plain' | 'escaped', from = 0, to = raw.length): boolean {
+  const plain = slash === 'plain' ? unreservedAndSlash : unreserved
   for (let i = from; i < to; i++) {
     const code = raw.charCodeAt(i)
-    if (code !== percentSign) {
-      if (!isUnreserved(code) && !(code === slashSign && slash === 'plain')) return false
-      continue
+    if (code === percentSign) {
+      const escaped = upperHexDigit(raw.charCodeAt(i + 1)) * 16 + upperHexDigit(raw.charCodeAt(i + 2))
+      if (escaped < 0 || i + 2 >= to || plain[escaped] === 1) return false
+      i += 2
+    } else if (plain[code] !== 1) {
+      return false
     }
-    const high = upperHexDigit(raw.charCodeAt(i + 1))
-    const low = upperHexDigit(raw.charCodeAt(i + 2))
-    if (high < 0 || low < 0 || i + 2 >= to) return false
-    const decoded = high * 16 + low
-    if (isUnreserved(decoded) || (decoded === slashSign && slash === 'plain')) return false
-    i += 2
   }
   return true
 }
@@ -64,15 +62,12 @@ const unreserved = new Uint8Array(256)
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~') {
   unreserved[character.charCodeAt(0)] = 1
 }
+const unreservedAndSlash = unreserved.with(slashSign, 1)
 
-function isUnreserved(code: number): boolean {
-  return unreserved[code] === 1
-}
-
-/** −1 for what is not a digit of hexadecimal in upper case. */
+/** For what is not a digit of hexadecimal in upper case, so low that no other digit makes up for it. */
 function upperHexDigit(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30
-  return code >= 0x41 && code <= 0x46 ? code - 0x37 : -1
+  return code >= 0x41 && code <= 0x46 ? code - 0x37 : -1000
 }
 
 function escapeAscii(character: string): string {

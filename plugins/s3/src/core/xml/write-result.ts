@@ -131,9 +131,7 @@ function partsElement(parts: NonNullable<ObjectAttributesDocument['parts']>): Xm
   )
   return wrap(
     'ObjectParts',
-    element('TotalPartsCount', String(parts.total)) +
-      // The SDKs read this name, the API reference shows the other one; S3 sends the count by this one.
-      element('PartsCount', String(parts.total)) +
+    element('PartsCount', String(parts.total)) +
       element('PartNumberMarker', String(parts.partNumberMarker)) +
       optional('NextPartNumberMarker', parts.nextPartNumberMarker?.toString()) +
       element('MaxParts', String(parts.maxParts)) +
