@@ -6,7 +6,7 @@ import { Inbox } from '../shared/inbox.ts'
 /** Above this many unread bytes the socket is no longer read, and the peer feels it. */
 const unreadMarkBytes = 256 * 1024
 
-/** How long `close` waits for the peer to take what was sent before it cuts. */
+/** How long `close` waits for the peer to take what was sent, and to close too, before it cuts. */
 const closeTimeoutMs = 2_000
 
 interface Waiter {
@@ -43,8 +43,8 @@ export class NodeConnection implements Connection {
   }
 
   send(pieces: readonly Uint8Array[]): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#closing !== undefined) return Promise.reject(new StoreError('Closed', 'this connection was closed'))
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const socket = this.#socket
     socket.cork()
     for (const piece of pieces) socket.write(piece)
@@ -60,6 +60,10 @@ export class NodeConnection implements Connection {
     return this.#closing
   }
 
+  /**
+   * Sends the end, and waits for the peer's. Closing at once would be a reset when there are unread bytes, and a reset
+   * takes from the peer what it has not read yet.
+   */
   #close(): Promise<void> {
     const socket = this.#socket
     this.received.finish()
@@ -68,13 +72,13 @@ export class NodeConnection implements Connection {
         resolve()
         return
       }
-      socket.resume() // unread bytes would make the kernel answer with a reset and take what we sent from the peer
       const timer = setTimeout(() => socket.destroy(), closeTimeoutMs)
       socket.once('close', () => {
         clearTimeout(timer)
         resolve()
       })
-      socket.end(() => socket.destroy())
+      socket.resume()
+      socket.end()
     })
   }
 
