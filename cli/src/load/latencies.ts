@@ -9,8 +9,9 @@ export class Latencies {
   private total = 0
 
   record(ms: number): void {
-    const bucket = Math.log(Math.max(ms, lowest) / lowest) / Math.log(growth)
-    this.counts[Math.min(Math.floor(bucket), buckets)]! += 1
+    const exponent = Math.log(Math.max(ms, lowest) / lowest) / Math.log(growth)
+    const bucket = Math.min(Math.floor(exponent), buckets)
+    this.counts[bucket] = (this.counts[bucket] as number) + 1
     this.total += 1
   }
 

@@ -33,6 +33,14 @@ export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Deci
   return plan(view, command, stamp)
 }
 
+/** What leads to free space, or a datanode needs in order to be heard, goes on when the disk is full. */
+const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
+  'register-node',
+  'transition-container',
+  'delete-blocks',
+  'acknowledge-deletions',
+])
+
 // The order is persisted: append, never reorder.
 const replyKinds: readonly ScmReply['kind'][] = ['done', 'container', 'blocks']
 
@@ -62,6 +70,7 @@ export const scmRules: StoreRules<ScmCommand, ScmReply> = {
   name: 'scm',
   tables: scmTables as unknown as readonly Table<never, never>[],
   plan: planScm,
+  freesSpace: (command) => freeing.has(command.kind),
   encodeReply,
   decodeReply,
 }

@@ -1,0 +1,159 @@
+/**
+ * The administrator: its credentials in the data directory and in OM. At the first start they are made, or taken from
+ * the configuration; each start sees to it that OM knows them, so that a start that was killed half-way heals.
+ */
+
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { Env } from '@o3/common/env'
+import type { AccessKey, OmClient, OmCommand } from '@o3/om/api'
+import type { Keyring } from '@o3/protocol-bus/store'
+import { readSmallFile, replaceFile } from './data-directory.ts'
+import type { NodeConfig } from './node-config.ts'
+
+export const administratorName = 'root'
+/** The volume of the buckets made through S3. */
+export const s3Volume = 's3v'
+
+export interface Credentials {
+  readonly accessKey: string
+  readonly secretKey: string
+}
+
+export interface AdministratorCredentials extends Credentials {
+  /** `made`: drawn by this start, and to be shown once. */
+  readonly origin: 'made' | 'configured' | 'kept'
+  /** The access key in the data directory that the configured one takes the place of. */
+  readonly replaces?: string
+}
+
+export function credentialsPath(directory: string): string {
+  return `${directory}/credentials`
+}
+
+/**
+ * From the configuration, else from the data directory, else newly made. New ones are durable when it resolves: a key
+ * that OM knows and nobody can read would be lost. Configured ones follow after OM has them (`installAdministrator`).
+ */
+export async function settleCredentials(
+  env: Env,
+  directory: string,
+  configured: NodeConfig['root'],
+): Promise<AdministratorCredentials> {
+  const kept = await readCredentials(env, directory)
+  const given = givenCredentials(configured)
+  if (given !== undefined) {
+    const replaces = kept === undefined || kept.accessKey === given.accessKey ? {} : { replaces: kept.accessKey }
+    return { ...given, origin: 'configured', ...replaces }
+  }
+  if (kept !== undefined) return { ...kept, origin: 'kept' }
+  const made = makeCredentials(env)
+  await writeCredentials(env, directory, made)
+  return { ...made, origin: 'made' }
+}
+
+/** Undefined before the first start. `Damaged` when the file is not what O3 writes. */
+export async function readCredentials(env: Env, directory: string): Promise<Credentials | undefined> {
+  const path = credentialsPath(directory)
+  const text = await readSmallFile(env, path)
+  if (text === undefined) return undefined
+  const accessKey = /^access_key_id *= *(\S+)$/m.exec(text)?.[1]
+  const secretKey = /^secret_access_key *= *(\S+)$/m.exec(text)?.[1]
+  if (accessKey === undefined || secretKey === undefined) {
+    throw new StoreError(
+      'Damaged',
+      `${path} has no access_key_id and secret_access_key; remove it to have new ones made`,
+    )
+  }
+  return { accessKey, secretKey }
+}
+
+function writeCredentials(env: Env, directory: string, credentials: Credentials): Promise<void> {
+  const { accessKey, secretKey } = credentials
+  const text = `# The administrator of this O3. Keep it to yourself.\naccess_key_id = ${accessKey}\nsecret_access_key = ${secretKey}\n`
+  return replaceFile(env, credentialsPath(directory), text)
+}
+
+function givenCredentials({ accessKey, secretKey }: NodeConfig['root']): Credentials | undefined {
+  if (accessKey === undefined && secretKey === undefined) return undefined
+  if (accessKey === undefined || secretKey === undefined) {
+    throw new StoreError('InvalidArgument', 'O3_ROOT_ACCESS_KEY and O3_ROOT_SECRET_KEY are set together or not at all')
+  }
+  const given = { accessKey: accessKey.reveal(), secretKey: secretKey.reveal() }
+  if (!/^[A-Za-z0-9._-]{3,128}$/.test(given.accessKey)) {
+    throw new StoreError('InvalidArgument', 'the root access key must be 3 to 128 letters, digits or . _ -')
+  }
+  if (!/^[!-~]{8,128}$/.test(given.secretKey)) {
+    throw new StoreError('InvalidArgument', 'the root secret key must be 8 to 128 printable characters without spaces')
+  }
+  return given
+}
+
+/** 100 and 240 random bits, in the shapes that S3 clients expect. */
+function makeCredentials(env: Env): Credentials {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  const accessKey = `O3${[...env.random.bytes(18)].map((byte) => letters[byte % 32]).join('')}`
+  return { accessKey, secretKey: Buffer.from(env.random.bytes(30)).toString('base64url') }
+}
+
+export interface AdministratorParts {
+  readonly env: Env
+  readonly directory: string
+  readonly om: OmClient
+  readonly keyring: Keyring
+}
+
+/**
+ * Brings OM to know the administrator, these credentials and the S3 volume, and takes away the key they replace. Other
+ * keys of the administrator stay: they were made on purpose. Repeating it after a crash at any point heals.
+ */
+export async function installAdministrator(
+  parts: AdministratorParts,
+  credentials: AdministratorCredentials,
+): Promise<void> {
+  const { env, directory, om, keyring } = parts
+  await unlessExists(om, { kind: 'create-user', user: administratorName, admin: true })
+  await installAccessKey(om, keyring, credentials)
+  if (credentials.replaces !== undefined) {
+    await unlessMissing(om, { kind: 'delete-access-key', id: credentials.replaces })
+  }
+  await unlessExists(om, { kind: 'create-volume', volume: s3Volume, owner: administratorName, quota: {} })
+  if (credentials.origin === 'configured') await writeCredentials(env, directory, credentials)
+}
+
+async function installAccessKey(om: OmClient, keyring: Keyring, { accessKey, secretKey }: Credentials): Promise<void> {
+  const known = await findAccessKey(om, accessKey)
+  if (known !== undefined) {
+    if (known.user !== administratorName) {
+      throw new StoreError('InvalidArgument', `the root access key ${accessKey} already belongs to user ${known.user}`)
+    }
+    if (known.enabled && keyring.unseal(accessKey, known.sealedSecret) === secretKey) return
+    await om.execute({ kind: 'delete-access-key', id: accessKey })
+  }
+  const sealedSecret = keyring.seal(accessKey, secretKey)
+  await om.execute({ kind: 'create-access-key', id: accessKey, user: administratorName, sealedSecret })
+}
+
+async function findAccessKey(om: OmClient, id: string): Promise<AccessKey | undefined> {
+  try {
+    return await om.getAccessKey(id)
+  } catch (error) {
+    if (isStoreError(error, 'AccessKeyNotFound')) return undefined
+    throw error
+  }
+}
+
+async function unlessExists(om: OmClient, command: OmCommand): Promise<void> {
+  try {
+    await om.execute(command)
+  } catch (error) {
+    if (!isStoreError(error, 'UserAlreadyExists', 'VolumeAlreadyExists')) throw error
+  }
+}
+
+async function unlessMissing(om: OmClient, command: OmCommand): Promise<void> {
+  try {
+    await om.execute(command)
+  } catch (error) {
+    if (!isStoreError(error, 'AccessKeyNotFound')) throw error
+  }
+}

@@ -1,0 +1,26 @@
+/** What an SCM is made of. The caller binds `SCM_ENV`, `SCM_LOG`, `SCM_CONFIG` and the opened `SCM_STORE`. */
+
+import type { Graph } from '@o3/common/di'
+import { ScmService } from './service/scm-service.ts'
+import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
+
+export { defaultScmConfig } from './config.ts'
+export type { ScmConfig } from './config.ts'
+export type { ScmCommand, ScmReply } from './core/command.ts'
+export { scmRules } from './core/rules.ts'
+export { ScmService } from './service/scm-service.ts'
+export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
+
+/** Binds `SCM`. Call its `start` before the first datanode registers. */
+export function installScm(graph: Graph): void {
+  graph.build(
+    SCM,
+    (parts) =>
+      new ScmService({
+        env: parts.get(SCM_ENV),
+        store: parts.get(SCM_STORE),
+        config: parts.get(SCM_CONFIG),
+        log: parts.get(SCM_LOG),
+      }),
+  )
+}

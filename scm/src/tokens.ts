@@ -1,0 +1,13 @@
+import { token } from '@o3/common/di'
+import type { Env } from '@o3/common/env'
+import type { Logger } from '@o3/common/log'
+import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ScmConfig } from './config.ts'
+import type { ScmCommand, ScmReply } from './core/command.ts'
+import type { ScmService } from './service/scm-service.ts'
+
+export const SCM_ENV = token<Env>('scm.env')
+export const SCM_LOG = token<Logger>('scm.log')
+export const SCM_CONFIG = token<ScmConfig>('scm.config')
+export const SCM_STORE = token<ReplicatedStore<ScmCommand, ScmReply>>('scm.store')
+export const SCM = token<ScmService>('scm')
