@@ -1,4 +1,5 @@
 import { binaryToUtf8, utf8ToBinary } from '@o3/common/codec'
+import type { BinaryKey } from '@o3/common/kv'
 import type { StateView } from '@o3/ratis/api'
 import type { BucketId, ListKeysQuery, ListedEntry, Page } from '../api/api.ts'
 import { judgeDirectory, judgeKey, behind, startOf } from '../core/listing/selection.ts'
@@ -38,14 +39,18 @@ export async function listKeys(
       items.push(listed)
     }
     if (verdict.kind === 'descend') cursor.descend()
-    // The cursor stands behind a directory that is a common prefix by itself; from any other name it has to jump.
-    else if ('prefix' in verdict && verdict.prefix !== entry.path) await cursor.seek(behind(verdict.prefix))
+    else if ('prefix' in verdict && !coversAll(entry, verdict.prefix)) await cursor.seek(behind(verdict.prefix))
   }
 }
 
 /** Without a delimiter, or with the one that the tree is cut at, every row of a directory becomes an entry of the page. */
 function firstBatchOf({ delimiter }: Selection, limit: number): number {
   return delimiter === '' || delimiter === '/' ? limit + 1 : 1
+}
+
+/** Whether the cursor, behind the entry, is behind everything that starts with `prefix`: then there is nothing to jump. */
+function coversAll({ path, row }: TreeEntry, prefix: BinaryKey): boolean {
+  return row.kind === 'directory' && path === prefix
 }
 
 function judge(selection: Selection, { path, row }: TreeEntry): Verdict {
