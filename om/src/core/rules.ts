@@ -17,10 +17,24 @@ export function planOm(view: PlanView, command: OmCommand, stamp: Stamp): Decisi
   return isRefusal(outcome) ? outcome : draft.decide(outcome)
 }
 
+/** A full disk must not keep people from making room. Each of these writes a few bytes and gives up more. */
+const freeing: ReadonlySet<OmCommand['kind']> = new Set<OmCommand['kind']>([
+  'delete-volume',
+  'delete-bucket',
+  'delete-key',
+  'delete-keys',
+  'abort-upload',
+  'delete-user',
+  'delete-access-key',
+  'end-lease',
+  'purge-deleted-blocks',
+])
+
 export const omRules: StoreRules<OmCommand, OmReply> = {
   name: 'om',
   tables: omTables,
   plan: planOm,
+  freesSpace: (command) => freeing.has(command.kind),
   encodeReply,
   decodeReply,
 }

@@ -1,7 +1,7 @@
 /** Block ids of SCM, kept ahead of need, so that a lease rarely waits for SCM. In memory: what is lost was never written to. */
 
 import type { Clock } from '@o3/common/env'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { BlockRange, ReplicationConfig, ScmBlockProtocol } from '@o3/scm/api'
 import type { OmConfig } from '../config.ts'
 

@@ -2,7 +2,7 @@
 
 import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { ReplicatedStore } from '@o3/ratis/api'
 import type { ScmBlockProtocol } from '@o3/scm/api'
 import type {
@@ -31,7 +31,15 @@ import { maxBlocksPerLease } from '../core/limits.ts'
 import { auditStore } from '../storage/audit-store.ts'
 import { listKeys } from '../storage/list-keys.ts'
 import { listUploads } from '../storage/list-uploads.ts'
-import { bucketIdOf, getParts, listAccessKeys, listBuckets, listParts, listUsers, listVolumes } from '../storage/lists.ts'
+import {
+  bucketIdOf,
+  getParts,
+  listAccessKeys,
+  listBuckets,
+  listParts,
+  listUsers,
+  listVolumes,
+} from '../storage/lists.ts'
 import { readLive } from '../storage/live-rows.ts'
 import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
 import { BlockStock } from './block-stock.ts'
@@ -120,7 +128,8 @@ export class OmService implements OmClient {
 
   /** `InvalidArgument` for a count that is none, `TooManyEntries`, and what SCM refuses. */
   async leaseBlocks({ holder, count, replication }: QueryOf<'leaseBlocks'>): Promise<Lease> {
-    if (!Number.isSafeInteger(count) || count < 1) throw new StoreError('InvalidArgument', 'a lease has 1 block or more')
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new StoreError('InvalidArgument', 'a lease has 1 block or more')
     if (count > maxBlocksPerLease) {
       throw new StoreError('TooManyEntries', `a lease has at most ${maxBlocksPerLease} blocks`)
     }

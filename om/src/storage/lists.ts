@@ -3,7 +3,19 @@
 import { utf8ToBinary } from '@o3/common/codec'
 import { assert, StoreError } from '@o3/common/errors'
 import type { StateView } from '@o3/ratis/api'
-import type { AccessKey, Bucket, BucketId, BucketRef, KeyRef, OmClient, Page, Part, UploadId, User, Volume } from '../api/api.ts'
+import type {
+  AccessKey,
+  Bucket,
+  BucketId,
+  BucketRef,
+  KeyRef,
+  OmClient,
+  Page,
+  Part,
+  UploadId,
+  User,
+  Volume,
+} from '../api/api.ts'
 import { bucketNotFound } from '../core/bucket.ts'
 import { accessKeyOf, bucketOf, partOf, userOf, volumeOf } from '../core/records.ts'
 import { buckets, bucketUsage } from '../core/rows/bucket.ts'
@@ -19,7 +31,12 @@ import { agreed } from './reads.ts'
 type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
 
 export async function listVolumes(view: StateView, query: QueryOf<'listVolumes'>): Promise<Page<Volume>> {
-  const page = await readPage(view, volumes, rangeAfter('', utf8ToBinary(query.prefix), utf8ToBinary(query.after)), query.limit)
+  const page = await readPage(
+    view,
+    volumes,
+    rangeAfter('', utf8ToBinary(query.prefix), utf8ToBinary(query.after)),
+    query.limit,
+  )
   return mapPage(page, async ({ key, value }) => {
     const usage = await view.get(volumeUsage, key)
     assert(usage !== undefined, 'a volume has counters')
@@ -71,7 +88,10 @@ async function listAccessKeysOf(
 export async function listParts(view: StateView, query: QueryOf<'listParts'>): Promise<Page<Part>> {
   await requireUpload(view, query)
   const { upload, after, limit } = query
-  const range = { from: parts.encodeKey({ upload, number: after + 1 }), to: parts.encodeKey({ upload, number: 0xffff_ffff }) }
+  const range = {
+    from: parts.encodeKey({ upload, number: after + 1 }),
+    to: parts.encodeKey({ upload, number: 0xffff_ffff }),
+  }
   const page = await readPage(view, parts, range, limit)
   return { ...page, items: page.items.map(({ key, value }) => partOf(key.number, value)) }
 }

@@ -40,9 +40,48 @@ function filled(keys: readonly string[]): PureOm {
 const everything = { prefix: '', delimiter: '', after: '', limit: 10_000 }
 
 const nasty = [
-  'a', 'a/', 'a//', 'a//b', '/', '//', '/x', 'a/../b', '..', '.', './', 'a-b', 'a/c', 'a0', 'a.b', 'A', ' ', 'a/ /b',
-  '\u0000', 'a\u0000b', 'a/\u0000', '\u00e9', 'e\u0301', '\ue000', '\u{10000}', '\uffff', '\u{1f600}/x', '日本/語', 'z'.repeat(1024),
-  '/'.repeat(1024), `${'d/'.repeat(511)}ab`, '~', '\u007f', '\u0080', '%2F', 'a%2Fb', 'a b', 'a+b', '"', '&', '<', '\n',
+  'a',
+  'a/',
+  'a//',
+  'a//b',
+  '/',
+  '//',
+  '/x',
+  'a/../b',
+  '..',
+  '.',
+  './',
+  'a-b',
+  'a/c',
+  'a0',
+  'a.b',
+  'A',
+  ' ',
+  'a/ /b',
+  '\u0000',
+  'a\u0000b',
+  'a/\u0000',
+  '\u00e9',
+  'e\u0301',
+  '\ue000',
+  '\u{10000}',
+  '\uffff',
+  '\u{1f600}/x',
+  '日本/語',
+  'z'.repeat(1024),
+  '/'.repeat(1024),
+  `${'d/'.repeat(511)}ab`,
+  '~',
+  '\u007f',
+  '\u0080',
+  '%2F',
+  'a%2Fb',
+  'a b',
+  'a+b',
+  '"',
+  '&',
+  '<',
+  '\n',
 ]
 
 describe('the walk of the tree', () => {
@@ -106,7 +145,7 @@ describe('a listing', () => {
           const om = filled(names)
           const found: string[] = []
           let after = ''
-          for (let more = true; more; ) {
+          for (let more = true; more;) {
             const page = await listed(om, { prefix: '', delimiter, after, limit })
             found.push(...page.items)
             after = page.items.at(-1)?.replace(/^prefix:/, '') ?? ''

@@ -94,12 +94,7 @@ export class Audit {
     this.checkUploads()
     this.checkQueues()
     this.checkAccessKeys()
-    return [
-      ...this.usage.finish(),
-      ...this.tree.finish(this.nextDirectory),
-      ...this.blocks.finish(),
-      ...this.findings,
-    ]
+    return [...this.usage.finish(), ...this.tree.finish(this.nextDirectory), ...this.blocks.finish(), ...this.findings]
   }
 
   private addContent(owner: string, row: Pick<PartRow, 'content' | 'shared' | 'size'>): void {
@@ -146,7 +141,8 @@ export class Audit {
     for (const [name, { accessKeys }] of this.users) {
       named += accessKeys.length
       for (const id of accessKeys) {
-        if (this.accessKeys.get(id)?.user !== name) this.findings.push(`user ${name} names access key ${id} of somebody else`)
+        if (this.accessKeys.get(id)?.user !== name)
+          this.findings.push(`user ${name} names access key ${id} of somebody else`)
       }
     }
     if (named !== this.accessKeys.size) this.findings.push('an access key is left that no user names')

@@ -71,8 +71,10 @@ export class BlockAudit {
 
   private checkUse(id: string, { segments, claimedAlone, owner }: Use): void {
     const claimed = this.references.get(id) ?? 1
-    if (claimed !== segments) this.findings.push(`block ${id} of ${owner} counts ${claimed} segments and has ${segments}`)
-    if (segments > 1 && claimedAlone) this.findings.push(`block ${id} of ${owner} is shared, and an owner does not know`)
+    if (claimed !== segments)
+      this.findings.push(`block ${id} of ${owner} counts ${claimed} segments and has ${segments}`)
+    if (segments > 1 && claimedAlone)
+      this.findings.push(`block ${id} of ${owner} is shared, and an owner does not know`)
   }
 
   /** Sorted, ranges that overlap are neighbours, and a block in use is found by halving. */

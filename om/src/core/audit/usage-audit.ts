@@ -109,7 +109,9 @@ export class UsageAudit {
   private compare(what: string, claimed: ReadonlyMap<string, number>, counted: ReadonlyMap<string, number>): void {
     for (const name of new Set([...claimed.keys(), ...counted.keys()])) {
       if (claimed.get(name) === counted.get(name)) continue
-      this.findings.push(`${what} ${counted.get(name) ?? 0}, and the row of ${name} says ${claimed.get(name) ?? 'nothing'}`)
+      this.findings.push(
+        `${what} ${counted.get(name) ?? 0}, and the row of ${name} says ${claimed.get(name) ?? 'nothing'}`,
+      )
     }
   }
 }

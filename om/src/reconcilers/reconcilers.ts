@@ -1,0 +1,38 @@
+import type { Env, Task } from '@o3/common/env'
+import type { Logger } from '@o3/common/logger'
+import type { OmConfig } from '../config.ts'
+import { runReconciler } from './reconciler.ts'
+import type { Reconciler } from './reconciler.ts'
+
+export interface ReconcilersParts {
+  readonly env: Env
+  readonly log: Logger
+  readonly config: OmConfig
+  readonly reconcilers: readonly Reconciler[]
+}
+
+/** Runs all reconcilers of an OM as tasks. Start after the store, stop before it. */
+export class Reconcilers {
+  private readonly parts: ReconcilersParts
+  private tasks: readonly Task[] = []
+
+  constructor(parts: ReconcilersParts) {
+    this.parts = parts
+  }
+
+  start(): void {
+    const { env, log, config, reconcilers } = this.parts
+    const options = { clock: env.clock, log, intervalMs: config.reconcileIntervalMs }
+    this.tasks = reconcilers.map((reconciler) =>
+      env.tasks.spawn(reconciler.name, (signal) => runReconciler(reconciler, options, signal)),
+    )
+  }
+
+  /** Resolves when the rounds under way have ended. Idempotent. */
+  async stop(): Promise<void> {
+    const { tasks } = this
+    this.tasks = []
+    for (const task of tasks) task.cancel()
+    await Promise.all(tasks.map((task) => task.done))
+  }
+}
