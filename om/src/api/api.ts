@@ -15,7 +15,11 @@ export type DirectoryId = number & { readonly brand?: 'DirectoryId' }
 export type UploadId = string & { readonly brand?: 'UploadId' }
 export type LeaseId = number & { readonly brand?: 'LeaseId' }
 
-/** Exact at every index: what a full count would find. `keys` counts keys (directory markers included), not directories. */
+/**
+ * Exact at every index: what a full count would find. `keys` counts keys (directory markers included), not directories.
+ * `bytes` is the size of keys and of the parts of uploads in progress: what a caller stored and nobody else could. A copy
+ * counts in full, though it shares its source's blocks.
+ */
 export interface Usage {
   readonly bytes: number
   readonly keys: number
@@ -258,7 +262,10 @@ export type OmCommand =
       readonly keys: readonly { readonly key: string; readonly ifMatch?: string }[]
     })
   | (KeyRef & { readonly kind: 'set-key-tags'; readonly tags: Readonly<Record<string, string>> })
-  /** One key, within its bucket. A directory (name ending in `/`) moves with everything below it, atomically. */
+  /**
+   * One key, within its bucket. A directory (name ending in `/`) moves with everything below it, atomically; `replace` is
+   * about keys: a directory never takes the place of one that is there (`DirectoryNotEmpty`).
+   */
   | (KeyRef & { readonly kind: 'rename-key'; readonly to: string; readonly replace: boolean })
   // uploads
   | (KeyRef & {
@@ -280,7 +287,10 @@ export type OmCommand =
       readonly kind: 'complete-upload'
       readonly upload: UploadId
       readonly parts: readonly { readonly number: number; readonly etag: string; readonly checksum?: string }[]
-      /** Computed by the caller from the parts it names (`listParts`), checked against them here. */
+      /**
+       * Computed by the caller from the parts it names (`getParts`). The repetition of a completion, naming the same
+       * parts, gets the same answer though the upload is gone; these two are not looked at then.
+       */
       readonly etag: string
       readonly checksum?: Checksum
       readonly preconditions: Preconditions
@@ -315,6 +325,11 @@ export type OmCommand =
   /** The deletions up to and including this queue position were handed to SCM. */
   | { readonly kind: 'purge-deleted-blocks'; readonly through: number }
 
+/**
+ * `volume`, `bucket`, `user`: create-* and update-*. `key`: commit-key, complete-upload, set-key-tags. `deleted`,
+ * `deleted-many`: delete-key, delete-keys. `upload`: create-upload. `part`: commit-part. `access-key`: create- and
+ * update-access-key. `lease`: grant-lease, renew-lease. `done`: all others.
+ */
 export type OmReply =
   | { readonly kind: 'done' }
   | { readonly kind: 'volume'; readonly volume: Volume }
@@ -398,7 +413,10 @@ export interface OmClient {
     readonly limit: number
   }): Promise<Page<Bucket>>
 
-  /** `BucketNotFound`, `KeyNotFound`. Synchronous when the rows are cached: the hot path of GET. */
+  /**
+   * `BucketNotFound`, `KeyNotFound`. Synchronous when the rows are cached, refusals included, which it then throws: the hot
+   * path of GET. So are `getBucket` and `getAccessKey`.
+   */
   getKey(ref: KeyRef): Key | Promise<Key>
   /** One snapshot. O(limit + directories skipped). `BucketNotFound`. */
   listKeys(query: ListKeysQuery): Promise<Page<ListedEntry>>
