@@ -18,6 +18,8 @@ export interface HddsConfig extends AppenderLimits {
   readonly compactGarbageShare: number
   readonly compactGarbageBytes: number
   readonly compactIntervalMs: number
+  /** Copied by compaction at most, per disk. */
+  readonly compactBytesPerSecond: number
   /** Every byte is verified once in this time. */
   readonly scrubDeadlineMs: number
   readonly heartbeatMs: number
@@ -42,6 +44,7 @@ export const defaultHddsConfig: HddsConfig = {
   compactGarbageShare: 0.3,
   compactGarbageBytes: MiB,
   compactIntervalMs: 10_000,
+  compactBytesPerSecond: 64 * MiB,
   scrubDeadlineMs: 7 * 24 * 3_600_000,
   heartbeatMs: 1_000,
 }

@@ -22,7 +22,6 @@ export const hddsFaultSites = [
   'hdds.compact.before-directory-sync',
   'hdds.compact.before-switch',
   'hdds.compact.before-remove',
-  'hdds.compact.removed',
   'hdds.container.before-remove',
   'hdds.container.removed',
   'hdds.recover.skip-written',

@@ -60,3 +60,19 @@ function after(prefix: BinaryKey): BinaryKey {
   while (prefix.charCodeAt(end) === 0xff) end--
   return prefix.slice(0, end) + String.fromCharCode(prefix.charCodeAt(end) + 1)
 }
+
+/** All rows of all generations. */
+export function allGenerations(container: ContainerId): KeyRange {
+  const prefix = blockPrefix + u64Key(container)
+  return { from: prefix, to: after(prefix) }
+}
+
+/** What other generations than the current one have left. */
+export function otherGenerations(container: ContainerId, generation: number): readonly KeyRange[] {
+  const all = allGenerations(container)
+  const current = blockKeyPrefix(container, generation)
+  return [
+    { from: all.from, to: current },
+    { from: after(current), to: all.to },
+  ]
+}

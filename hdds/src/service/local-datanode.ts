@@ -10,6 +10,7 @@ import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
 import type { ContainerWriter } from '../storage/container-writer.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
+import { Pace } from '../storage/pace.ts'
 import type { FindingLog } from './finding-log.ts'
 
 export interface LocalDatanodeOptions {
@@ -140,12 +141,16 @@ export class LocalDatanode implements Datanode {
     return this.options.findings.all()
   }
 
-  scrubContainer(_id: ContainerId): Promise<readonly ScrubFinding[]> {
-    return Promise.reject(new StoreError('NotImplemented', 'scrubbing'))
+  /** As fast as the disk goes: somebody is waiting. */
+  async scrubContainer(id: ContainerId): Promise<readonly ScrubFinding[]> {
+    const container = this.container(id)
+    return await this.diskOf(container).scrub(container, { pace: new Pace(this.options.env.clock, () => Infinity) })
   }
 
-  compact(): Promise<number> {
-    return Promise.reject(new StoreError('NotImplemented', 'compaction'))
+  async compact(): Promise<number> {
+    this.assertRunning()
+    const freed = await Promise.all(this.dataDisks.map((disk) => disk.compact()))
+    return freed.reduce((sum, bytes) => sum + bytes, 0)
   }
 
   /** Ends background work, makes everything durable and lets go of the disks. Idempotent. */

@@ -8,19 +8,21 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { BinaryKey, KeyRange, KvStore, KvWrite } from '@o3/common/kv'
+import type { BinaryKey, KeyRange, KvWrite } from '@o3/common/kv'
 import { LRUCache } from 'lru-cache'
 import { decodeRow, encodeRow } from '../core/block-row.ts'
 import type { BlockRow } from '../core/block-row.ts'
+import type { IndexStore } from './index-store.ts'
 
 export interface BlockIndexOptions {
   readonly env: Pick<Env, 'tasks' | 'at' | 'clock'>
-  readonly kv: KvStore
-  /** A store that could not write for want of room is opened anew when there is room: it only reads until then. */
-  readonly openKv: () => Promise<KvStore>
+  readonly store: IndexStore
   readonly cachedExtents: number
-  /** The store refused a batch for another reason than a full disk: the disk is dead. */
-  readonly onFailure: (error: unknown) => Error
+}
+
+interface StagedRow {
+  readonly key: BinaryKey
+  readonly row: BlockRow | null
 }
 
 const batchRows = 1024
@@ -28,18 +30,22 @@ const maxStagedRows = 16 * 1024
 const retryFullDiskMs = 500
 
 export class BlockIndex {
-  private readonly options: BlockIndexOptions
+  readonly store: IndexStore
+  private readonly env: BlockIndexOptions['env']
   private readonly cache: LRUCache<BinaryKey, BlockRow>
   /** Not in the store yet; null is a deletion. In order of staging. */
   private readonly staged = new Map<BinaryKey, BlockRow | null>()
   private flushing: Promise<void> | undefined
   private scheduled = false
-  private failure: Error | undefined
+  /** Why nothing more is flushed. */
+  private stopped: StoreError | undefined
+  /** The store had no room; it is tried again later. */
   private full: StoreError | undefined
   private deletions = 0
 
   constructor(options: BlockIndexOptions) {
-    this.options = options
+    this.store = options.store
+    this.env = options.env
     this.cache = new LRUCache({
       maxSize: options.cachedExtents,
       sizeCalculation: (row) => 1 + row.extents.length,
@@ -55,23 +61,15 @@ export class BlockIndex {
 
   /** In the order asked. */
   async getMany(keys: readonly BinaryKey[]): Promise<(BlockRow | undefined)[]> {
-    const rows: (BlockRow | undefined)[] = []
-    const missing: BinaryKey[] = []
-    const places: number[] = []
-    for (const [place, key] of keys.entries()) {
-      const row = this.staged.get(key) ?? this.cache.peek(key)
-      rows.push(row)
-      if (row !== undefined || this.staged.has(key)) continue
-      missing.push(key)
-      places.push(place)
-    }
-    const values = missing.length === 0 ? [] : await this.options.kv.getMany(missing)
-    for (const [i, value] of values.entries()) {
-      const staged = this.staged.get(missing[i] as BinaryKey)
-      const row = staged === undefined && value !== undefined ? decodeRow(value) : staged
-      rows[places[i] as number] = row ?? undefined
-    }
-    return rows
+    const missing = keys.filter((key) => !this.staged.has(key))
+    const values = missing.length === 0 ? [] : await this.store.getMany(missing)
+    const loaded = new Map(missing.map((key, i) => [key, values[i]]))
+    return keys.map((key) => {
+      const staged = this.staged.get(key)
+      if (staged !== undefined) return staged ?? undefined
+      const value = loaded.get(key)
+      return value === undefined ? undefined : decodeRow(value)
+    })
   }
 
   put(key: BinaryKey, row: BlockRow): void {
@@ -94,7 +92,7 @@ export class BlockIndex {
     await this.startFlush()
   }
 
-  /** Resolves when every change made before is in the store (visible, not durable). `OutOfSpace`. */
+  /** Resolves when every change made before is in the store (visible, not durable). `OutOfSpace`, `VolumeFailed`. */
   async flush(): Promise<void> {
     while (this.staged.size > 0) await this.startFlush()
   }
@@ -102,12 +100,12 @@ export class BlockIndex {
   /** Every change made before is durable when it resolves. */
   async checkpoint(): Promise<void> {
     await this.flush()
-    await this.options.kv.checkpoint()
+    await this.store.checkpoint()
   }
 
-  /** Rows of a range, in batches of at most `batchRows`, as they are in the store: `flush` first. */
+  /** The rows of a range as they are in the store: `flush` first. A row that was deleted since may be shown. */
   async scan(range: KeyRange, visit: (key: BinaryKey, row: BlockRow) => void | Promise<void>): Promise<void> {
-    const cursor = this.options.kv.cursor(range)
+    const cursor = await this.store.cursor(range)
     try {
       for (;;) {
         const entries = await cursor.next(batchRows)
@@ -119,36 +117,36 @@ export class BlockIndex {
     }
   }
 
-  /** Removes whatever lies in the range, from the store only: for rows that nobody reads any more. */
+  /** Straight into the store: for rows that nobody reads yet. */
+  async writeRows(rows: readonly { readonly key: BinaryKey; readonly row: BlockRow }[]): Promise<void> {
+    await this.store.write(rows.map(({ key, row }) => ({ kind: 'put', key, value: encodeRow(row) })))
+  }
+
+  /** Removes whatever lies in the range, straight from the store: for rows that nobody reads any more. */
   async deleteRange(range: KeyRange): Promise<void> {
-    const { kv } = this.options
-    const cursor = kv.cursor(range)
+    const cursor = await this.store.cursor(range)
     try {
       for (;;) {
         const entries = await cursor.next(batchRows)
         if (entries.length === 0) return
-        await kv.write(entries.map(({ key }) => ({ kind: 'delete', key })))
+        await this.store.write(entries.map(({ key }) => ({ kind: 'delete', key })))
       }
     } finally {
       await cursor.close()
     }
   }
 
-  get store(): KvStore {
-    return this.options.kv
-  }
-
   /** Rows that are not in the store are not lost: the next start finds them in the container files. */
   async close(): Promise<void> {
-    this.failure ??= new StoreError('Closed', 'the index is closed')
+    this.stopped ??= new StoreError('Closed', 'the index is closed')
     await this.flushing?.catch(ignoreReported)
-    await this.options.kv.close()
+    await this.store.close()
   }
 
   private async load(key: BinaryKey): Promise<BlockRow | undefined> {
     const deletions = this.deletions
-    const value = await this.options.kv.get(key)
-    // A deletion, or a rewriting, that was staged while we looked.
+    const value = await this.store.get(key)
+    // A change that was staged while we looked.
     const staged = this.staged.get(key)
     if (staged !== undefined) return staged ?? undefined
     if (value === undefined) return undefined
@@ -162,19 +160,19 @@ export class BlockIndex {
     // Deleted first, so that the map stays in order of staging.
     this.staged.delete(key)
     this.staged.set(key, row)
-    // After a refusal for want of room the retry timer goes on.
-    if (this.flushing !== undefined || this.scheduled || this.failure !== undefined || this.full !== undefined) return
+    // While the disk is full the retry timer goes on.
+    if (this.flushing !== undefined || this.scheduled || this.stopped !== undefined || this.full !== undefined) return
     this.scheduled = true
-    this.options.env.tasks.nextTurn(this.flushInBackground)
+    this.env.tasks.nextTurn(this.flushInBackground)
   }
 
   private readonly flushInBackground = (): void => {
     this.scheduled = false
-    if (this.failure === undefined) void this.startFlush().catch(ignoreReported)
+    if (this.stopped === undefined && this.staged.size > 0) void this.startFlush().catch(ignoreReported)
   }
 
   private startFlush(): Promise<void> {
-    if (this.failure !== undefined) return Promise.reject(this.failure)
+    if (this.stopped !== undefined) return Promise.reject(this.stopped)
     this.flushing ??= this.writeStaged().finally(() => {
       this.flushing = undefined
     })
@@ -182,37 +180,43 @@ export class BlockIndex {
   }
 
   private async writeStaged(): Promise<void> {
-    while (this.staged.size > 0) {
+    while (this.staged.size > 0 && this.stopped === undefined) {
       const batch = this.nextBatch()
       try {
-        this.options.env.at('hdds.index.before-write')
-        await this.options.kv.write(batch.map(({ write }) => write))
+        this.env.at('hdds.index.before-write')
+        await this.store.write(batch.map(writeOf))
       } catch (error) {
-        if (!isStoreError(error, 'OutOfSpace')) {
-          this.failure = this.options.onFailure(error)
-          throw this.failure
-        }
-        // The rows stay in memory and are tried again: deletions will have made room.
-        this.full = error
-        this.options.env.clock.after(retryFullDiskMs, this.flushInBackground)
-        throw error
+        throw this.writeFailed(StoreError.from(error))
       }
       this.full = undefined
-      for (const { write, row } of batch) {
-        if (this.staged.get(write.key) === row) this.staged.delete(write.key)
+      for (const { key, row } of batch) {
+        if (this.staged.get(key) === row) this.staged.delete(key)
       }
     }
   }
 
-  private nextBatch(): { readonly write: KvWrite; readonly row: BlockRow | null }[] {
-    const batch: { readonly write: KvWrite; readonly row: BlockRow | null }[] = []
+  private writeFailed(error: StoreError): StoreError {
+    if (isStoreError(error, 'OutOfSpace')) {
+      // The rows stay in memory and are tried again: deletions will have made room.
+      this.full = error
+      this.env.clock.after(retryFullDiskMs, this.flushInBackground)
+    } else this.stopped = error
+    return error
+  }
+
+  private nextBatch(): StagedRow[] {
+    const batch: StagedRow[] = []
     for (const [key, row] of this.staged) {
       if (batch.length === batchRows) break
-      batch.push({ write: row === null ? { kind: 'delete', key } : { kind: 'put', key, value: encodeRow(row) }, row })
+      batch.push({ key, row })
     }
     return batch
   }
 }
 
-/** `onFailure` has failed the disk, and every later call is told. */
+function writeOf({ key, row }: StagedRow): KvWrite {
+  return row === null ? { kind: 'delete', key } : { kind: 'put', key, value: encodeRow(row) }
+}
+
+/** The failure has stopped the index or the disk, and every later call is told. */
 function ignoreReported(): void {}

@@ -25,6 +25,7 @@ export interface ReadSource {
 
 export interface ReadPiece {
   readonly bytes: Uint8Array
+  readonly header: RecordHeader
   /** What goes back to the pool when nobody looks at `bytes` any more. */
   readonly buffer: Uint8Array
 }
@@ -50,7 +51,7 @@ export async function readExtent(
       const at = span.headerBytes + damaged * checksumUnitBytes
       throw damage(source, { local, read, kind: 'damaged-chunk', at, what: 'does not match its checksum' })
     }
-    return { bytes: units.subarray(read.from - span.from, read.to - span.from), buffer }
+    return { bytes: units.subarray(read.from - span.from, read.to - span.from), header, buffer }
   } catch (error) {
     buffers.give(buffer)
     throw error

@@ -13,7 +13,7 @@ import type { ContainerLedger, LedgerChange, LedgerRecord } from '../core/contai
 import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
 import { planReads } from '../core/read-plan.ts'
 import { recordBytes } from '../core/record-layout.ts'
-import { SpentIds } from '../core/spent-ids.ts'
+import { SparseBits } from '../core/sparse-bits.ts'
 import { encodeTombstone, runsOf } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
 import { Appender } from './appender.ts'
@@ -42,7 +42,7 @@ export interface ContainerOptions {
   readonly file: ContainerFile
   readonly ledger: ContainerLedger
   /** Ids that have had a block: for a container that still takes writes. */
-  readonly spent?: SpentIds
+  readonly spent?: SparseBits
 }
 
 /** Ids looked up at once by a deletion, and named by one tombstone. */
@@ -53,25 +53,27 @@ export class Container {
   readonly scope: DiskScope
   /** Deletions, the switch of a compaction and the sealing take turns. */
   readonly turns = new OneAtATime()
-  private readonly buffers: ReadBuffers
+  readonly buffers: ReadBuffers
   private view: ContainerView
   private ledgerOfView: ContainerLedger
   private appender: Appender | undefined
   private opening: Promise<Appender> | undefined
   private appenderUsers = 0
-  private spent: SpentIds
+  private spent: SparseBits
   private readonly writers = new Map<LocalId, ContainerWriter>()
   private closing: Promise<void> | undefined
   private whenNoWriters: (() => void) | undefined
   private removed = false
   private changes = 0
+  private damageSeen = false
+  private readonly deletionWatchers = new Set<LocalRun[]>()
 
   constructor(options: ContainerOptions) {
     this.id = options.file.name.container
     this.scope = options.scope
     this.buffers = options.buffers
     this.ledgerOfView = options.ledger
-    this.spent = options.spent ?? new SpentIds()
+    this.spent = options.spent ?? new SparseBits()
     this.view = viewOf(options.scope, options.file)
   }
 
@@ -98,12 +100,23 @@ export class Container {
     return !this.isSealed && this.closing === undefined && !this.removed
   }
 
+  /** Some of its bytes did not verify: at the start, or since then. */
+  get isDamaged(): boolean {
+    return this.damageSeen || this.ledgerOfView.isDamaged
+  }
+
+  noteDamage(): void {
+    if (this.damageSeen) return
+    this.damageSeen = true
+    this.changes++
+  }
+
   /** Grows with each change of what `report` says. */
   get version(): number {
     return this.changes
   }
 
-  get spentIds(): SpentIds {
+  get spentIds(): SparseBits {
     return this.spent
   }
 
@@ -111,7 +124,7 @@ export class Container {
     const { ledgerOfView: ledger } = this
     return {
       id: this.id,
-      state: ledger.isDamaged ? 'UNHEALTHY' : ledger.isSealed ? 'CLOSED' : 'OPEN',
+      state: this.isDamaged ? 'UNHEALTHY' : ledger.isSealed ? 'CLOSED' : 'OPEN',
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,
@@ -251,7 +264,9 @@ export class Container {
   private readonly onDurable = (record: LedgerRecord, end: number): void => {
     this.changes++
     const change = this.ledgerOfView.apply(record, end)
-    if (change !== undefined) applyChange(this.scope, this.view.keyPrefix, change)
+    if (change === undefined) return
+    applyChange(this.scope, this.view.keyPrefix, change)
+    if (change.kind === 'delete') for (const runs of this.deletionWatchers) runs.push(...change.runs)
   }
 
   failed(error: StoreError): void {
@@ -373,6 +388,13 @@ export class Container {
     this.scope.env.at('hdds.delete.after-tombstone')
   }
 
+  /** The deletions that become durable until `end`. */
+  watchDeletions(): { readonly runs: readonly LocalRun[]; end(): void } {
+    const runs: LocalRun[] = []
+    this.deletionWatchers.add(runs)
+    return { runs, end: () => void this.deletionWatchers.delete(runs) }
+  }
+
   // ------------------------------------------------------------------------------------------------------ close
 
   /** No new blocks from now on; when the writers that are under way have ended, the seal is made durable. Idempotent. */
@@ -397,7 +419,7 @@ export class Container {
       this.scope.env.at('hdds.close.before-seal')
       await this.appendTo(bareRecord('seal'), 'durable')
       this.scope.env.at('hdds.close.after-seal')
-      this.spent = new SpentIds()
+      this.spent = new SparseBits()
       await this.dropPreallocation()
     })
   }

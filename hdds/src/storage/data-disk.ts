@@ -8,23 +8,32 @@ import type { ContainerId, DiskReport } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { encodeCheckpoint } from '../core/checkpoint-row.ts'
+import { planCompaction } from '../core/compaction-policy.ts'
+import type { CompactionCandidate } from '../core/compaction-policy.ts'
 import { ContainerLedger } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName } from '../core/container-name.ts'
 import type { ExpectedOwner } from '../core/disk-identity.ts'
-import { blockRange, checkpointKey, scrubKey } from '../core/index-keys.ts'
-import type { SpentIds } from '../core/spent-ids.ts'
+import { allScrubs, blockRange, checkpointKey, containerOfKey, scrubKey } from '../core/index-keys.ts'
+import { decodeScrubStamp, encodeScrubStamp } from '../core/scrub-schedule.ts'
+import type { SparseBits } from '../core/sparse-bits.ts'
 import { BlockIndex } from './block-index.ts'
 import { Container } from './container.ts'
+import type { ContainerView } from './container.ts'
+import { compactContainer } from './compact-container.ts'
 import { ContainerFile, FilePool } from './container-file.ts'
 import { DiskHealth } from './disk-health.ts'
 import { assertOwner, readLabel, writeLabel } from './disk-label.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory, indexDirectory } from './disk-scope.ts'
 import { OneAtATime } from './one-at-a-time.ts'
+import { makeDurableDirectory } from './durable-directory.ts'
+import { IndexStore } from './index-store.ts'
+import { Pace } from './pace.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 import { recoverDisk } from './recover-disk.ts'
 import type { LostContainer } from './recover-disk.ts'
+import { scrubContainer } from './scrub-container.ts'
 import { SpaceBudget } from './space-budget.ts'
 
 export interface DataDiskOptions {
@@ -44,16 +53,20 @@ export async function openDataDisk(options: DataDiskOptions): Promise<DataDisk> 
   const { env, path, owner } = options
   const found = await readLabel(env.disk, path)
   if (found !== undefined) assertOwner(found, owner, path)
-  else await env.disk.makeDirectory(path)
+  else await makeDurableDirectory(env.disk, path)
   const lock = await env.disk.lock(`${path}/LOCK`)
   try {
     const identity = found ?? (await writeLabel(env, path, owner))
     await env.disk.makeDirectory(containersDirectory(path))
     await env.disk.makeDirectory(indexDirectory(path))
     await env.disk.syncDirectory(path)
-    const scope = await openScope(options, identity.diskUuid)
-    const disk = new DataDisk(options, scope, lock)
-    await disk.recover()
+    const disk = new DataDisk(options, await openScope(options, identity.diskUuid), lock)
+    try {
+      await disk.recover()
+    } catch (error) {
+      await disk.scope.index.close()
+      throw error
+    }
     return disk
   } catch (error) {
     await lock.release()
@@ -61,21 +74,17 @@ export async function openDataDisk(options: DataDiskOptions): Promise<DataDisk> 
   }
 }
 
-async function openScope(options: DataDiskOptions, uuid: string): Promise<DiskScope> {
+async function openScope(options: DataDiskOptions, uuid: string): Promise<Omit<DiskScope, 'report'>> {
   const { env, path, config } = options
   const log = options.log.child({ disk: path })
   const health = new DiskHealth(path, log)
   const space = new SpaceBudget({ path, reserveBytes: config.reserveBytes, look: () => env.disk.space(path) })
   await space.refresh()
-  const index = new BlockIndex({
-    env,
-    openKv: () => options.openKv(indexDirectory(path)),
-    kv: await options.openKv(indexDirectory(path)),
-    cachedExtents: config.cachedExtents,
-    onFailure: (error) => health.fail(error),
-  })
+  const onFailure = (error: unknown): StoreError => health.fail(error)
+  const store = await IndexStore.open({ env, path: indexDirectory(path), openKv: options.openKv, onFailure })
+  const index = new BlockIndex({ env, store, cachedExtents: config.cachedExtents })
   const pool = new FilePool(config.idleFiles)
-  return { env, log, path, uuid, index, health, space, pool, limits: config, report: options.report }
+  return { env, log, path, uuid, index, health, space, pool, limits: config }
 }
 
 export class DataDisk {
@@ -86,15 +95,27 @@ export class DataDisk {
   private readonly options: DataDiskOptions
   private readonly lock: { release(): Promise<void> }
   private readonly checkpoints = new OneAtATime()
+  /** Compactions: one at a time, each holds as much free space as the container has live bytes. */
+  private readonly maintenance = new OneAtATime()
+  private readonly compactionPace: Pace
+  private readonly stopping = new AbortController()
+  private readonly removals = new Set<Promise<void>>()
   private readonly checkpointed = new Map<Container, number>()
 
-  constructor(options: DataDiskOptions, scope: DiskScope, lock: { release(): Promise<void> }) {
+  constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: { release(): Promise<void> }) {
     this.options = options
-    this.scope = scope
+    this.scope = { ...scope, report: (finding) => this.noteFinding(finding) }
     this.lock = lock
+    this.compactionPace = new Pace(options.env.clock, () => options.config.compactBytesPerSecond)
     scope.health.onFailure((error) => {
       for (const container of this.containers.values()) container.failed(error)
     })
+  }
+
+  /** Damage that somebody found here: kept, and the container is called unhealthy from now on. */
+  noteFinding(finding: ScrubFinding): void {
+    this.containers.get(finding.container)?.noteDamage()
+    this.options.report(finding)
   }
 
   get path(): string {
@@ -153,7 +174,7 @@ export class DataDisk {
   async deleteContainer(id: ContainerId): Promise<void> {
     const container = this.containers.get(id)
     if (container === undefined) return
-    const { env, health, index, path } = this.scope
+    const { env, health } = this.scope
     await container.turns.run(async () => {
       if (container.isRemoved) return
       health.assertWritable()
@@ -161,12 +182,8 @@ export class DataDisk {
       await container.stop()
       await this.forgetRows(container)
       env.at('hdds.container.before-remove')
-      await view.file.retire()
-      await env.disk.remove(view.file.path)
-      await env.disk.syncDirectory(containersDirectory(path))
-      env.at('hdds.container.removed')
+      await this.removeNow(view)
       this.containers.delete(id)
-      await index.deleteRange(blockRange(view.keyPrefix))
     })
   }
 
@@ -185,6 +202,61 @@ export class DataDisk {
       ])
       await index.store.checkpoint()
     })
+  }
+
+  /** Rewrites what is worth it; the bytes given back. A full disk ends the round, and the next one tries again. */
+  compact(): Promise<number> {
+    return this.maintenance.run(() => this.compactNow())
+  }
+
+  private async compactNow(): Promise<number> {
+    const { signal } = this.stopping
+    let freed = 0
+    for (const id of planCompaction([...this.containers.values()].map(candidateOf), this.options.config)) {
+      const container = this.containers.get(id)
+      if (signal.aborted || this.state === 'failed') break
+      if (container === undefined || container.isRemoved || !(await this.hasRoomFor(container))) continue
+      const bytes = await compactContainer({ disk: this, container, pace: this.compactionPace, signal })
+      this.scope.log.info({ container: id, freedBytes: bytes }, 'container compacted')
+      freed += bytes
+    }
+    return freed
+  }
+
+  /** Verifies one container, and remembers when. */
+  async scrub(
+    container: Container,
+    options: { readonly pace: Pace; readonly signal?: AbortSignal },
+  ): Promise<readonly ScrubFinding[]> {
+    const signal =
+      options.signal === undefined ? this.stopping.signal : AbortSignal.any([options.signal, this.stopping.signal])
+    const findings = await scrubContainer({ container, pace: options.pace, signal })
+    if (!container.isRemoved && this.scope.health.failed === undefined) {
+      const value = encodeScrubStamp(this.scope.env.clock.wallMs())
+      await this.scope.index.store.write([{ kind: 'put', key: scrubKey(container.id), value }])
+    }
+    return findings
+  }
+
+  /** When each container was last verified to its end, by the wall clock. */
+  async scrubStamps(): Promise<ReadonlyMap<ContainerId, number>> {
+    const stamps = new Map<ContainerId, number>()
+    const cursor = await this.scope.index.store.cursor(allScrubs)
+    try {
+      for (;;) {
+        const entries = await cursor.next(1024)
+        if (entries.length === 0) return stamps
+        for (const { key, value } of entries) stamps.set(containerOfKey(key), decodeScrubStamp(value))
+      }
+    } finally {
+      await cursor.close()
+    }
+  }
+
+  /** The reserve is there for this; some of it stays for the index. */
+  private async hasRoomFor(container: Container): Promise<boolean> {
+    const { availableBytes } = await this.scope.env.disk.space(this.path)
+    return availableBytes - container.ledger.live >= this.options.config.reserveBytes / 4
   }
 
   /** Makes the index durable, then notes how far it reaches. */
@@ -212,6 +284,8 @@ export class DataDisk {
   /** Everything durable, the index too, so that the next start reads nothing. */
   async close(): Promise<void> {
     const { health, index, log } = this.scope
+    this.stopping.abort(new StoreError('Closed', 'the datanode is closing'))
+    await this.maintenance.run(() => Promise.resolve())
     for (const container of this.containers.values()) await container.stop()
     try {
       if (health.failed === undefined) {
@@ -222,12 +296,13 @@ export class DataDisk {
       if (!(error instanceof StoreError)) throw error
       log.warn({ error }, 'the index was not made durable; the next start will read the containers again')
     }
-    await index.close()
     for (const container of this.containers.values()) await container.current.file.retire()
+    await Promise.all(this.removals)
+    await index.close()
     await this.lock.release()
   }
 
-  addContainer(file: ContainerFile, ledger: ContainerLedger, spent: SpentIds | undefined): Container {
+  addContainer(file: ContainerFile, ledger: ContainerLedger, spent: SparseBits | undefined): Container {
     const { scope } = this
     const { buffers } = this.options
     const container = new Container({ scope, buffers, file, ledger, ...(spent === undefined ? {} : { spent }) })
@@ -235,8 +310,33 @@ export class DataDisk {
     return container
   }
 
+  /** Removes the file that compaction has replaced, when its last reader has finished. */
+  removeFile(view: ContainerView): void {
+    const removal = this.removeNow(view).catch((error: unknown) => {
+      this.scope.health.fail(error)
+    })
+    this.removals.add(removal)
+    void removal.finally(() => this.removals.delete(removal))
+  }
+
+  private async removeNow(view: ContainerView): Promise<void> {
+    const { env, index, path } = this.scope
+    await view.file.retire()
+    env.at('hdds.compact.before-remove')
+    await env.disk.remove(view.file.path)
+    await env.disk.syncDirectory(containersDirectory(path))
+    env.at('hdds.container.removed')
+    await index.deleteRange(blockRange(view.keyPrefix))
+  }
+
   newFile(name: ContainerFileName): ContainerFile {
     const { env, path, pool } = this.scope
     return new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
   }
+}
+
+function candidateOf(container: Container): CompactionCandidate {
+  const { ledger, id, isSealed, isDamaged } = container
+  const { usedBytes, live } = ledger
+  return { container: id, sealed: isSealed, damaged: isDamaged, usedBytes, liveBytes: live }
 }

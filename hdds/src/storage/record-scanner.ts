@@ -31,7 +31,7 @@ const windowBytes = 256 * 1024
 
 export class RecordScanner {
   private readonly options: ScanOptions
-  private readonly buffer = new Uint8Array(windowBytes)
+  private readonly buffer: Uint8Array
   private windowStart = 0
   private windowEnd = 0
   private cursor: number
@@ -40,6 +40,7 @@ export class RecordScanner {
   constructor(options: ScanOptions) {
     this.options = options
     this.cursor = options.from
+    this.buffer = new Uint8Array(Math.min(windowBytes, Math.max(0, options.to - options.from)))
   }
 
   /** The next events in file order, one at least; empty at the end. */
@@ -60,7 +61,6 @@ export class RecordScanner {
     const length = Math.min(windowBytes, this.options.to - this.cursor)
     const read = await this.options.file.read(this.buffer.subarray(0, length), this.cursor)
     this.windowStart = this.cursor
-    this.windowEnd = this.cursor + read
     // The file is shorter than it was when the scan began: what is missing reads as a hole.
     if (read < length) this.buffer.fill(0, read, length)
     this.windowEnd = this.cursor + length

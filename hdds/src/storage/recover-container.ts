@@ -34,6 +34,8 @@ export interface RecoverOptions {
   readonly apply: (change: LedgerChange) => void | Promise<void>
 }
 
+type RecordEvent = Extract<ScanEvent, { readonly kind: 'record' }>
+
 export interface RecoveredContainer {
   readonly ledger: ContainerLedger
   /** Damage found by this scan. */
@@ -52,6 +54,7 @@ export async function recoverContainer(options: RecoverOptions): Promise<Recover
   await scan.readRecords(size)
   await scan.settleUnconfirmed(size)
   await scan.repair(size)
+  await scan.applyKept()
   return scan.result()
 }
 
@@ -66,7 +69,8 @@ export class ContainerScan {
   private readonly options: RecoverOptions
   private floor: number
   private unconfirmed: ScanEvent[] = []
-  private keptUnconfirmed = false
+  /** Sound records that no floor vouches for. */
+  private kept: RecordEvent[] = []
   private buffer: Uint8Array = new Uint8Array(0)
 
   constructor(options: RecoverOptions) {
@@ -95,14 +99,14 @@ export class ContainerScan {
     }
   }
 
-  /** Verifies the payloads of what may have been torn by a power cut, and applies what is whole. */
+  /** Verifies the payloads of what may have been torn by a power cut, and so finds the end of the file. */
   async settleUnconfirmed(size: number): Promise<void> {
     // A file that is shorter than what was durable has lost its end.
     if (size < this.floor) this.noteDamage({ from: size, to: this.floor })
     for (const event of this.unconfirmed) {
       if (event.kind === 'record' && (await this.isWhole(event.header))) {
-        this.keptUnconfirmed = true
-        await this.applyRecord(event.header, event.to)
+        this.kept.push(event)
+        this.tail = event.to
       } else this.addTorn(event)
     }
     this.unconfirmed = []
@@ -117,12 +121,19 @@ export class ContainerScan {
       await file.write([this.skipRecord(range)], range.from)
       env.at('hdds.recover.skip-written')
     }
-    if (size > this.tail) {
+    // Also when the file is shorter: the padding of the last record may be what the power cut took.
+    if (size !== this.tail) {
       await file.truncate(this.tail)
       env.at('hdds.recover.truncated')
     }
-    // What we saw may be in the page cache only: it must not be shown to anybody before it is durable.
-    if (this.keptUnconfirmed || this.torn.length > 0 || size > this.tail) await file.sync()
+    // What we saw may be in the page cache only: it must not be shown to anybody, nor be in the index, before it is
+    // durable. (An index row outlives a power cut on its own.)
+    if (this.kept.length > 0 || this.torn.length > 0 || size !== this.tail) await file.sync()
+  }
+
+  async applyKept(): Promise<void> {
+    for (const event of this.kept) await this.applyRecord(event.header, event.to)
+    this.kept = []
   }
 
   result(): RecoveredContainer {

@@ -6,8 +6,18 @@ import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
 import { isUnfinishedName, parseContainerName } from '../core/container-name.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
-import { allCheckpoints, blockKeyPrefix, blockRange, containerOfKey, localOfKey } from '../core/index-keys.ts'
-import { SpentIds } from '../core/spent-ids.ts'
+import {
+  allBlocks,
+  allCheckpoints,
+  allGenerations,
+  blockKeyPrefix,
+  blockRange,
+  containerOfKey,
+  fileOfBlockKey,
+  localOfKey,
+  otherGenerations,
+} from '../core/index-keys.ts'
+import { SparseBits } from '../core/sparse-bits.ts'
 import { applyChange } from './container.ts'
 import { ContainerFile } from './container-file.ts'
 import type { DiskScope } from './disk-scope.ts'
@@ -18,7 +28,7 @@ export interface RecoveredFile {
   readonly file: ContainerFile
   readonly ledger: ContainerLedger
   /** For a container that is still open. */
-  readonly spent: SpentIds | undefined
+  readonly spent: SparseBits | undefined
 }
 
 /** The index knows the container, and no file of it is there. */
@@ -41,6 +51,7 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
   for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
   scope.env.at('hdds.recover.before-checkpoint')
   const present = new Set(names.map((name) => name.container))
+  await removeOrphanRows(scope, (container) => present.has(container) || checkpoints.has(container))
   const lost: LostContainer[] = []
   for (const [container, checkpoint] of checkpoints) {
     if (!present.has(container)) lost.push({ container, checkpoint })
@@ -74,7 +85,7 @@ async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileN
 
 async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, IndexCheckpoint>> {
   const checkpoints = new Map<ContainerId, IndexCheckpoint>()
-  const cursor = scope.index.store.cursor(allCheckpoints)
+  const cursor = await scope.index.store.cursor(allCheckpoints)
   try {
     for (;;) {
       const entries = await cursor.next(1024)
@@ -86,6 +97,25 @@ async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, Index
   }
 }
 
+/** Rows of containers that were deleted just before a crash. One seek for each container. */
+async function removeOrphanRows(scope: DiskScope, isKnown: (container: ContainerId) => boolean): Promise<void> {
+  const { store } = scope.index
+  const orphans: ContainerId[] = []
+  const cursor = await store.cursor(allBlocks)
+  try {
+    for (;;) {
+      const [entry] = await cursor.next(1)
+      if (entry === undefined) break
+      const container = fileOfBlockKey(entry.key).container
+      if (!isKnown(container)) orphans.push(container)
+      cursor.seek(allGenerations(container).to)
+    }
+  } finally {
+    await cursor.close()
+  }
+  for (const container of orphans) await scope.index.deleteRange(allGenerations(container))
+}
+
 async function recoverFile(
   scope: DiskScope,
   name: ContainerFileName,
@@ -95,9 +125,7 @@ async function recoverFile(
   const file = new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
   const keyPrefix = blockKeyPrefix(name.container, name.generation)
   const known = checkpoint?.generation === name.generation ? checkpoint : undefined
-  if (checkpoint !== undefined && known === undefined) {
-    await index.deleteRange(blockRange(blockKeyPrefix(name.container, checkpoint.generation)))
-  }
+  for (const range of otherGenerations(name.container, name.generation)) await index.deleteRange(range)
   const opened = await file.acquire()
   try {
     const recovered = await recoverContainer({
@@ -123,8 +151,8 @@ async function recoverFile(
 }
 
 /** Ids of an open container that have had a block. Those that were deleted are not known any more; ids never return. */
-async function spentIds(scope: DiskScope, keyPrefix: string, abandoned: readonly number[]): Promise<SpentIds> {
-  const spent = new SpentIds()
+async function spentIds(scope: DiskScope, keyPrefix: string, abandoned: readonly number[]): Promise<SparseBits> {
+  const spent = new SparseBits()
   await scope.index.flush()
   await scope.index.scan(blockRange(keyPrefix), (key) => spent.add(localOfKey(key)))
   for (const local of abandoned) spent.add(local)

@@ -1,0 +1,197 @@
+/**
+ * Verifies one container from the disk: every record's header and payload, and the index against the file, both ways.
+ * Reads and deletions go on meanwhile; whatever looks wrong is looked at again before it is called a finding.
+ */
+
+import { isStoreError } from '@o3/common/errors'
+import type { LocalId } from '@o3/scm/api'
+import type { ScrubFinding } from '../api/api.ts'
+import type { BlockRow } from '../core/block-row.ts'
+import { blockKey, blockRange, localOfKey } from '../core/index-keys.ts'
+import type { RecordHeader } from '../core/record.ts'
+import { recordAlignBytes } from '../core/record-layout.ts'
+import { SparseBits } from '../core/sparse-bits.ts'
+import { decodeTombstone } from '../core/tombstone.ts'
+import type { LocalRun } from '../core/tombstone.ts'
+import type { Container, ContainerView } from './container.ts'
+import type { ReadSource } from './block-reader.ts'
+import type { Pace } from './pace.ts'
+import { readPayload } from './payload.ts'
+import { RecordScanner } from './record-scanner.ts'
+
+export interface ScrubOptions {
+  readonly container: Container
+  readonly pace: Pace
+  readonly signal: AbortSignal | undefined
+}
+
+const rowsAtOnce = 512
+
+/** The findings, which are also reported one by one. Rejects with the signal's reason when aborted. */
+export async function scrubContainer({ container, pace, signal }: ScrubOptions): Promise<readonly ScrubFinding[]> {
+  const view = container.current
+  const file = await view.file.acquire()
+  const deletions = container.watchDeletions()
+  try {
+    await container.settled()
+    if (container.current !== view) return []
+    const scrub = new ContainerScrub(container, container.source(view, file), deletions.runs)
+    await scrub.readFile(pace, signal)
+    await scrub.compareIndex()
+    return scrub.findings
+  } finally {
+    deletions.end()
+    view.file.release()
+  }
+}
+
+class ContainerScrub {
+  readonly findings: ScrubFinding[] = []
+  private readonly container: Container
+  private readonly view: ContainerView
+  private readonly source: ReadSource
+  /** Everything before was durable when the scrub began. */
+  private readonly limit: number
+  /** Where sound data records start, in units of the alignment. */
+  private readonly sound = new SparseBits()
+  /** Blocks that the file has and that no tombstone was seen for. */
+  private readonly complete = new Set<LocalId>()
+  /** Of the blocks under way in the file: how much of them was seen without a gap. */
+  private readonly lengths = new Map<LocalId, number>()
+  private readonly deletions: readonly LocalRun[]
+  private payload = new Uint8Array(0)
+
+  constructor(container: Container, source: ReadSource, deletions: readonly LocalRun[]) {
+    this.container = container
+    this.deletions = deletions
+    this.view = container.current
+    this.source = source
+    this.limit = container.ledger.usedBytes
+  }
+
+  async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+    const { file, name, seed } = this.source
+    const scanner = new RecordScanner({ file, name, seed, from: 0, to: this.limit })
+    for (;;) {
+      const events = await scanner.next()
+      if (events.length === 0) return
+      for (const event of events) {
+        if (event.kind === 'record') await this.readRecord(event.header)
+        else
+          this.found({
+            kind: 'damaged-chunk',
+            fileOffset: event.from,
+            message: `bytes ${event.from} to ${event.to} are no record`,
+          })
+        await pace.spend(event.to - event.from, signal)
+      }
+    }
+  }
+
+  /** Rows whose records are not where they say, and blocks that have no row. */
+  async compareIndex(): Promise<void> {
+    const { index } = this.container.scope
+    await index.flush()
+    const suspects: LocalId[] = []
+    await index.scan(blockRange(this.view.keyPrefix), (key, row) => {
+      const local = localOfKey(key)
+      this.complete.delete(local)
+      if (!this.isSound(row)) suspects.push(local)
+    })
+    // After a compaction, deletions go to the next generation; that one has its own turn.
+    if (this.container.current !== this.view) return
+    for (const local of suspects) await this.judgeRow(local)
+    const missing = [...this.complete]
+    for (let from = 0; from < missing.length; from += rowsAtOnce) {
+      await this.judgeMissing(missing.slice(from, from + rowsAtOnce))
+    }
+  }
+
+  private async readRecord(header: RecordHeader): Promise<void> {
+    if (header.kind === 'skip') return
+    const payload = await this.readPayload(header)
+    if (header.kind === 'tombstone' && payload !== undefined) {
+      for (const { first, count } of decodeTombstone(payload).runs) {
+        for (let local = first; local < first + count; local++) this.complete.delete(local)
+      }
+    }
+    this.noteProgress(header)
+    if (payload === undefined) await this.judgeDamage(header)
+    else if (header.kind === 'data') this.sound.add(header.fileOffset / recordAlignBytes)
+  }
+
+  /** A commit whose data was torn off by a power cut is no block, as recovery decided. */
+  private noteProgress({ kind, local, whole, blockOffset, length }: RecordHeader): void {
+    if (kind === 'data' && whole) this.complete.add(local)
+    else if (kind === 'data' && (this.lengths.get(local) ?? 0) === blockOffset)
+      this.lengths.set(local, blockOffset + length)
+    else if (kind === 'commit') {
+      if ((this.lengths.get(local) ?? 0) === blockOffset) this.complete.add(local)
+      this.lengths.delete(local)
+    }
+  }
+
+  private async readPayload(header: RecordHeader): Promise<Uint8Array | undefined> {
+    if (this.payload.length < header.length) this.payload = new Uint8Array(header.length)
+    try {
+      return await readPayload(this.source.file, header, this.payload)
+    } catch (error) {
+      // The disk could not read it: the finding names the record, and the scrub goes on behind it.
+      if (isStoreError(error, 'Damaged')) return undefined
+      throw error
+    }
+  }
+
+  /** Damage matters where a block lives; what was deleted is reclaimed anyway. */
+  private async judgeDamage(header: RecordHeader): Promise<void> {
+    const { local, fileOffset } = header
+    if (header.kind !== 'data') {
+      this.found({ kind: 'damaged-chunk', fileOffset, message: `a ${header.kind} record is damaged` })
+      return
+    }
+    const row = await this.container.find(this.view, local)
+    if (row?.extents.some((extent) => extent.fileOffset === fileOffset) !== true) return
+    const bytes = `bytes ${header.blockOffset} to ${header.blockOffset + header.length}`
+    this.found({ kind: 'damaged-chunk', local, fileOffset, message: `block ${local}, ${bytes}: damaged` })
+  }
+
+  private isSound(row: BlockRow): boolean {
+    return row.extents.every(({ fileOffset }) => {
+      if (fileOffset === undefined) return false
+      return fileOffset >= this.limit || this.sound.has(fileOffset / recordAlignBytes)
+    })
+  }
+
+  private async judgeRow(local: LocalId): Promise<void> {
+    const row = await this.container.find(this.view, local)
+    if (row === undefined) return // deleted meanwhile
+    for (const { fileOffset } of row.extents) {
+      if (fileOffset === undefined) {
+        this.found({ kind: 'damaged-chunk', local, fileOffset: 0, message: `block ${local}: a part of it is lost` })
+      } else if (fileOffset < this.limit && !this.sound.has(fileOffset / recordAlignBytes)) {
+        if (this.findings.some((finding) => finding.fileOffset === fileOffset && finding.local === local)) continue
+        const message = `block ${local}: there is no sound record where the index says`
+        this.found({ kind: 'index-mismatch', local, fileOffset, message })
+      }
+    }
+  }
+
+  private async judgeMissing(locals: readonly LocalId[]): Promise<void> {
+    const rows = await this.container.scope.index.getMany(locals.map((local) => blockKey(this.view.keyPrefix, local)))
+    for (const [i, local] of locals.entries()) {
+      if (rows[i] !== undefined || this.wasDeleted(local)) continue
+      this.found({ kind: 'index-mismatch', local, fileOffset: 0, message: `block ${local} is not in the index` })
+    }
+  }
+
+  /** By a tombstone behind the part that was scrubbed. */
+  private wasDeleted(local: LocalId): boolean {
+    return this.deletions.some(({ first, count }) => local >= first && local < first + count)
+  }
+
+  private found(finding: Omit<ScrubFinding, 'container' | 'path'>): void {
+    const complete = { ...finding, container: this.container.id, path: this.source.path }
+    this.findings.push(complete)
+    this.source.report(complete)
+  }
+}

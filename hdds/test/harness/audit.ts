@@ -1,0 +1,25 @@
+import { blockRange } from '../../src/core/index-keys.ts'
+import { storedBytes } from '../../src/core/block-row.ts'
+import type { LocalDatanode } from '../../src/service/local-datanode.ts'
+
+/** The sums of every container are what a full count finds, and a scrub finds nothing. Throws otherwise. */
+export async function auditDatanode(datanode: LocalDatanode): Promise<void> {
+  for (const disk of datanode.dataDisks) {
+    for (const container of disk.containers.values()) {
+      let blocks = 0
+      let live = 0
+      await disk.scope.index.flush()
+      await disk.scope.index.scan(blockRange(container.current.keyPrefix), (_, row) => {
+        blocks++
+        live += storedBytes(row)
+      })
+      const { ledger, id } = container
+      if (blocks !== ledger.blocks || live !== ledger.live) {
+        throw new Error(`container ${id} counts ${ledger.blocks} blocks, ${ledger.live} bytes; has ${blocks}, ${live}`)
+      }
+      const findings = await datanode.scrubContainer(id)
+      if (findings.length > 0) throw new Error(`container ${id}: ${JSON.stringify(findings)}`)
+    }
+  }
+  if (datanode.findings().length > 0) throw new Error(JSON.stringify(datanode.findings()))
+}
