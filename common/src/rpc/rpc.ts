@@ -1,0 +1,15 @@
+/** The wire between our own processes, and of the native interface: its layout is in `frame.ts`. */
+
+export { trustedClient, trustedServer } from './authentication.ts'
+export type { ClientAuthentication, ClientHandshake, ServerAuthentication, ServerHandshake } from './authentication.ts'
+export { keyClient, keyServer } from './key-authentication.ts'
+export type { ClientKey, KnownKey } from './key-authentication.ts'
+export { defaultRpcLimits } from './limits.ts'
+export type { RpcLimits } from './limits.ts'
+export { RpcClient } from './rpc-client.ts'
+export type { RpcClientOptions } from './rpc-client.ts'
+export type { RpcCallOptions, RpcResult } from './client-call.ts'
+export { RpcServer } from './rpc-server.ts'
+export type { RpcMethods, RpcServerOptions } from './rpc-server.ts'
+export type { RpcCall, RpcHandler, RpcReply } from './server-call.ts'
+export type { RpcBody } from './outbound-body.ts'
