@@ -3,8 +3,8 @@
  * port run its suite too.
  */
 
-export { clockContract } from './contracts/clock-contract.ts'
-export { diskContract, type DiskUnderTest } from './contracts/disk-contract.ts'
-export { networkContract, type NetworkUnderTest } from './contracts/network-contract.ts'
-export { tasksContract } from './contracts/tasks-contract.ts'
-export type { Drive } from './contracts/drive.ts'
+export { clockContract } from './testing/clock-contract.ts'
+export { diskContract, type DiskUnderTest } from './testing/disk-contract.ts'
+export { networkContract, type NetworkUnderTest } from './testing/network-contract.ts'
+export { tasksContract } from './testing/tasks-contract.ts'
+export type { Drive } from './testing/drive.ts'

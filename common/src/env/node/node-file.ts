@@ -69,7 +69,7 @@ export class NodeFile implements DiskFile {
   write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (!this.#enter('write', reject)) return
-      let rest = pieces
+      let rest = unwritten(pieces, 0)
       let position = offset
       // libuv reports a failure after some bytes as a short write; writing the rest then brings the error itself.
       const next = (): void => {
@@ -179,7 +179,10 @@ export function nodeDiskError(operation: string, path: string, error: unknown): 
 function unwritten(pieces: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let skip = count
   for (const [i, piece] of pieces.entries()) {
-    if (skip < piece.length) return skip === 0 ? pieces.slice(i) : [piece.subarray(skip), ...pieces.slice(i + 1)]
+    if (skip < piece.length) {
+      if (skip === 0) return i === 0 ? pieces : pieces.slice(i)
+      return [piece.subarray(skip), ...pieces.slice(i + 1)]
+    }
     skip -= piece.length
   }
   return []

@@ -47,11 +47,12 @@ export class NodeNetwork implements Network {
     try {
       return await bind(address, onConnection)
     } catch (error) {
-      if (address.kind === 'unix' && errnoOf(error) === 'EADDRINUSE' && !(await answers(address))) {
-        fs.unlinkSync(address.path) // left by a process that was killed
-        return bind(address, onConnection)
-      }
-      throw error
+      if (address.kind === 'tcp' || errnoOf(error) !== 'EADDRINUSE') throw error
+      // Perhaps the socket file of a process that was killed. Connecting to any other kind of file is refused too.
+      if (fs.lstatSync(address.path, { throwIfNoEntry: false })?.isSocket() !== true) throw error
+      if (await answers(address)) throw error
+      fs.rmSync(address.path, { force: true })
+      return bind(address, onConnection)
     }
   }
 }

@@ -59,7 +59,7 @@ export class SimFile implements DiskFile {
   write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
     return this.#request('write', total, (struck) => {
-      if (!this.#isWritable) throw this.#failure('EBADF', 'write')
+      if (!this.#isWritable && total > 0) throw this.#failure('EBADF', 'write')
       this.#writePieces(pieces, offset, struck)
     })
   }

@@ -29,8 +29,8 @@ export type SiteVerdict = 'go-on' | 'crash' | 'kill'
  * SIGKILL does (what it wrote stays in the page cache), `crash` ends it by a power cut.
  *
  * A dead process still has code that runs to its next `await`, but nothing it does reaches anything: its timers, disk
- * operations and messages never complete. What it settles among its own promises a script can see; `whileUp` is for
- * telling that apart.
+ * operations and messages never complete. What it settles among its own promises a script can see;
+ * `SimProcess.whileUp` tells that apart.
  */
 export class SimNode {
   readonly name: string
@@ -43,7 +43,6 @@ export class SimNode {
   #disk: SimDisk
   #process: SimProcess | undefined
   #incarnation = 0
-  #onDown: (() => void)[] = []
   /** Asked at each `env.at(site)`, with how often this site was passed on this machine. */
   onSite: (site: string, hit: number) => SiteVerdict = () => 'go-on'
 
@@ -119,25 +118,7 @@ export class SimNode {
 
   /** Resolves when the running process is dead. */
   down(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#process === undefined) resolve()
-      else this.#onDown.push(resolve)
-    })
-  }
-
-  /** What the running process says, or `down` when it dies first or had died when it said it. */
-  whileUp<T>(work: Promise<T>): Promise<T | 'down'> {
-    const { process } = this
-    return new Promise((resolve, reject) => {
-      void this.down().then(() => resolve('down'))
-      work.then(
-        (value) => resolve(process.isAlive ? value : 'down'),
-        (error: unknown) => {
-          if (process.isAlive) reject(error)
-          else resolve('down')
-        },
-      )
-    })
+    return this.#process?.ended ?? Promise.resolve()
   }
 
   #end(how: 'kill' | 'crash'): void {
@@ -146,9 +127,6 @@ export class SimNode {
     this.#process.die()
     this.#process = undefined
     this.#network.processEnded(this.name, how)
-    const waiting = this.#onDown
-    this.#onDown = []
-    for (const resolve of waiting) resolve()
   }
 
   #pass(site: string): void {

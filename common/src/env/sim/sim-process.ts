@@ -28,6 +28,7 @@ export class SimProcess implements Env {
   readonly network: Network
   readonly at: (site: string) => void
   readonly #world: World
+  readonly #end = Promise.withResolvers<void>()
   #isAlive = true
 
   constructor(parts: SimProcessParts) {
@@ -63,8 +64,28 @@ export class SimProcess implements Env {
     return this.#world.plan({ afterMs, kind, name: `${this.node} ${name}`, action: ifAlive })
   }
 
+  /** Resolves when this process is dead. */
+  get ended(): Promise<void> {
+    return this.#end.promise
+  }
+
+  /** What this process says, or `down` when it dies first, or was dead when it said it. */
+  whileUp<T>(work: Promise<T>): Promise<T | 'down'> {
+    return new Promise((resolve, reject) => {
+      void this.ended.then(() => resolve('down'))
+      work.then(
+        (value) => resolve(this.#isAlive ? value : 'down'),
+        (error: unknown) => {
+          if (this.#isAlive) reject(error)
+          else resolve('down')
+        },
+      )
+    })
+  }
+
   die(): void {
     this.#isAlive = false
+    this.#end.resolve()
   }
 
   #taskFailed(name: string, error: unknown): void {
