@@ -9,7 +9,7 @@ export { s3Section } from './config.ts'
 export type { S3Config } from './config.ts'
 
 /** One HTTP listener that speaks S3. It keeps nothing but derived signing keys; everything else is the store's. */
-export const s3Plugin = definePlugin({
+export const plugin = definePlugin({
   name: 's3',
   needs: ['store', 'identities', 'clock', 'random', 'log', 'metrics'],
   config: parseConfig,

@@ -22,6 +22,7 @@ import { operations } from '../operations/all-operations.ts'
 import { bucketOf } from '../operations/operation.ts'
 import type { Call, Gateway, Operation } from '../operations/operation.ts'
 import { absentOperations } from './aws-operations.ts'
+import { awaitedBody } from './awaited-body.ts'
 import { refusedHeader } from './header-rules.ts'
 import { requestMetrics } from './request-metrics.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -94,7 +95,8 @@ export class S3Gateway implements Gateway {
     this.#metrics.error(error.code)
     if (error.status >= 500 && error.code !== 'NotImplemented') {
       const level = error.code === 'InternalError' ? 'error' : 'warn'
-      this.#log[level]({ requestId: request.id, code: error.code, error: error.cause ?? thrown }, 'S3 request failed')
+      const fields = { request: request.id, code: error.code, error: error.cause ?? thrown }
+      this.#log[level](fields, 'S3 request failed')
     }
     return error
   }
@@ -122,7 +124,7 @@ export class S3Gateway implements Gateway {
   }
 
   async #admit(http: HttpRequest, request: S3Request, trace: Trace): Promise<HttpResponse> {
-    if (this.#closed) throw new S3Error('ServiceUnavailable', { headers: { 'retry-after': '1', connection: 'close' } })
+    if (this.#closed) throw new S3Error('ServiceUnavailable', { headers: { 'retry-after': '1' } })
     const route = router.route(request)
     if (!(route instanceof S3Error)) trace.operation = route.operation
     const outcome = this.#authenticator.authenticate(request)
@@ -145,7 +147,7 @@ export class S3Gateway implements Gateway {
     const call: Call = {
       gateway: this,
       request,
-      body: http.body,
+      body: request.headers.has('expect') ? awaitedBody(http.body) : http.body,
       signal: http.signal,
       authenticated,
       session: this.#store.session(authenticated.principal),
@@ -165,7 +167,7 @@ export class S3Gateway implements Gateway {
   #observe(http: HttpRequest, trace: Trace, response: HttpResponse, ms: number): void {
     const { status, headers } = response
     const metrics = this.#metrics.of(trace.operation)
-    metrics.answered[status < 400 ? 'ok' : status < 500 ? 'refused' : 'failed'].add()
+    metrics.answered[outcomeOf(status)].add()
     metrics.seconds.observe(ms / 1000)
     const received = http.body.length ?? 0
     const sent = http.method === 'HEAD' ? 0 : announcedLength(headers)
@@ -173,7 +175,7 @@ export class S3Gateway implements Gateway {
     metrics.sentBytes.add(sent)
     this.#log.debug(
       {
-        requestId: http.id,
+        request: http.id,
         operation: trace.operation?.name,
         bucket: trace.request?.bucket,
         key: trace.request?.key,
@@ -188,6 +190,12 @@ export class S3Gateway implements Gateway {
       'S3 request',
     )
   }
+}
+
+/** 501 is what was asked for, not what went wrong. */
+function outcomeOf(status: number): 'ok' | 'refused' | 'failed' {
+  if (status < 400) return 'ok'
+  return status < 500 || status === 501 ? 'refused' : 'failed'
 }
 
 /** For a target that could not be parsed. */

@@ -4,7 +4,7 @@ import type { Counter, Family, Histogram, Metrics } from '@o3/common/metrics'
 import type { Operation } from '../operations/operation.ts'
 
 export interface OperationMetrics {
-  /** `failed` is the server's fault (5xx), `refused` the request's (4xx). */
+  /** `failed` is the server's fault (5xx), `refused` the request's (4xx, and 501). */
   readonly answered: Readonly<Record<'ok' | 'refused' | 'failed', Counter>>
   /** Until the head of the answer; the body of a GET streams on. */
   readonly seconds: Histogram
