@@ -1,18 +1,20 @@
 /** Who sent this request, and did they send exactly this. The one verifier of signatures. */
 
-import type { KeyObject } from 'node:crypto'
 import type { Clock } from '@o3/common/env'
 import type { Credential, Identities, Principal } from '@o3/protocol-bus/api'
 import { canonicalRequest, canonicalTarget, verbatimTarget } from '../core/auth/canonical-request.ts'
 import { claimOf } from '../core/auth/claim.ts'
 import type { Claim } from '../core/auth/claim.ts'
-import { checkScopeDate, checkSignedHeaders, checkTime, scopeError } from '../core/auth/claim-checks.ts'
+import { checkScopeDate, checkTime, scopeError } from '../core/auth/claim-checks.ts'
 import { parseCredential, scopeFault } from '../core/auth/credential-scope.ts'
 import type { ScopedCredential } from '../core/auth/credential-scope.ts'
 import type { PayloadMode } from '../core/auth/payload-mode.ts'
+import { checkSignedHeaders, parseSignedHeaders } from '../core/auth/signed-headers.ts'
+import type { SignedHeaders } from '../core/auth/signed-headers.ts'
 import { S3Error } from '../core/errors/s3-error.ts'
 import type { S3Request } from '../core/request/s3-request.ts'
-import { hmacHex, sha256Hex, signaturesEqual } from './signature.ts'
+import type { HmacKey } from './hmac-key.ts'
+import { sha256Hex, signaturesEqual } from './signature.ts'
 import { SigningKeys } from './signing-key.ts'
 import type { SigningContext } from './signing-key.ts'
 
@@ -45,6 +47,8 @@ export function createAuthenticator(dependencies: AuthenticateDependencies): Aut
 class SignatureV4 implements Authenticator {
   readonly #dependencies: AuthenticateDependencies
   readonly #keys = new SigningKeys()
+  /** A client covers the same headers in each of its requests. */
+  readonly #headerLists = new Map<string, SignedHeaders>()
 
   constructor(dependencies: AuthenticateDependencies) {
     this.#dependencies = dependencies
@@ -55,14 +59,15 @@ class SignatureV4 implements Authenticator {
     if (claim instanceof S3Error) return claim
     const scoped = this.#keys.scopeOf(claim.credential) ?? this.#parseScope(claim)
     if (scoped instanceof S3Error) return scoped
+    const headers = this.#headersOf(claim.signedHeaders)
     const refusal =
       checkScopeDate(claim, scoped.date) ??
       checkTime(claim, this.#dependencies.clock.wallMs()) ??
-      checkSignedHeaders(request, claim)
+      checkSignedHeaders(request, headers)
     if (refusal !== undefined) return refusal
     const found = this.#dependencies.identities.lookup(scoped.accessKeyId)
-    if (found instanceof Promise) return found.then((credential) => this.#verify(request, claim, scoped, credential))
-    return this.#verify(request, claim, scoped, found)
+    const signed: Signed = { request, claim, headers, scoped }
+    return found instanceof Promise ? found.then((late) => this.#verify(signed, late)) : this.#verify(signed, found)
   }
 
   #parseScope(claim: Claim): ScopedCredential | S3Error {
@@ -73,19 +78,25 @@ class SignatureV4 implements Authenticator {
     return fault === undefined ? scoped : scopeError(claim, fault, region)
   }
 
+  #headersOf(text: string): SignedHeaders {
+    const known = this.#headerLists.get(text)
+    if (known !== undefined) return known
+    const parsed = parseSignedHeaders(text)
+    if (text.length > maxKeptListLength) return parsed
+    if (this.#headerLists.size === maxKeptLists) this.#headerLists.clear()
+    this.#headerLists.set(text, parsed)
+    return parsed
+  }
+
   /** An unknown key does the work of a known one, with a secret that nobody has: time does not tell them apart. */
-  #verify(
-    request: S3Request,
-    claim: Claim,
-    scoped: ScopedCredential,
-    credential: Credential | undefined,
-  ): Authenticated | S3Error {
+  #verify(signed: Signed, credential: Credential | undefined): Authenticated | S3Error {
+    const { request, claim, scoped } = signed
     const key =
       credential === undefined
         ? this.#keys.keyForStranger(scoped)
         : this.#keys.keyFor(claim.credential, scoped, credential.secret)
     const scope = claim.credential.slice(scoped.accessKeyId.length + 1)
-    const mismatch = checkSignature(request, claim, { key, scope, accessKeyId: scoped.accessKeyId })
+    const mismatch = checkSignature(signed, key, scope)
     if (credential === undefined) return unknownKey(scoped.accessKeyId)
     if (mismatch !== undefined) return mismatch
     // Temporary credentials do not exist here, so nothing is a valid token.
@@ -100,23 +111,29 @@ class SignatureV4 implements Authenticator {
   }
 }
 
-interface Signer {
-  readonly key: KeyObject
-  readonly scope: string
-  readonly accessKeyId: string
+/** Anybody can send lists, so few and short ones are kept. */
+const maxKeptLists = 256
+const maxKeptListLength = 512
+
+interface Signed {
+  readonly request: S3Request
+  readonly claim: Claim
+  readonly headers: SignedHeaders
+  readonly scoped: ScopedCredential
 }
 
-function checkSignature(request: S3Request, claim: Claim, signer: Signer): S3Error | undefined {
+function checkSignature(signed: Signed, key: HmacKey, scope: string): S3Error | undefined {
+  const { request, claim, headers, scoped } = signed
   const target = canonicalTarget(request, claim)
-  const canonical = canonicalRequest(request, claim, target)
-  const toSign = stringToSign(claim, signer.scope, canonical)
-  if (signaturesEqual(hmacHex(signer.key, toSign), claim.signature)) return undefined
+  const canonical = canonicalRequest(request, claim, target, headers)
+  const toSign = stringToSign(claim, scope, canonical)
+  if (signaturesEqual(key.sign(toSign), claim.signature)) return undefined
   const verbatim = verbatimTarget(request, claim)
   if (verbatim.path !== target.path || verbatim.query !== target.query) {
-    const asSent = stringToSign(claim, signer.scope, canonicalRequest(request, claim, verbatim))
-    if (signaturesEqual(hmacHex(signer.key, asSent), claim.signature)) return undefined
+    const asSent = stringToSign(claim, scope, canonicalRequest(request, claim, verbatim, headers))
+    if (signaturesEqual(key.sign(asSent), claim.signature)) return undefined
   }
-  return signatureMismatch(claim, signer.accessKeyId, { toSign, canonical })
+  return signatureMismatch(claim, scoped.accessKeyId, { toSign, canonical })
 }
 
 function stringToSign(claim: Claim, scope: string, canonical: string): string {

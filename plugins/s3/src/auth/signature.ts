@@ -1,16 +1,11 @@
 /** The arithmetic of SigV4's signatures. */
 
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 /** Lower-case hexadecimal, of text whose characters 0–255 are bytes. */
 export function sha256Hex(bytes: string): string {
-  // A string is hashed as UTF-8, which is the same for ASCII and spares a copy.
-  return beyondAscii.test(bytes) ? hash('sha256', Buffer.from(bytes, 'latin1'), 'hex') : hash('sha256', bytes, 'hex')
-}
-
-export function hmacHex(key: KeyObject, text: string): string {
-  return createHmac('sha256', key).update(text).digest('hex')
+  if (bytes.length > scratchBytes) return hash('sha256', Buffer.from(bytes, 'latin1'), 'hex')
+  return hash('sha256', scratch.subarray(0, scratch.write(bytes, 'latin1')), 'hex')
 }
 
 /** In a time that does not tell where they differ. `expected` is 64 digits of lower-case hexadecimal. */
@@ -23,8 +18,8 @@ export function signaturesEqual(expected: string, given: string): boolean {
 
 const signatureLength = 64
 
-// Shared by all calls: nothing is awaited between the writes and the comparison.
+// Shared by all calls: nothing is awaited between a write and the use of what was written.
+const scratchBytes = 4096
+const scratch = Buffer.alloc(scratchBytes)
 const left = Buffer.alloc(signatureLength)
 const right = Buffer.alloc(signatureLength)
-
-const beyondAscii = /[\x80-\uffff]/

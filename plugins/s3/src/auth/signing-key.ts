@@ -3,13 +3,13 @@
  * rest of a verification, so it is kept for as long as requests name the same credential.
  */
 
-import { createHmac, createSecretKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { ScopedCredential } from '../core/auth/credential-scope.ts'
+import { HmacKey } from './hmac-key.ts'
 
 /** What a chain of chunk signatures starts from. */
 export interface SigningContext {
-  readonly key: KeyObject
+  readonly key: HmacKey
   /** The request's own signature, lower-case hexadecimal: the first link of the chain. */
   readonly seedSignature: string
   /** `20130524T000000Z`. */
@@ -18,10 +18,10 @@ export interface SigningContext {
   readonly scope: string
 }
 
-export function deriveSigningKey(secret: string, { date, region, service, terminal }: ScopedCredential): KeyObject {
+export function deriveSigningKey(secret: string, { date, region, service, terminal }: ScopedCredential): HmacKey {
   let key = createHmac('sha256', `AWS4${secret}`).update(date).digest()
   for (const part of [region, service, terminal]) key = createHmac('sha256', key).update(part).digest()
-  return createSecretKey(key)
+  return new HmacKey(key)
 }
 
 /** A credential that named a real key, taken apart, and its signing key. */
@@ -29,7 +29,7 @@ interface Entry {
   readonly scoped: ScopedCredential
   /** Ours, and compared with ours: a rotated secret makes the entry worthless. */
   readonly secret: string
-  readonly key: KeyObject
+  readonly key: HmacKey
 }
 
 /** Bounded: a full cache forgets its oldest entry, which costs that caller one derivation. */
@@ -48,7 +48,7 @@ export class SigningKeys {
   }
 
   /** `credential` is the text as the client wrote it, `secret` the one behind its access key. */
-  keyFor(credential: string, scoped: ScopedCredential, secret: string): KeyObject {
+  keyFor(credential: string, scoped: ScopedCredential, secret: string): HmacKey {
     const known = this.#entries.get(credential)
     if (known !== undefined && known.secret === secret) return known.key
     const entry = { scoped, secret, key: deriveSigningKey(secret, scoped) }
@@ -59,7 +59,7 @@ export class SigningKeys {
   }
 
   /** A key that nobody has, at the price of a real one, and without a place in the cache for each stranger. */
-  keyForStranger(scoped: ScopedCredential): KeyObject {
+  keyForStranger(scoped: ScopedCredential): HmacKey {
     if (this.#stranger?.scoped.date !== scoped.date) {
       this.#stranger = { scoped, secret: '', key: deriveSigningKey('', scoped) }
     }

@@ -5,7 +5,7 @@
 
 import { createHash, hash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
-import { hmacHex, sha256Hex, signaturesEqual } from '../auth/signature.ts'
+import { sha256Hex, signaturesEqual } from '../auth/signature.ts'
 import type { SigningContext } from '../auth/signing-key.ts'
 import type { ChunkObserver, Trailer } from '../core/body/chunk-decoder.ts'
 import { S3Error } from '../core/errors/s3-error.ts'
@@ -59,7 +59,7 @@ export class ChunkSignatures implements ChunkObserver {
   }
 
   #advance(toSign: string, signature: string | undefined): void {
-    const expected = hmacHex(this.#signing.key, toSign)
+    const expected = this.#signing.key.sign(toSign)
     if (!signaturesEqual(expected, signature ?? '')) {
       throw new S3Error('SignatureDoesNotMatch', {
         elements: { StringToSign: toSign, SignatureProvided: signature ?? '' },

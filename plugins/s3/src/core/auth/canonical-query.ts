@@ -25,6 +25,7 @@ export function withoutSignature(raw: string): string {
 const signatureName = 'x-amz-signature'
 
 function isSignature(raw: string, start: number, end: number): boolean {
+  if (raw.startsWith('X-Amz-Signature=', start)) return true
   const equals = raw.indexOf('=', start)
   const nameEnd = equals < 0 || equals > end ? end : equals
   const name = raw.slice(start, nameEnd)

@@ -8,6 +8,8 @@ import { decodePercent, encodePath, isCanonical } from '../request/percent.ts'
 import type { S3Request } from '../request/s3-request.ts'
 import { canonicalQuery, withoutSignature } from './canonical-query.ts'
 import type { Claim } from './claim.ts'
+import { canonicalHeaders } from './signed-headers.ts'
+import type { SignedHeaders } from './signed-headers.ts'
 
 export interface CanonicalTarget {
   readonly path: string
@@ -28,8 +30,13 @@ export function verbatimTarget(request: S3Request, claim: Claim): CanonicalTarge
 }
 
 /** Characters 0–255: bytes, because header values are. */
-export function canonicalRequest(request: S3Request, claim: Claim, target: CanonicalTarget): string {
-  return `${request.method}\n${target.path}\n${target.query}\n${canonicalHeaders(request, claim)}\n${claim.signedHeaders}\n${claim.payloadHash}`
+export function canonicalRequest(
+  request: S3Request,
+  claim: Claim,
+  target: CanonicalTarget,
+  signed: SignedHeaders,
+): string {
+  return `${request.method}\n${target.path}\n${target.query}\n${canonicalHeaders(request.wireHeaders, signed)}\n${signed.text}\n${claim.payloadHash}`
 }
 
 function coveredQuery(request: S3Request, claim: Claim): string {
@@ -38,24 +45,4 @@ function coveredQuery(request: S3Request, claim: Claim): string {
 
 function canonicalPath(raw: string): string {
   return isCanonical(raw, 'plain') ? raw : encodePath(decodePercent(raw) ?? raw)
-}
-
-/** In the order of the list, as the specification has it. A signed header that was not sent counts as an empty one. */
-function canonicalHeaders(request: S3Request, claim: Claim): string {
-  const list = claim.signedHeaders
-  let text = ''
-  let start = 0
-  while (start <= list.length) {
-    const semicolon = list.indexOf(';', start)
-    const end = semicolon < 0 ? list.length : semicolon
-    const name = list.slice(start, end)
-    text += `${name}:${foldBlanks(request.wireHeaders.get(name) ?? '')}\n`
-    start = end + 1
-  }
-  return text
-}
-
-/** Runs of white space count as one space. */
-function foldBlanks(value: string): string {
-  return value.includes('  ') || value.includes('\t') ? value.replace(/[ \t]+/g, ' ') : value
 }

@@ -2,7 +2,6 @@
 
 import { S3Error } from '../errors/s3-error.ts'
 import { formatIsoDate } from '../request/http-date.ts'
-import type { S3Request } from '../request/s3-request.ts'
 import type { Claim } from './claim.ts'
 import { describeFault } from './credential-scope.ts'
 import type { ScopeFault } from './credential-scope.ts'
@@ -35,34 +34,6 @@ export function checkTime(claim: Claim, nowMs: number): S3Error | undefined {
       MaxAllowedSkewMilliseconds: String(maxSkewMs),
     },
   })
-}
-
-/**
- * `host`, because it may name the bucket; every `x-amz-` header, because each of them changes what is done (an unsigned
- * `x-amz-copy-source` on a presigned PUT would read any object that its signer may read). `content-type` need not be:
- * many clients leave it out. A signed header must have come once, or nobody knows what was signed.
- */
-export function checkSignedHeaders(request: S3Request, claim: Claim): S3Error | undefined {
-  const list = `;${claim.signedHeaders};`
-  let unsigned: string[] | undefined
-  for (const name of request.wireHeaders.keys()) {
-    if ((name.startsWith('x-amz-') || name === 'host') && !list.includes(`;${name};`)) {
-      unsigned ??= []
-      unsigned.push(name)
-    }
-  }
-  if (unsigned !== undefined) {
-    return new S3Error('AccessDenied', {
-      message: 'There were headers present in the request which were not signed',
-      elements: { HeadersNotSigned: unsigned.join(', ') },
-    })
-  }
-  for (const name of request.repeated) {
-    if (list.includes(`;${name};`)) {
-      return new S3Error('InvalidRequest', { message: `The signed header ${name} was given more than once.` })
-    }
-  }
-  return undefined
 }
 
 function checkExpiry(startMs: number, expiresSeconds: number, nowMs: number): S3Error | undefined {

@@ -28,7 +28,9 @@ export function headerClaim(request: S3Request, authorization: string): Claim | 
   }
   const payload = parsePayloadMode(payloadHash)
   if (payload instanceof S3Error) return payload
-  return { kind: 'header', ...fields, ...time, payloadHash, payload }
+  const { credential, signedHeaders, signature } = fields
+  const { timestamp, timestampMs } = time
+  return { kind: 'header', credential, signedHeaders, signature, timestamp, timestampMs, payloadHash, payload }
 }
 
 export function malformedHeader(what: string, elements: Readonly<Record<string, string>> = {}): S3Error {
@@ -42,7 +44,11 @@ type Fields = Pick<Claim, 'credential' | 'signedHeaders' | 'signature'>
 
 /** Undefined unless each of the three is there once and nothing else is. */
 function parseFields(authorization: string): Fields | undefined {
-  const fields = new Map<string, string>()
+  const fields: Record<keyof Fields, string | undefined> = {
+    credential: undefined,
+    signedHeaders: undefined,
+    signature: undefined,
+  }
   let start = algorithm.length
   if (authorization[start] !== ' ') return undefined
   while (start < authorization.length) {
@@ -51,17 +57,21 @@ function parseFields(authorization: string): Fields | undefined {
     const end = comma < 0 ? authorization.length : comma
     const equals = authorization.indexOf('=', start)
     if (equals < 0 || equals > end) return undefined
-    const name = authorization.slice(start, equals)
-    if (fields.has(name)) return undefined
-    fields.set(name, authorization.slice(equals + 1, end))
+    const field = fieldNames.get(authorization.slice(start, equals))
+    if (field === undefined || fields[field] !== undefined) return undefined
+    fields[field] = authorization.slice(equals + 1, end)
     start = end + 1
   }
-  const credential = fields.get('Credential')
-  const signedHeaders = fields.get('SignedHeaders')
-  const signature = fields.get('Signature')
+  const { credential, signedHeaders, signature } = fields
   if (credential === undefined || signedHeaders === undefined || signature === undefined) return undefined
-  return fields.size === 3 ? { credential, signedHeaders, signature } : undefined
+  return { credential, signedHeaders, signature }
 }
+
+const fieldNames: ReadonlyMap<string, keyof Fields> = new Map([
+  ['Credential', 'credential'],
+  ['SignedHeaders', 'signedHeaders'],
+  ['Signature', 'signature'],
+])
 
 /** `x-amz-date`, or `Date` without it. */
 function requestTime(request: S3Request): Pick<Claim, 'timestamp' | 'timestampMs'> | undefined {
