@@ -13,3 +13,15 @@ export function foreign(path: string, what: string): StoreError {
 export function isMissingFile(thrown: unknown): boolean {
   return thrown instanceof StoreError && thrown.details['errno'] === 'ENOENT'
 }
+
+/**
+ * Runs a sync. Its failure is final whatever it says: the bytes it covered are in doubt, and a later sync that succeeds
+ * proves nothing about them. So "full" is not passed on as `OutOfSpace`, which promises that nothing happened.
+ */
+export async function synced(sync: Promise<void>): Promise<void> {
+  try {
+    await sync
+  } catch (error) {
+    throw new StoreError('VolumeFailed', 'a sync of the log failed', { cause: error })
+  }
+}

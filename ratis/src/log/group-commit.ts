@@ -7,6 +7,7 @@
 import type { Env } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
 import type { LogIndex, Term } from '../api/api.ts'
+import { synced } from './damage.ts'
 import { alignToBlock, recordBytes, writeRecord, type LogEntry } from './record.ts'
 import type { OpenSegment, SegmentRoll } from './segment-roll.ts'
 
@@ -116,7 +117,7 @@ export class GroupCommit {
       return
     }
     this.env.at('log.append.before-sync')
-    await segment.file.sync()
+    await synced(segment.file.sync())
     this.env.at('log.append.after-sync')
     if (this.failure === undefined) this.acknowledge(segment, bytes.length)
   }
@@ -185,7 +186,7 @@ export class GroupCommit {
    */
   private async rollBack(segment: OpenSegment, error: StoreError): Promise<void> {
     await segment.file.truncate(segment.info.endOffset)
-    await segment.file.sync()
+    await synced(segment.file.sync())
     segment.info.forgetMarksFrom(segment.info.endOffset)
     this.refuse(error)
   }

@@ -12,7 +12,7 @@ import type { Disk, DiskFile, Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { LogIndex, Term } from '../api/api.ts'
 import { crc32c, groupIdBytes, groupIdText } from './checksum.ts'
-import { damaged, foreign, isMissingFile } from './damage.ts'
+import { damaged, foreign, isMissingFile, synced } from './damage.ts'
 import { blockBytes, readU64, writeU64 } from './record.ts'
 
 export interface HardState {
@@ -105,15 +105,20 @@ export class HardStateFile {
     return this.latest
   }
 
-  /** Undefined when the directory has none. Throws `Damaged` when neither copy verifies. */
+  /**
+   * Undefined when the directory has none. Throws `Damaged` when neither copy verifies. Where the copies differ, the newer
+   * one may be in the page cache only (a killed process left it there): it is made durable before anybody acts on it.
+   */
   static async open(env: Env, directory: string): Promise<HardStateFile | undefined> {
     const path = `${directory}/${fileName}`
     const file = await openIfThere(env.disk, path)
     if (file === undefined) return undefined
     try {
-      const found = await readNewestCopy(file)
+      const found = await readCopies(file)
       if (found === undefined) throw damaged(path, 0, 'neither copy of the hard state verifies')
-      return new HardStateFile(env, file, found)
+      const opened = new HardStateFile(env, file, found)
+      if (!found.agree) await opened.save({})
+      return opened
     } catch (error) {
       await file.close()
       throw error
@@ -171,14 +176,9 @@ export class HardStateFile {
   private async writeCopy(copy: Uint8Array, at: number): Promise<void> {
     try {
       await this.file.write([copy], at)
+      await synced(this.file.sync())
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) this.failure = StoreError.from(error)
-      throw error
-    }
-    try {
-      await this.file.sync()
-    } catch (error) {
-      this.failure = StoreError.from(error)
       throw error
     }
   }
@@ -193,12 +193,14 @@ async function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefin
   }
 }
 
-async function readNewestCopy(file: DiskFile): Promise<{ state: HardState; generation: number } | undefined> {
+async function readCopies(
+  file: DiskFile,
+): Promise<{ readonly state: HardState; readonly generation: number; readonly agree: boolean } | undefined> {
   const bytes = new Uint8Array(2 * blockBytes)
   const length = await file.read(bytes, 0)
   const [first, second] = [0, blockBytes].map((at) =>
     decodeHardState(bytes.subarray(at, Math.min(at + blockBytes, length)), file.path),
   )
-  if (first === undefined || second === undefined) return first ?? second
-  return first.generation >= second.generation ? first : second
+  const newest = (first?.generation ?? -1) >= (second?.generation ?? -1) ? first : second
+  return newest && { ...newest, agree: first?.generation === second?.generation }
 }

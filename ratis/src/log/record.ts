@@ -1,9 +1,9 @@
 /**
- * One entry on disk: a 32-byte header, then the payload, nothing in between.
+ * One entry on disk: a 32-byte header, then the payload, then zeros up to a multiple of 8 bytes.
  *
  * | at | size | field |
  * |---|---|---|
- * | 0 | 4 | length of the whole record; never 0, so zeroed space is no record |
+ * | 0 | 4 | length of header and payload; never 0, so zeroed space is no record |
  * | 4 | 4 | CRC32C of everything behind this field, started from the segment's seed |
  * | 8 | 8 | term |
  * | 16 | 8 | index |
@@ -14,7 +14,8 @@
  * one proves that the broken one had been durable.
  *
  * Batches start on a block boundary and are padded with zeros: a later write never touches a block that holds durable
- * records, and a search for surviving batches only has to look at block starts.
+ * records, and a search for surviving batches only has to look at block starts. Records start at multiples of 8 bytes, so
+ * that the padding of a batch is long enough to be read as "no length".
  */
 
 import type { LogIndex, Term } from '../api/api.ts'
@@ -25,6 +26,7 @@ export const recordHeaderBytes = 32
 export const blockBytes = 4096
 
 const checksummedFrom = 8
+const recordAlignment = 8
 const twoTo32 = 0x1_0000_0000
 
 export interface LogEntry {
@@ -33,43 +35,58 @@ export interface LogEntry {
   readonly payload: Uint8Array
 }
 
+/** What a record takes in the file, for a payload of this length. */
 export function recordBytes(payloadBytes: number): number {
-  return recordHeaderBytes + payloadBytes
+  return alignRecord(recordHeaderBytes + payloadBytes)
+}
+
+/** Where the next record may start. */
+export function alignRecord(offset: number): number {
+  return Math.ceil(offset / recordAlignment) * recordAlignment
 }
 
 export function alignToBlock(offset: number): number {
   return Math.ceil(offset / blockBytes) * blockBytes
 }
 
-/** Writes the record at `at`; the target is long enough. Returns the offset behind it. */
+/** Bytes with their view, made once for many reads and writes of numbers. */
+export interface Bytes {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+/** Writes the record at `at`; the target is long enough. Returns where the next one starts. */
 export function writeRecord(
-  target: { readonly bytes: Uint8Array; readonly view: DataView },
+  target: Bytes,
   at: number,
   entry: LogEntry,
   under: { readonly seed: number; readonly floor: LogIndex },
 ): number {
   const { bytes, view } = target
-  const length = recordBytes(entry.payload.length)
+  const length = recordHeaderBytes + entry.payload.length
   const end = at + length
+  const next = alignRecord(end)
   view.setUint32(at, length, true)
   writeU64(view, at + 8, entry.term)
   writeU64(view, at + 16, entry.index)
   writeU64(view, at + 24, under.floor)
   bytes.set(entry.payload, at + recordHeaderBytes)
   view.setUint32(at + 4, crc32c(bytes.subarray(at + checksummedFrom, end), under.seed), true)
-  return end
+  bytes.fill(0, end, next)
+  return next
 }
 
 /** What stands at an offset: a whole record, nothing (zeros), a record that continues behind the window, or rubbish. */
 export type RecordSight = 'record' | 'nothing' | 'beyond' | 'invalid'
 
-/** Looks at the record at `at`; `bytes` holds what is known of the file up to `end`. */
-export function sightRecord(bytes: Uint8Array, view: DataView, at: number, end: number, seed: number): RecordSight {
-  if (end - at < recordHeaderBytes) return 'beyond'
+/** Looks at the record at `at` of a window into a file. */
+export function sightRecord({ bytes, view }: Bytes, at: number, seed: number): RecordSight {
+  const known = bytes.length - at
+  if (known < recordHeaderBytes) return 'beyond'
   const length = view.getUint32(at, true)
   if (length === 0) return 'nothing'
   if (length < recordHeaderBytes) return 'invalid'
-  if (length > end - at) return 'beyond'
+  if (length > known) return 'beyond'
   const sum = crc32c(bytes.subarray(at + checksummedFrom, at + length), seed)
   return sum === view.getUint32(at + 4, true) ? 'record' : 'invalid'
 }

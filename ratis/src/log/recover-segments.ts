@@ -43,7 +43,7 @@ export async function recoverSegments(env: Env, directory: string, hard: HardSta
       const scan = await scanSegment(file, segment, term)
       term = scan.term
       if (next !== undefined) expectWhole(segment, scan, next.firstIndex)
-      else cutBytes = await settleTail(env, file, segment, { end: scan.end, commitFloor: hard.commitFloor })
+      else cutBytes = await settleTail(env, file, segment, { scan, commitFloor: hard.commitFloor })
     } finally {
       await file.close()
     }
@@ -55,7 +55,10 @@ export async function recoverSegments(env: Env, directory: string, hard: HardSta
 }
 
 interface Scan {
+  /** Behind the last record. */
   readonly end: number
+  /** Where the next one should have been. */
+  readonly stoppedAt: number
   readonly term: Term
 }
 
@@ -74,43 +77,39 @@ async function scanSegment(file: DiskFile, segment: Segment, previousTerm: Term)
   }
   segment.lastIndex = scanner.index - 1
   segment.endOffset = alignToBlock(scanner.end)
-  return { end: scanner.end, term }
+  return { end: scanner.end, stoppedAt: scanner.offset, term }
 }
 
 /** A segment that has a successor was durable to its end before the successor was used. */
 function expectWhole(segment: Segment, scan: Scan, nextIndex: LogIndex): void {
   if (segment.lastIndex + 1 === nextIndex) return
-  throw damaged(segment.path, scan.end, `the record of index ${segment.lastIndex + 1} does not verify`)
+  throw damaged(segment.path, scan.stoppedAt, `the record of index ${segment.lastIndex + 1} does not verify`)
 }
 
 async function settleTail(
   env: Env,
   file: DiskFile,
   segment: Segment,
-  known: { readonly end: number; readonly commitFloor: LogIndex },
+  known: { readonly scan: Scan; readonly commitFloor: LogIndex },
 ): Promise<number> {
   const missing = segment.lastIndex + 1
-  const tail = await inspectTail(file, segment.seed, known.end, missing)
-  if (missing <= known.commitFloor) {
-    throw damaged(segment.path, known.end, `the record of index ${missing} had been committed and does not verify`)
+  const { end, stoppedAt } = known.scan
+  const { dirtyBlocks, proof } = await inspectTail(file, segment.seed, end, missing)
+  const what = `the record of index ${missing} does not verify`
+  if (missing <= known.commitFloor) throw damaged(segment.path, stoppedAt, `${what}, and it had been committed`)
+  if (proof !== undefined) {
+    const later = `that of index ${proof.index} at offset ${proof.offset} was written after it`
+    throw damaged(segment.path, stoppedAt, `${what}, and ${later}`)
   }
-  if (tail.proof !== undefined) {
-    const { index, offset } = tail.proof
-    throw damaged(
-      segment.path,
-      known.end,
-      `the record of index ${missing} does not verify, and that of index ${index} at offset ${offset} was written behind it`,
-    )
-  }
-  const cut = tail.dirtyBlocks.length
-  if (cut > 0) {
+  const last = dirtyBlocks.at(-1)
+  if (last !== undefined) {
     env.at('log.recover.before-cut')
-    await zeroTail(file, known.end, tail.dirtyBlocks)
+    await zeroTail(file, end, dirtyBlocks)
   }
   env.at('log.recover.before-sync')
   await file.sync()
   env.at('log.recover.after-sync')
-  return cut === 0 ? 0 : alignToBlock((tail.dirtyBlocks[cut - 1] as number) + 1) - known.end
+  return last === undefined ? 0 : alignToBlock(last + 1) - end
 }
 
 interface Found {

@@ -1,5 +1,6 @@
 import type { DiskFile, Env } from '@o3/common/env'
 import type { LogIndex, Term } from '../api/api.ts'
+import { synced } from './damage.ts'
 import type { HardStateFile } from './hard-state.ts'
 import { encodeSegmentHeader, firstRecordOffset } from './segment-header.ts'
 import { Segment } from './segment.ts'
@@ -93,7 +94,7 @@ export class SegmentRoll {
     try {
       this.env.at('log.roll.before-header')
       await file.write([encodeSegmentHeader(header)], 0)
-      await file.sync()
+      await synced(file.sync())
       this.env.at('log.roll.before-rename')
       await this.env.disk.rename(spare.path, info.path)
     } catch (error) {
@@ -101,7 +102,7 @@ export class SegmentRoll {
       throw error
     }
     this.env.at('log.roll.before-directory-sync')
-    await this.env.disk.syncDirectory(directory)
+    await synced(this.env.disk.syncDirectory(directory))
     return { info, file }
   }
 }

@@ -9,8 +9,9 @@
 import type { Env } from '@o3/common/env'
 import { isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { LogIndex, Term } from '../api/api.ts'
-import { foreign } from './damage.ts'
+import { foreign, synced } from './damage.ts'
 import { GroupCommit, type AppendDone } from './group-commit.ts'
+import { makeDurableDirectory } from './durable-directory.ts'
 import { HardStateFile, type HardState } from './hard-state.ts'
 import { SegmentsReader, type LogReader } from './log-reader.ts'
 import { blockBytes, recordBytes, type LogEntry } from './record.ts'
@@ -106,8 +107,7 @@ export async function openLog(env: Env, directory: string, options: LogOptions =
       `segmentBytes must be a multiple of ${blockBytes}, and at least two of them`,
     )
   }
-  await env.disk.makeDirectory(directory)
-  await env.disk.syncDirectory(parentOf(directory))
+  await makeDurableDirectory(env.disk, directory)
   const found = await HardStateFile.open(env, directory)
   const hardState = found ?? (await createHardState(env, directory, options.groupId))
   try {
@@ -283,7 +283,7 @@ class OpenLog implements SegmentedLog {
     this.segments.splice(0, count)
     this.env.at('log.truncate.before-remove')
     for (const segment of removed) await this.env.disk.remove(segment.path)
-    await this.env.disk.syncDirectory(this.directory)
+    await synced(this.env.disk.syncDirectory(this.directory))
     this.env.at('log.truncate.after-remove')
     if (this.spare.outOfSpace) this.spare.prepare()
   }
@@ -346,9 +346,4 @@ class OpenLog implements SegmentedLog {
     this.failure = new StoreError('VolumeFailed', 'the log failed; a restart verifies it again', { cause: error })
     this.commit.fail(this.failure)
   }
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf('/')
-  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash)
 }

@@ -16,9 +16,10 @@ export interface SpareOptions {
   readonly onFailure: (error: unknown) => void
 }
 
+/** What is written and synced at once: a sync of the log waits for no more than this. */
 const chunkBytes = 1024 * 1024
-/** How much unsynced zero the disk is given at once: a sync of the log must not wait for 64 MiB of them. */
-const syncEveryBytes = 8 * chunkBytes
+/** Between two chunks, while nobody waits for the spare: it is not needed for another segment, but the disk is. */
+const pauseMs = 8
 const zeros = new Uint8Array(chunkBytes)
 
 type State =
@@ -34,6 +35,7 @@ export class SpareSegment {
   private readonly options: SpareOptions
   private state: State = { kind: 'none' }
   private starved = false
+  private awaited = false
 
   constructor(env: Env, options: SpareOptions) {
     this.env = env
@@ -68,8 +70,10 @@ export class SpareSegment {
   /** The spare's file, still under the spare's name. Rejects with `OutOfSpace` when there cannot be one now. */
   async take(): Promise<DiskFile> {
     if (this.state.kind !== 'ready') {
+      this.awaited = true
       this.prepare()
       if (this.state.kind === 'preparing') await this.state.task.done
+      this.awaited = false
     }
     const { state } = this
     if (state.kind === 'out-of-space') throw state.error
@@ -118,16 +122,12 @@ export class SpareSegment {
     const file = await disk.open(this.draftPath, 'create')
     try {
       this.env.at('log.prepare.before-zeros')
-      for (let at = 0, unsynced = 0; at < segmentBytes && !this.isClosed(); at += chunkBytes) {
-        const piece = zeros.subarray(0, Math.min(chunkBytes, segmentBytes - at))
-        await file.write([piece], at)
-        unsynced += piece.length
-        if (unsynced < syncEveryBytes) continue
+      for (let at = 0; at < segmentBytes && !this.isClosed(); at += chunkBytes) {
+        await file.write([zeros.subarray(0, Math.min(chunkBytes, segmentBytes - at))], at)
+        this.env.at('log.prepare.before-sync')
         await file.sync()
-        unsynced = 0
+        if (!this.awaited && at + chunkBytes < segmentBytes) await this.env.clock.sleep(pauseMs)
       }
-      this.env.at('log.prepare.before-sync')
-      await file.sync()
       this.env.at('log.prepare.before-rename')
       if (this.isClosed()) return file
       await disk.rename(this.draftPath, this.path)

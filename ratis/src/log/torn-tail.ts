@@ -66,9 +66,9 @@ async function proofAt(
   if (floor < missing || index <= floor) return undefined
   const length = recordLengthAt(head, 0)
   if (length < recordHeaderBytes || offset + length > (await file.size())) return undefined
-  const record = new Uint8Array(length)
-  const read = await file.read(record, offset)
-  const sight = sightRecord(record, new DataView(record.buffer), 0, read, seed)
+  const bytes = new Uint8Array(length)
+  await file.read(bytes, offset)
+  const sight = sightRecord({ bytes, view: new DataView(bytes.buffer) }, 0, seed)
   return sight === 'record' ? { offset, index } : undefined
 }
 

@@ -19,6 +19,7 @@ import type {
   Table,
   Term,
 } from '../api/api.ts'
+import { makeDurableDirectory } from '../log/durable-directory.ts'
 import { openLog, type LogOptions, type SegmentedLog } from '../log/segmented-log.ts'
 import { ChangeStream } from './change-stream.ts'
 import { CheckpointSchedule, type CheckpointPolicy } from './checkpoint-schedule.ts'
@@ -45,7 +46,7 @@ export { storeSites, type StoreSite } from './sites.ts'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
-  /** Its `log` folder holds the log; the parent exists. The caller holds the lock of the data directory. */
+  /** Its `log` folder holds the log; its parent exists, durably. The caller holds the lock of the data directory. */
   readonly directory: string
   readonly rules: StoreRules<Command, Reply>
   /** Belongs to this store alone. The caller opened it and closes it after the store. */
@@ -83,7 +84,7 @@ export async function openReplicatedStore<Command, Reply>(
 ): Promise<ReplicatedStore<Command, Reply>> {
   const { env, kv } = options
   const startMs = env.clock.monotonicMs()
-  await env.disk.makeDirectory(options.directory)
+  await makeDurableDirectory(env.disk, options.directory)
   const log = await openLog(env, `${options.directory}/log`, options.log)
   try {
     const ledger = new RequestLedger({ ...defaultWindow, ...options.requests })

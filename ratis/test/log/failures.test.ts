@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'vitest'
+import { StoreError } from '@o3/common/errors'
+import { blockBytes } from '../../src/log/record.ts'
+import { append, failure, filled, onMachine, readAll, text, type Bench } from './sim.ts'
+
+const segment = /\.segment$|\/spare/
+
+/** What an append that is refused at the door throws. */
+function refusal(act: () => void): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof StoreError) return error.code
+    throw error
+  }
+  return 'accepted'
+}
+
+describe('a failed write or sync ends the log', () => {
+  test.each(['write', 'sync'] as const)(
+    'after a failed %s everything under way is unknown and later ones are refused',
+    (operation) =>
+      onMachine(async (bench) => {
+        const log = await bench.open()
+        await append(log, text('before'))
+        bench.node.disk.inject({ operation, errno: 'EIO', path: segment })
+        const outcomes = await Promise.allSettled([append(log, text('one')), append(log, text('two'))])
+        expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual([
+          'OutcomeUnknown',
+          'OutcomeUnknown',
+        ])
+        expect(log.failed?.code).toBe('VolumeFailed')
+        expect(refusal(() => log.append([{ index: log.lastIndex + 1, term: 1, payload: text('x') }], () => {}))).toBe(
+          'VolumeFailed',
+        )
+        expect((await failure(log.saveHardState({ term: 9 }))).code).toBe('VolumeFailed')
+        await log.close()
+      }),
+  )
+
+  test('a failed sync is not tried again: what is on the disk is found out by the restart', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await append(log, text('before'))
+      bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment })
+      await failure(append(log, text('lost')))
+      await log.close()
+      // The cache shows it, the device does not have it (fsyncgate): only a power cut tells.
+      const again = await bench.restart('crash')
+      expect((await readAll(again)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(['before'])
+    }))
+
+  test('a hard state that cannot be synced ends the log too', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: /hard-state/ })
+      expect((await failure(log.saveHardState({ term: 2 }))).code).toBe('VolumeFailed')
+      expect(log.failed?.code).toBe('VolumeFailed')
+    }))
+
+  test('a spare segment that cannot be synced ends the log: the disk is not to be trusted', () =>
+    onMachine(async (bench) => {
+      bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: /spare\.new$/, after: 2 })
+      const log = await bench.open()
+      await bench.env.clock.sleep(500)
+      expect(log.failed?.code).toBe('VolumeFailed')
+    }))
+})
+
+describe('a full disk', () => {
+  /** Leaves `pages` of 4 KiB. */
+  async function fill(bench: Bench, pages: number): Promise<void> {
+    const { disk } = bench.node
+    const { availableBytes, totalBytes } = await disk.space('.')
+    disk.capacityBytes = totalBytes - availableBytes + pages * blockBytes
+  }
+
+  test('is announced before anything is refused, and goes on as long as the reserve lasts', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await bench.env.clock.sleep(500)
+      await fill(bench, 0)
+      expect(log.outOfSpace).toBe(false)
+      // Into the spare: the next one cannot be made.
+      for (let i = 0; i < 4; i++) await append(log, filled(8000, i))
+      await bench.env.clock.sleep(500)
+      expect(log.outOfSpace).toBe(true)
+      for (let i = 0; i < 2; i++) await append(log, filled(8000, i))
+      const { code } = await failure(append(log, filled(8000, 9)))
+      expect(code).toBe('OutOfSpace')
+      expect(log.failed).toBeUndefined()
+      expect((await readAll(log)).length).toBe(6)
+      // Small ones still fit.
+      await append(log, text('small'))
+    }))
+
+  test('ends when space returns', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await bench.env.clock.sleep(500)
+      await fill(bench, 0)
+      for (let i = 0; i < 6; i++) await append(log, filled(8000, i))
+      expect((await failure(append(log, filled(8000, 9)))).code).toBe('OutOfSpace')
+      bench.node.disk.capacityBytes *= 2
+      await bench.env.clock.sleep(1500)
+      expect(log.outOfSpace).toBe(false)
+      await append(log, filled(8000, 10))
+      expect((await readAll(log)).map(({ payload }) => payload[0])).toEqual([0, 1, 2, 3, 4, 5, 10])
+    }))
+
+  test('ends when the log itself gives space back', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await bench.env.clock.sleep(500)
+      await fill(bench, 0)
+      for (let i = 0; i < 6; i++) await append(log, filled(8000, i))
+      expect((await failure(append(log, filled(8000, 9)))).code).toBe('OutOfSpace')
+      await log.saveHardState({ checkpointIndex: log.durableIndex, commitFloor: log.durableIndex })
+      await log.truncateBefore(log.durableIndex + 1)
+      await append(log, filled(8000, 10))
+    }))
+
+  /** A file system that copies on write may refuse even preallocated bytes. */
+  test.each([0, 1, 4096, 4127, 8191])('a batch of which %i bytes were written is taken back', (landedBytes) =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await append(log, text('before'))
+      bench.node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: segment, landedBytes })
+      const outcomes = await Promise.allSettled([append(log, filled(4095, 1)), append(log, filled(4095, 2))])
+      expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual([
+        'OutOfSpace',
+        'OutOfSpace',
+      ])
+      expect([log.failed, log.lastIndex, log.durableIndex]).toEqual([undefined, 1, 1])
+      if (landedBytes % 2 === 0) await append(log, text('after'))
+      const kept = landedBytes % 2 === 0 ? ['before', 'after'] : ['before']
+      const again = await bench.restart('crash')
+      expect((await readAll(again)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(kept)
+      expect(again.opening.cutBytes).toBe(0)
+    }),
+  )
+
+  test('a batch that cannot be taken back ends the log', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      bench.node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: segment })
+      bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment })
+      expect((await failure(append(log, text('x')))).code).toBe('OutcomeUnknown')
+      expect(log.failed?.code).toBe('VolumeFailed')
+    }))
+
+  test('a sync that says "full" is a failed sync', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await bench.env.clock.sleep(500)
+      bench.node.disk.inject({ operation: 'sync', errno: 'ENOSPC', path: segment })
+      expect((await failure(append(log, text('x')))).code).toBe('OutcomeUnknown')
+      expect(log.failed?.code).toBe('VolumeFailed')
+    }))
+
+  test('a new log without room says so and leaves a directory that can be opened later', () =>
+    onMachine(async (bench) => {
+      const { disk } = bench.node
+      const roomy = disk.capacityBytes
+      disk.capacityBytes = 4 * blockBytes
+      expect((await failure(bench.open())).code).toBe('OutOfSpace')
+      disk.capacityBytes = roomy
+      const log = await bench.open()
+      await append(log, text('x'))
+    }))
+})
+
+describe('what an append may be', () => {
+  test('indexes have no gaps and terms do not go back', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await append(log, text('x'), 5)
+      expect(refusal(() => log.append([{ index: 3, term: 5, payload: text('x') }], () => {}))).toBe('InvalidArgument')
+      expect(refusal(() => log.append([{ index: 2, term: 4, payload: text('x') }], () => {}))).toBe('InvalidArgument')
+      await append(log, text('x'), 6)
+    }))
+
+  test('larger than a segment is refused, exactly a segment is not', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      const most = log.maxAppendBytes - 32
+      expect((await failure(append(log, filled(most + 1, 1)))).code).toBe('TooLarge')
+      await append(log, filled(most, 1))
+      await append(log, filled(most, 2))
+      expect((await readAll(log)).map(({ payload }) => payload.length)).toEqual([most, most])
+    }))
+
+  test('what waits is bounded', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open({ maxQueuedBytes: 20_000 })
+      const done = [append(log, filled(8000, 1)), append(log, filled(8000, 2))]
+      expect((await failure(append(log, filled(8000, 3)))).code).toBe('Busy')
+      await Promise.all(done)
+      await append(log, filled(8000, 3))
+    }))
+
+  test('a closed log refuses', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      const last = append(log, text('last'))
+      await log.close()
+      await last
+      expect((await failure(append(log, text('late')))).code).toBe('Closed')
+    }))
+
+  test.each([0, 4096, 10_000])('a segment size of %i is refused', (segmentBytes) =>
+    onMachine(async (bench) => {
+      expect((await failure(bench.open({ segmentBytes }))).code).toBe('InvalidArgument')
+    }),
+  )
+})

@@ -1,0 +1,42 @@
+import fc from 'fast-check'
+import { logSites } from '../../src/log/sites.ts'
+import type { LogStep } from './log-trial.ts'
+
+const how = fc.constantFrom('crash' as const, 'crash' as const, 'kill' as const)
+const size = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 300 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 300, max: 5000 }) },
+  // Record boundaries that fall together with block boundaries.
+  { weight: 1, arbitrary: fc.constantFrom(4064, 4063, 4065, 2016, 8160) },
+)
+
+const append: fc.Arbitrary<LogStep> = fc
+  .array(fc.array(size, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 })
+  .map((appends) => ({ kind: 'append', appends }))
+
+const calm: fc.Arbitrary<LogStep> = fc.oneof(
+  { weight: 6, arbitrary: append },
+  { weight: 3, arbitrary: fc.constant<LogStep>({ kind: 'settle' }) },
+  { weight: 2, arbitrary: fc.integer({ min: 0, max: 20 }).map((ms): LogStep => ({ kind: 'pause', ms })) },
+  { weight: 1, arbitrary: fc.constantFrom<LogStep>({ kind: 'floor' }, { kind: 'vote' }, { kind: 'reopen' }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 20_000).map((keepBytes): LogStep => ({ kind: 'cut', keepBytes })) },
+)
+
+const down: fc.Arbitrary<LogStep> = fc.record({
+  kind: fc.constant('down' as const),
+  how,
+  afterMs: fc.double({ min: 0, max: 12, noNaN: true }),
+})
+
+const trap: fc.Arbitrary<LogStep> = fc.record({
+  kind: fc.constant('trap' as const),
+  how,
+  site: fc.constantFrom(...logSites),
+  hit: fc.integer({ min: 1, max: 4 }),
+})
+
+/** Programs for a log: mostly appends, and a machine that goes down now and then. */
+export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
+  fc.oneof({ weight: 8, arbitrary: calm }, { weight: 2, arbitrary: down }, { weight: 1, arbitrary: trap }),
+  { maxLength: 14, size: 'max' },
+)

@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Planting, type Plant, type PlantedCall } from '../../src/testing/planted-env.ts'
+import { logSteps } from './log-steps.ts'
+import { LogTrial } from './log-trial.ts'
+
+/** How many programs the suite may need to find a bug. */
+const budget = 1000
+
+const isSegment = (path: string): boolean => path.endsWith('.segment')
+const isSpare = (path: string): boolean => path.endsWith('/spare.new') || path.endsWith('/spare')
+const isHardState = (path: string): boolean => path.endsWith('/hard-state')
+
+/** A sync of the open segment: it may have been opened under its own name, or been the spare. */
+const isLogSync = ({ operation, path }: PlantedCall): boolean =>
+  operation === 'sync' && (isSegment(path) || isSpare(path))
+
+const bugs: readonly (readonly [string, (call: PlantedCall) => Plant])[] = [
+  ['appends are not synced', (call) => (isLogSync(call) ? 'skip' : 'keep')],
+  ['appends are acknowledged before their sync', (call) => (isLogSync(call) ? 'early' : 'keep')],
+  [
+    'appends are written after their sync',
+    ({ operation, path }) => (operation === 'write' && (isSegment(path) || isSpare(path)) ? 'after-sync' : 'keep'),
+  ],
+  ['one sync in eight is forgotten', (call) => (isLogSync(call) && call.nth % 8 === 0 ? 'skip' : 'keep')],
+  [
+    'the directory is not synced',
+    ({ operation, path }) => (operation === 'syncDirectory' && path === 'log' ? 'skip' : 'keep'),
+  ],
+  [
+    'the directory is synced in the background',
+    ({ operation, path }) => (operation === 'syncDirectory' && path === 'log' ? 'early' : 'keep'),
+  ],
+  [
+    'the name of the log itself is not synced',
+    ({ operation, path }) => (operation === 'syncDirectory' && path !== 'log' ? 'skip' : 'keep'),
+  ],
+  [
+    'the hard state is not synced',
+    ({ operation, path }) => (operation === 'sync' && isHardState(path) ? 'skip' : 'keep'),
+  ],
+  [
+    'segments are removed before the hard state knows',
+    ({ operation, path }) => (operation === 'sync' && isHardState(path) ? 'early' : 'keep'),
+  ],
+  [
+    'a new segment is used before its header is durable',
+    ({ operation, site }) => (operation === 'sync' && site === 'log.roll.before-header' ? 'skip' : 'keep'),
+  ],
+  [
+    'a new segment is used before its name is durable',
+    ({ operation, site }) =>
+      operation === 'syncDirectory' && site === 'log.roll.before-directory-sync' ? 'skip' : 'keep',
+  ],
+  [
+    'a torn tail is not cut',
+    ({ operation, site }) => (operation === 'write' && site === 'log.recover.before-cut' ? 'skip' : 'keep'),
+  ],
+  [
+    'a torn tail is cut, but not durably',
+    ({ operation, site }) => (operation === 'sync' && site === 'log.recover.before-sync' ? 'skip' : 'keep'),
+  ],
+]
+
+async function programsToFind(choose: (call: PlantedCall) => Plant): Promise<number> {
+  const plantings: Planting[] = []
+  const result = await fc.check(
+    fc.asyncProperty(fc.integer(), logSteps, async (seed, steps) => {
+      const planting = new Planting(choose)
+      plantings.push(planting)
+      await new LogTrial({ seed, planting }).run(steps)
+    }),
+    { numRuns: budget, endOnFailure: true, seed: 1 },
+  )
+  expect(plantings.some(({ strikes }) => strikes > 0)).toBe(true)
+  return result.failed ? result.numRuns : Number.POSITIVE_INFINITY
+}
+
+test.each(bugs)(
+  'is found: %s',
+  async (name, choose) => {
+    const n = await programsToFind(choose)
+    console.log(name, n)
+    expect(n).toBeLessThanOrEqual(budget)
+  },
+  100_000,
+)

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { logSites } from '../../src/log/sites.ts'
+import { LogTrial, type LogStep } from './log-trial.ts'
+
+/** Passes every site: creation, several segments, hard state, a torn tail to recover, a cut, an orderly end. */
+function script(seed: number): readonly LogStep[] {
+  const appends = (...sizes: number[]): LogStep => ({ kind: 'append', appends: sizes.map((size) => [size]) })
+  return [
+    { kind: 'vote' },
+    appends(100, 9000, 9000, 9000),
+    { kind: 'settle' },
+    appends(9000, 100, 5000, 9000),
+    { kind: 'pause', ms: 20 },
+    { kind: 'cut', keepBytes: 0 },
+    appends(12_000, 300),
+    { kind: 'down', how: 'crash', afterMs: 0.2 + (seed % 10) / 10 },
+    { kind: 'vote' },
+    appends(9000, 9000, 9000, 200),
+    { kind: 'settle' },
+    { kind: 'cut', keepBytes: 0 },
+    { kind: 'reopen' },
+    appends(50),
+    { kind: 'settle' },
+  ]
+}
+
+const seeds = [1, 2, 3, 4, 5, 6]
+
+test.each(logSites)('a machine may go down at %s', async (site) => {
+  let reached = 0
+  for (const seed of seeds) {
+    const how = seed % 3 === 0 ? 'kill' : 'crash'
+    const trial = new LogTrial({ seed: `${site}/${seed}` })
+    await trial.run([{ kind: 'trap', how, site, hit: 1 + (seed % 3) }, ...script(seed)])
+    if ((trial.node.siteHits.get(site) ?? 0) >= 1 + (seed % 3)) reached++
+  }
+  expect(reached).toBeGreaterThan(0)
+})
