@@ -31,7 +31,8 @@ export class Graph {
   /** Binds a thing that exists. Whatever needs a promise to come to life is made before, and bound by this. */
   value<T>(name: Token<T>, value: NoInfer<T>): this {
     this.claim(name)
-    this.container.register<unknown>(name, { useValue: value })
+    // Not `useValue`, which takes undefined for the absence of a value.
+    this.container.register<unknown>(name, { useFactory: () => value })
     return this
   }
 
