@@ -28,3 +28,26 @@ export function parseContainerName(name: string): ContainerFileName | undefined 
   const generation = Number(match[2])
   return Number.isSafeInteger(container) && generation < 0x1_0000_0000 ? { container, generation } : undefined
 }
+
+/** The names in a containers directory: of each container the highest generation counts, it was complete when named. */
+export function newestGenerations(fileNames: readonly string[]): {
+  readonly newest: readonly ContainerFileName[]
+  readonly older: readonly ContainerFileName[]
+  /** Not container files; among them the unfinished ones. */
+  readonly unknown: readonly string[]
+} {
+  const newest = new Map<ContainerId, ContainerFileName>()
+  const older: ContainerFileName[] = []
+  const unknown: string[] = []
+  for (const fileName of fileNames) {
+    const name = parseContainerName(fileName)
+    if (name === undefined) {
+      unknown.push(fileName)
+      continue
+    }
+    const known = newest.get(name.container)
+    if (known === undefined || known.generation < name.generation) newest.set(name.container, name)
+    if (known !== undefined) older.push(known.generation < name.generation ? known : name)
+  }
+  return { newest: [...newest.values()], older, unknown }
+}

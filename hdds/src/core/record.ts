@@ -55,12 +55,19 @@ export interface RecordHeader {
 /** CRC32C of `bytes`, continued from `initial`. */
 export type Crc32c = (bytes: Uint8Array, initial?: number) => number
 
+/** What the header checksums of one container file are made with. */
+export interface HeaderProof {
+  readonly crc: Crc32c
+  /** See `recordSeed`. */
+  readonly seed: number
+}
+
 export const recordMagic = 0x52_43_33_4f
 const version = 1
 const wholeFlag = 1
 
 /** Writes the header at `at` and returns its length. */
-export function encodeHeader(header: RecordHeader, target: Uint8Array, at: number, crc: Crc32c, seed: number): number {
+export function encodeHeader(header: RecordHeader, target: Uint8Array, at: number, { crc, seed }: HeaderProof): number {
   const { checksums } = header
   putU32(target, at, recordMagic)
   target[at + 4] = version
@@ -81,7 +88,7 @@ export function encodeHeader(header: RecordHeader, target: Uint8Array, at: numbe
 }
 
 /** Undefined when there is no sound header of this version at `at`. Whether it belongs there is the caller's question. */
-export function decodeHeader(bytes: Uint8Array, at: number, crc: Crc32c, seed: number): RecordHeader | undefined {
+export function decodeHeader(bytes: Uint8Array, at: number, { crc, seed }: HeaderProof): RecordHeader | undefined {
   if (at + fixedHeaderBytes > bytes.length || getU32(bytes, at) !== recordMagic || bytes[at + 4] !== version) {
     return undefined
   }

@@ -1,4 +1,4 @@
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { ScrubFinding } from '../api/api.ts'
 
 const maxFindings = 1_000

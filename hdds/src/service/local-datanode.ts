@@ -1,10 +1,8 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import type { Logger } from '@o3/common/log'
-import type { Metrics } from '@o3/common/metrics'
+import type { Logger } from '@o3/common/logger'
 import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
 import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
-import type { HddsConfig } from '../config.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
@@ -17,9 +15,7 @@ export interface LocalDatanodeOptions {
   readonly env: Env
   readonly id: DatanodeId
   readonly disks: readonly DataDisk[]
-  readonly config: HddsConfig
   readonly log: Logger
-  readonly metrics: Metrics
   readonly findings: FindingLog
 }
 

@@ -1,13 +1,14 @@
 import type { Env } from '@o3/common/env'
 import { assert } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { Metrics } from '@o3/common/metrics'
 import type { DatanodeId } from '@o3/scm/api'
 import type { HddsConfig } from '../config.ts'
 import { openDataDisk } from '../storage/data-disk.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { ReadBuffers } from '../storage/read-buffers.ts'
+import { storageMetrics } from '../storage/storage-metrics.ts'
 import { FindingLog } from './finding-log.ts'
 import { LocalDatanode } from './local-datanode.ts'
 
@@ -34,9 +35,12 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   const log = options.log.child({ datanode: datanodeId })
   const findings = new FindingLog(log)
   const buffers = new ReadBuffers(config.idleReadBuffers)
+  const metrics = storageMetrics(options.metrics)
   const owner = { clusterId, datanodeId }
   const report = findings.add.bind(findings)
-  const opening = options.disks.map((path) => openDataDisk({ env, path, owner, config, log, buffers, openKv, report }))
+  const opening = options.disks.map((path) =>
+    openDataDisk({ env, path, owner, config, log, buffers, metrics, openKv, report }),
+  )
   const disks: DataDisk[] = []
   const failures: unknown[] = []
   for (const result of await Promise.allSettled(opening)) {
@@ -47,5 +51,17 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     for (const disk of disks) await disk.close()
     throw failures[0]
   }
-  return new LocalDatanode({ env, id: datanodeId, disks, config, log, metrics: options.metrics, findings })
+  for (const disk of disks) sampleDisk(options.metrics, disk)
+  return new LocalDatanode({ env, id: datanodeId, disks, log, findings })
+}
+
+function sampleDisk(metrics: Metrics, disk: DataDisk): void {
+  const labels = { disk: disk.path }
+  const gauge = (name: string, help: string, read: () => number): void => {
+    metrics.sampled({ name: `o3_hdds_disk_${name}`, help, kind: 'gauge', labels, read })
+  }
+  gauge('available_bytes', 'Bytes that may still be written to a disk.', () => disk.report().availableBytes)
+  gauge('used_bytes', 'Bytes in the container files of a disk.', () => disk.report().usedBytes)
+  gauge('containers', 'Containers on a disk.', () => disk.containers.size)
+  gauge('healthy', '1 while a disk takes writes.', () => (disk.state === 'healthy' ? 1 : 0))
 }

@@ -14,12 +14,12 @@ import type { LocalId } from '@o3/scm/api'
 import type { ContainerFileName } from '../core/container-name.ts'
 import type { LedgerRecord } from '../core/container-ledger.ts'
 import { encodeHeader } from '../core/record.ts'
-import type { RecordKind } from '../core/record.ts'
+import type { HeaderProof, RecordKind } from '../core/record.ts'
 import { alignRecord, headerBytes, recordAlignBytes, recordBytes } from '../core/record-layout.ts'
 import type { Tombstone } from '../core/tombstone.ts'
-import { crc32c } from './checksum.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { SpaceBudget } from './space-budget.ts'
+import type { StorageMetrics } from './storage-metrics.ts'
 
 export interface NewRecord {
   readonly kind: RecordKind
@@ -46,10 +46,11 @@ export interface AppenderLimits {
 }
 
 export interface AppenderOptions {
-  readonly env: Pick<Env, 'tasks' | 'at'>
+  readonly env: Pick<Env, 'tasks' | 'at' | 'clock'>
+  readonly metrics: StorageMetrics
   readonly file: DiskFile
   readonly name: ContainerFileName
-  readonly seed: number
+  readonly proof: HeaderProof
   /** The durable length of the file; the first record goes there. */
   readonly end: number
   readonly limits: AppenderLimits
@@ -201,6 +202,7 @@ export class Appender {
       return
     }
     this.writing = false
+    this.options.metrics.batches.add(1)
     if (this.failure !== undefined) {
       for (const entry of batch) entry.reject(this.failure)
       return
@@ -219,7 +221,7 @@ export class Appender {
 
   /** Headers, payloads and padding of a batch, in order; returns where the batch ends. */
   private frame(batch: readonly Entry[], pieces: Uint8Array[]): number {
-    const { seed } = this.options
+    const { proof } = this.options
     const { container, generation } = this.options.name
     this.reserveHeaders(batch)
     const { headers } = this
@@ -231,7 +233,7 @@ export class Appender {
       entry.fileOffset = offset
       const { kind, local, whole, length, blockOffset, checksums } = entry
       const place = { container, generation, fileOffset: offset, floor: this.floor }
-      at += encodeHeader({ kind, local, whole, length, blockOffset, checksums, ...place }, headers, at, crc32c, seed)
+      at += encodeHeader({ kind, local, whole, length, blockOffset, checksums, ...place }, headers, at, proof)
       if (length > 0) {
         pieces.push(headers.subarray(segment, at))
         for (const piece of entry.pieces) pieces.push(piece)
@@ -291,7 +293,8 @@ export class Appender {
   }
 
   private async sync(covered: readonly Entry[], end: number): Promise<void> {
-    const { env, file, health } = this.options
+    const { env, file, health, metrics } = this.options
+    const begunMs = env.clock.monotonicMs()
     try {
       env.at('hdds.write.before-sync')
       await file.sync()
@@ -301,6 +304,7 @@ export class Appender {
       return
     }
     env.at('hdds.write.after-sync')
+    metrics.syncSeconds.observe((env.clock.monotonicMs() - begunMs) / 1000)
     this.floor = end
     this.reportDurable(covered)
     for (const entry of covered) if (entry.durability === 'durable') entry.resolve()

@@ -2,15 +2,15 @@
 
 import type { DiskFile } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
+import type { Counter } from '@o3/common/metrics'
 import type { LocalId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import { checksumUnitBytes } from '../api/api.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { decodeHeader } from '../core/record.ts'
-import type { RecordHeader } from '../core/record.ts'
+import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { planUnits } from '../core/read-plan.ts'
 import type { ExtentRead, UnitSpan } from '../core/read-plan.ts'
-import { crc32c } from './checksum.ts'
 import { damagedUnit } from './payload.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 
@@ -19,8 +19,9 @@ export interface ReadSource {
   readonly file: DiskFile
   readonly path: string
   readonly name: ContainerFileName
-  readonly seed: number
+  readonly proof: HeaderProof
   readonly report: (finding: ScrubFinding) => void
+  readonly readBytes: Counter
 }
 
 export interface ReadPiece {
@@ -51,6 +52,7 @@ export async function readExtent(
       const at = span.headerBytes + damaged * checksumUnitBytes
       throw damage(source, { local, read, kind: 'damaged-chunk', at, what: 'does not match its checksum' })
     }
+    source.readBytes.add(units.length)
     return { bytes: units.subarray(read.from - span.from, read.to - span.from), header, buffer }
   } catch (error) {
     buffers.give(buffer)
@@ -80,7 +82,7 @@ async function fetch(source: ReadSource, { local, read, span, buffer, fileOffset
   } catch (cause) {
     throw damage(source, { local, read, kind: 'unreadable', at: 0, what: 'cannot be read', cause })
   }
-  const header = decodeHeader(buffer, 0, crc32c, source.seed)
+  const header = decodeHeader(buffer, 0, source.proof)
   if (filled < buffer.length || header === undefined) {
     throw damage(source, { local, read, kind: 'damaged-chunk', at: 0, what: 'has no sound header' })
   }

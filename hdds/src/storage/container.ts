@@ -16,6 +16,7 @@ import { recordBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
 import { encodeTombstone, runsOf } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
+import type { HeaderProof } from '../core/record.ts'
 import { Appender } from './appender.ts'
 import type { NewRecord } from './appender.ts'
 import { readExtent } from './block-reader.ts'
@@ -25,14 +26,14 @@ import { totalLength, unitChecksums } from './checksum.ts'
 import type { ContainerFile } from './container-file.ts'
 import { ContainerWriter } from './container-writer.ts'
 import type { DiskScope } from './disk-scope.ts'
-import { seedOf } from './disk-scope.ts'
+import { proofOf } from './disk-scope.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 
 /** One generation of a container: what a reader holds on to while compaction replaces it. */
 export interface ContainerView {
   readonly file: ContainerFile
-  readonly seed: number
+  readonly proof: HeaderProof
   readonly keyPrefix: string
 }
 
@@ -238,9 +239,10 @@ export class Container {
     const file = await view.file.acquire()
     this.appender = new Appender({
       env: scope.env,
+      metrics: scope.metrics,
       file,
       name: view.file.name,
-      seed: view.seed,
+      proof: view.proof,
       end: this.ledgerOfView.usedBytes,
       limits: scope.limits,
       space: scope.space,
@@ -263,10 +265,17 @@ export class Container {
 
   private readonly onDurable = (record: LedgerRecord, end: number): void => {
     this.changes++
+    const { metrics } = this.scope
+    if (record.kind === 'data') metrics.writtenBytes.add(record.length)
     const change = this.ledgerOfView.apply(record, end)
     if (change === undefined) return
     applyChange(this.scope, this.view.keyPrefix, change)
-    if (change.kind === 'delete') for (const runs of this.deletionWatchers) runs.push(...change.runs)
+    if (change.kind === 'put') {
+      metrics.writtenBlocks.add(1)
+      return
+    }
+    metrics.deletedBlocks.add(record.tombstone?.blocks ?? 0)
+    for (const runs of this.deletionWatchers) runs.push(...change.runs)
   }
 
   failed(error: StoreError): void {
@@ -341,8 +350,9 @@ export class Container {
   }
 
   source(view: ContainerView, file: ReadSource['file']): ReadSource {
-    const { report } = this.scope
-    return { file, path: view.file.path, name: view.file.name, seed: view.seed, report }
+    const { report, metrics } = this.scope
+    const { readBytes } = metrics
+    return { file, path: view.file.path, name: view.file.name, proof: view.proof, report, readBytes }
   }
 
   // ----------------------------------------------------------------------------------------------------- delete
@@ -493,7 +503,7 @@ function payloadOf(bytes: Uint8Array): Pick<NewRecord, 'length' | 'checksums' | 
 
 function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
   const { name } = file
-  return { file, seed: seedOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
+  return { file, proof: proofOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
 }
 
 /** A failed disk has no unacknowledged block to show. */

@@ -3,7 +3,7 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DiskReport } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
@@ -35,6 +35,7 @@ import { recoverDisk } from './recover-disk.ts'
 import type { LostContainer } from './recover-disk.ts'
 import { scrubContainer } from './scrub-container.ts'
 import { SpaceBudget } from './space-budget.ts'
+import type { StorageMetrics } from './storage-metrics.ts'
 
 export interface DataDiskOptions {
   readonly env: Env
@@ -43,6 +44,7 @@ export interface DataDiskOptions {
   readonly config: HddsConfig
   readonly log: Logger
   readonly buffers: ReadBuffers
+  readonly metrics: StorageMetrics
   /** Opens, or creates, the key-value store in a directory. */
   readonly openKv: (path: string) => Promise<KvStore>
   readonly report: (finding: ScrubFinding) => void
@@ -84,7 +86,7 @@ async function openScope(options: DataDiskOptions, uuid: string): Promise<Omit<D
   const store = await IndexStore.open({ env, path: indexDirectory(path), openKv: options.openKv, onFailure })
   const index = new BlockIndex({ env, store, cachedExtents: config.cachedExtents })
   const pool = new FilePool(config.idleFiles)
-  return { env, log, path, uuid, index, health, space, pool, limits: config }
+  return { env, log, path, uuid, index, health, space, pool, limits: config, metrics: options.metrics }
 }
 
 export class DataDisk {
@@ -115,6 +117,7 @@ export class DataDisk {
   /** Damage that somebody found here: kept, and the container is called unhealthy from now on. */
   noteFinding(finding: ScrubFinding): void {
     this.containers.get(finding.container)?.noteDamage()
+    this.scope.metrics.damage.add(1)
     this.options.report(finding)
   }
 
@@ -131,6 +134,15 @@ export class DataDisk {
     let open = 0
     for (const container of this.containers.values()) if (container.isOpen) open++
     return open
+  }
+
+  /** Looks how much is free. A file system that cannot say so has gone. */
+  async checkSpace(): Promise<void> {
+    try {
+      await this.scope.space.refresh()
+    } catch (error) {
+      throw this.scope.health.fail(error)
+    }
   }
 
   report(): DiskReport {
@@ -218,6 +230,7 @@ export class DataDisk {
       if (container === undefined || container.isRemoved || !(await this.hasRoomFor(container))) continue
       const bytes = await compactContainer({ disk: this, container, pace: this.compactionPace, signal })
       this.scope.log.info({ container: id, freedBytes: bytes }, 'container compacted')
+      this.scope.metrics.compactedBytes.add(bytes)
       freed += bytes
     }
     return freed

@@ -1,5 +1,5 @@
 import { StoreError } from '@o3/common/errors'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 
 /**
  * Whether a disk still takes writes. After one write or sync that failed nobody knows what is on it (a later sync may

@@ -1,14 +1,16 @@
 import type { Env } from '@o3/common/env'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { ScrubFinding } from '../api/api.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { recordSeed } from '../core/disk-identity.ts'
+import type { HeaderProof } from '../core/record.ts'
 import type { AppenderLimits } from './appender.ts'
 import type { BlockIndex } from './block-index.ts'
 import { crc32c } from './checksum.ts'
 import type { FilePool } from './container-file.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { SpaceBudget } from './space-budget.ts'
+import type { StorageMetrics } from './storage-metrics.ts'
 
 /** What the containers of one disk share. */
 export interface DiskScope {
@@ -21,6 +23,7 @@ export interface DiskScope {
   readonly space: SpaceBudget
   readonly pool: FilePool
   readonly limits: AppenderLimits
+  readonly metrics: StorageMetrics
   /** Damage that a reader, the scrubber or recovery came upon. */
   readonly report: (finding: ScrubFinding) => void
 }
@@ -33,6 +36,7 @@ export function indexDirectory(diskPath: string): string {
   return `${diskPath}/index`
 }
 
-export function seedOf(diskUuid: string, name: ContainerFileName): number {
-  return recordSeed(diskUuid, name, crc32c)
+/** Made once per file: the hot paths only pass it on. */
+export function proofOf(diskUuid: string, name: ContainerFileName): HeaderProof {
+  return { crc: crc32c, seed: recordSeed(diskUuid, name, crc32c) }
 }

@@ -11,13 +11,13 @@ import { ContainerLedger } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName, formatUnfinishedName } from '../core/container-name.ts'
 import { encodeHeader } from '../core/record.ts'
-import type { RecordHeader } from '../core/record.ts'
+import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { alignRecord, headerBytes } from '../core/record-layout.ts'
 import type { Tombstone } from '../core/tombstone.ts'
 import { encodeTombstone } from '../core/tombstone.ts'
-import { crc32c, unitChecksums } from './checksum.ts'
+import { unitChecksums } from './checksum.ts'
 import type { DiskScope } from './disk-scope.ts'
-import { containersDirectory, seedOf } from './disk-scope.ts'
+import { containersDirectory, proofOf } from './disk-scope.ts'
 
 export interface IndexedBlock {
   readonly local: LocalId
@@ -31,14 +31,14 @@ export class GenerationWriter {
   private readonly scope: DiskScope
   private readonly name: ContainerFileName
   private readonly file: DiskFile
-  private readonly seed: number
+  private readonly proof: HeaderProof
   private end = 0
 
   private constructor(scope: DiskScope, name: ContainerFileName, file: DiskFile) {
     this.scope = scope
     this.name = name
     this.file = file
-    this.seed = seedOf(scope.uuid, name)
+    this.proof = proofOf(scope.uuid, name)
   }
 
   /** What an earlier attempt left is removed. */
@@ -96,7 +96,7 @@ export class GenerationWriter {
     const units = record.checksums.length
     const header = new Uint8Array(headerBytes(units))
     const floor = record.kind === 'seal' ? fileOffset : 0
-    encodeHeader({ ...record, ...this.name, length, fileOffset, floor }, header, 0, crc32c, this.seed)
+    encodeHeader({ ...record, ...this.name, length, fileOffset, floor }, header, 0, this.proof)
     this.end = alignRecord(fileOffset + header.length + length)
     const padding = new Uint8Array(this.end - fileOffset - header.length - length)
     await this.guarded(() => this.file.write([header, payload, padding], fileOffset))

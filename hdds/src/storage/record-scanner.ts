@@ -8,10 +8,9 @@ import type { DiskFile } from '@o3/common/env'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { recordEnd } from '../core/container-ledger.ts'
 import { decodeHeader, recordMagic } from '../core/record.ts'
-import type { RecordHeader } from '../core/record.ts'
+import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { getU32 } from '../core/little-endian.ts'
 import { maxHeaderBytes, recordAlignBytes } from '../core/record-layout.ts'
-import { crc32c } from './checksum.ts'
 
 export type ScanEvent =
   | { readonly kind: 'record'; readonly header: RecordHeader; readonly from: number; readonly to: number }
@@ -21,7 +20,7 @@ export type ScanEvent =
 export interface ScanOptions {
   readonly file: DiskFile
   readonly name: ContainerFileName
-  readonly seed: number
+  readonly proof: HeaderProof
   readonly from: number
   /** The scan ends here; usually the size of the file. */
   readonly to: number
@@ -91,9 +90,9 @@ export class RecordScanner {
   private headerAtCursor(): RecordHeader | undefined {
     const at = this.cursor - this.windowStart
     if (at + 4 > this.buffer.length || getU32(this.buffer, at) !== recordMagic) return undefined
-    const { name, seed, to } = this.options
+    const { name, proof, to } = this.options
     const bytes = this.buffer.subarray(0, this.windowEnd - this.windowStart)
-    const header = decodeHeader(bytes, at, crc32c, seed)
+    const header = decodeHeader(bytes, at, proof)
     if (header === undefined || header.fileOffset !== this.cursor) return undefined
     if (header.container !== name.container || header.generation !== name.generation) return undefined
     return recordEnd(header) <= alignUp(to) ? header : undefined

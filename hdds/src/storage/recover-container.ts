@@ -15,11 +15,10 @@ import { ContainerLedger } from '../core/container-ledger.ts'
 import type { DamagedRange, LedgerChange } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { encodeHeader } from '../core/record.ts'
-import type { RecordHeader } from '../core/record.ts'
+import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { bareRecordBytes, fixedHeaderBytes } from '../core/record-layout.ts'
 import { decodeTombstone } from '../core/tombstone.ts'
 import type { Tombstone } from '../core/tombstone.ts'
-import { crc32c } from './checksum.ts'
 import { readPayload } from './payload.ts'
 import { RecordScanner } from './record-scanner.ts'
 import type { ScanEvent } from './record-scanner.ts'
@@ -28,7 +27,7 @@ export interface RecoverOptions {
   readonly env: Pick<Env, 'at'>
   readonly file: DiskFile
   readonly name: ContainerFileName
-  readonly seed: number
+  readonly proof: HeaderProof
   /** Of this generation; undefined: the whole file is read. */
   readonly checkpoint: IndexCheckpoint | undefined
   readonly apply: (change: LedgerChange) => void | Promise<void>
@@ -86,8 +85,8 @@ export class ContainerScan {
 
   /** Applies every record that some later record, or the checkpoint, says was durable; keeps the others back. */
   async readRecords(size: number): Promise<void> {
-    const { file, name, seed } = this.options
-    const scanner = new RecordScanner({ file, name, seed, from: this.scanStart, to: size })
+    const { file, name, proof } = this.options
+    const scanner = new RecordScanner({ file, name, proof, from: this.scanStart, to: size })
     for (;;) {
       const events = await scanner.next()
       if (events.length === 0) return
@@ -200,7 +199,7 @@ export class ContainerScan {
   }
 
   private skipRecord(range: DamagedRange): Uint8Array {
-    const { name, seed } = this.options
+    const { name, proof } = this.options
     const bytes = new Uint8Array(bareRecordBytes)
     const place = { container: name.container, generation: name.generation, fileOffset: range.from, floor: this.floor }
     const length = range.to - range.from - fixedHeaderBytes
@@ -208,8 +207,7 @@ export class ContainerScan {
       { kind: 'skip', local: 0, whole: false, length, blockOffset: 0, checksums: [], ...place },
       bytes.subarray(0, fixedHeaderBytes),
       0,
-      crc32c,
-      seed,
+      proof,
     )
     return bytes
   }

@@ -4,7 +4,7 @@ import type { ContainerId } from '@o3/scm/api'
 import { decodeCheckpoint } from '../core/checkpoint-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
-import { isUnfinishedName, parseContainerName } from '../core/container-name.ts'
+import { formatContainerName, isUnfinishedName, newestGenerations } from '../core/container-name.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import {
   allBlocks,
@@ -21,7 +21,7 @@ import { SparseBits } from '../core/sparse-bits.ts'
 import { applyChange } from './container.ts'
 import { ContainerFile } from './container-file.ts'
 import type { DiskScope } from './disk-scope.ts'
-import { containersDirectory, seedOf } from './disk-scope.ts'
+import { containersDirectory, proofOf } from './disk-scope.ts'
 import { recoverContainer } from './recover-container.ts'
 
 export interface RecoveredFile {
@@ -63,24 +63,13 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
 /** The newest generation of each container; older and unfinished files are removed. */
 async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileName[]> {
   const directory = containersDirectory(scope.path)
-  const newest = new Map<ContainerId, ContainerFileName>()
-  const rubbish: string[] = []
-  for (const fileName of await scope.env.disk.list(directory)) {
-    const name = parseContainerName(fileName)
-    if (name === undefined) {
-      if (isUnfinishedName(fileName)) rubbish.push(fileName)
-      else scope.log.warn({ file: fileName }, 'a file that is not ours lies among the containers')
-      continue
-    }
-    const known = newest.get(name.container)
-    if (known !== undefined) {
-      const older = known.generation < name.generation ? known : name
-      rubbish.push(`${older.container}.${older.generation}.cnt`)
-    }
-    if (known === undefined || known.generation < name.generation) newest.set(name.container, name)
+  const { newest, older, unknown } = newestGenerations(await scope.env.disk.list(directory))
+  for (const name of unknown) {
+    if (isUnfinishedName(name)) await scope.env.disk.remove(`${directory}/${name}`)
+    else scope.log.warn({ file: name }, 'a file that is not ours lies among the containers')
   }
-  for (const fileName of rubbish) await scope.env.disk.remove(`${directory}/${fileName}`)
-  return [...newest.values()]
+  for (const name of older) await scope.env.disk.remove(`${directory}/${formatContainerName(name)}`)
+  return newest
 }
 
 async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, IndexCheckpoint>> {
@@ -132,7 +121,7 @@ async function recoverFile(
       env,
       file: opened,
       name,
-      seed: seedOf(scope.uuid, name),
+      proof: proofOf(scope.uuid, name),
       checkpoint: known,
       apply: async (change) => {
         if (index.isBehind) await index.flush()

@@ -70,8 +70,8 @@ class ContainerScrub {
   }
 
   async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
-    const { file, name, seed } = this.source
-    const scanner = new RecordScanner({ file, name, seed, from: 0, to: this.limit })
+    const { file, name, proof } = this.source
+    const scanner = new RecordScanner({ file, name, proof, from: 0, to: this.limit })
     for (;;) {
       const events = await scanner.next()
       if (events.length === 0) return
@@ -83,6 +83,7 @@ class ContainerScrub {
             fileOffset: event.from,
             message: `bytes ${event.from} to ${event.to} are no record`,
           })
+        this.container.scope.metrics.scrubbedBytes.add(event.to - event.from)
         await pace.spend(event.to - event.from, signal)
       }
     }

@@ -1,0 +1,59 @@
+/**
+ * What a datanode and its client are made of. The caller binds `HDDS_ENV`, `HDDS_LOG`, `HDDS_CONFIG`, `HDDS_SCM` and the
+ * opened `HDDS_DATANODE`.
+ */
+
+import type { Graph } from '@o3/common/di'
+import { BlockClient } from './client/client.ts'
+import { Compaction } from './reconcilers/compaction.ts'
+import { DiskSpaceWatch } from './reconcilers/disk-space.ts'
+import { Heartbeating } from './reconcilers/heartbeat.ts'
+import { IndexCheckpointing } from './reconcilers/index-checkpoint.ts'
+import { Reconcilers } from './reconcilers/reconcilers.ts'
+import { Scrubbing } from './reconcilers/scrubbing.ts'
+import { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
+
+export { defaultHddsConfig } from './config.ts'
+export type { HddsConfig } from './config.ts'
+export { Reconcilers } from './reconcilers/reconcilers.ts'
+export { LocalDatanode } from './service/local-datanode.ts'
+export { openDatanode } from './service/open-datanode.ts'
+export type { DatanodeOptions } from './service/open-datanode.ts'
+export { checkDisk } from './storage/check-disk.ts'
+export type { DiskCheck } from './storage/check-disk.ts'
+export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
+
+/**
+ * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
+ * heartbeat registers. Stop the reconcilers, then `close` the datanode.
+ */
+export function installHdds(graph: Graph): void {
+  graph.build(HDDS_RECONCILERS, (parts) => {
+    const env = parts.get(HDDS_ENV)
+    const log = parts.get(HDDS_LOG)
+    const config = parts.get(HDDS_CONFIG)
+    const datanode = parts.get(HDDS_DATANODE)
+    const disks = datanode.dataDisks
+    const { clock } = env
+    // In one process nobody needs an address; the RPC server of a later issue has one.
+    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address: 'local', config, log }
+    return new Reconcilers({
+      env,
+      log,
+      reconcilers: [
+        new Heartbeating(heartbeating),
+        new DiskSpaceWatch(disks, config),
+        new IndexCheckpointing(disks, config),
+        new Compaction(disks, config),
+        ...disks.map((disk) => new Scrubbing({ disk, clock, log, config })),
+      ],
+    })
+  })
+  graph.build(HDDS_BLOCKS, (parts) => {
+    const datanode = parts.get(HDDS_DATANODE)
+    return new BlockClient({
+      locations: parts.get(HDDS_SCM),
+      datanode: (id) => (id === datanode.id ? datanode : undefined),
+    })
+  })
+}

@@ -1,0 +1,126 @@
+import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
+import type { Env } from '@o3/common/env'
+import type { Logger } from '@o3/common/logger'
+import type { ContainerReport, DatanodeCommand, ScmDatanodeProtocol } from '@o3/scm/api'
+import type { Datanode } from '../api/api.ts'
+import type { HddsConfig } from '../config.ts'
+import { ReportDelta } from '../core/report-delta.ts'
+import type { Reconciler } from './reconciler.ts'
+
+export interface HeartbeatingOptions {
+  readonly env: Pick<Env, 'tasks'>
+  readonly datanode: Datanode
+  readonly scm: ScmDatanodeProtocol
+  /** Where others reach this datanode. */
+  readonly address: string
+  readonly config: HddsConfig
+  readonly log: Logger
+}
+
+/** More commands than this are not begun at a time; SCM repeats what was not done. */
+const maxRunningCommands = 64
+
+/**
+ * Tells SCM what is here and does what it asks. Commands run beside the heartbeats, each at most once at a time, and
+ * are idempotent: what fails, or is left out, comes again with a later answer.
+ */
+export class Heartbeating implements Reconciler {
+  readonly name = 'hdds.heartbeat'
+  private readonly options: HeartbeatingOptions
+  private readonly delta = new ReportDelta()
+  private readonly running = new Set<string>()
+  /** Deletions that are durable and that SCM has not answered to. */
+  private readonly done = new Set<number>()
+  private isRegistered = false
+  private wantsFull = false
+
+  constructor(options: HeartbeatingOptions) {
+    this.options = options
+  }
+
+  async run(): Promise<void> {
+    const commands = this.isRegistered ? await this.heartbeat() : await this.register()
+    for (const command of commands) this.begin(command)
+  }
+
+  pauseMs(): number {
+    return this.options.config.heartbeatMs
+  }
+
+  private async register(): Promise<readonly DatanodeCommand[]> {
+    const { datanode, scm, address } = this.options
+    const containers = datanode.containers()
+    const answer = await scm.register({ id: datanode.id, address, disks: datanode.disks(), containers })
+    this.isRegistered = true
+    this.delta.noteAnswered(containers)
+    return answer.commands
+  }
+
+  private async heartbeat(): Promise<readonly DatanodeCommand[]> {
+    const { datanode, scm } = this.options
+    const full = this.wantsFull
+    const reports: readonly ContainerReport[] = datanode.containers()
+    const containers = this.delta.changed(reports, full)
+    const deletedTransactions = [...this.done]
+    const disks = datanode.disks()
+    const answer = await scm.heartbeat({ id: datanode.id, full, disks, containers, deletedTransactions })
+    if (full) this.wantsFull = false
+    this.delta.noteAnswered(reports)
+    for (const transaction of deletedTransactions) this.done.delete(transaction)
+    return answer.commands
+  }
+
+  private begin(command: DatanodeCommand): void {
+    if (command.kind === 'full-report') {
+      this.wantsFull = true
+      return
+    }
+    const key = keyOf(command)
+    if (this.running.has(key) || this.running.size >= maxRunningCommands) return
+    this.running.add(key)
+    this.options.env.tasks.spawn(`hdds.command ${key}`, async () => {
+      try {
+        await this.carryOut(command)
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        this.options.log.warn({ command: key, error }, 'a command of SCM was not carried out; it will come again')
+      } finally {
+        this.running.delete(key)
+      }
+    })
+  }
+
+  private async carryOut(command: Exclude<DatanodeCommand, { kind: 'full-report' }>): Promise<void> {
+    const { datanode } = this.options
+    switch (command.kind) {
+      case 'create-container':
+        return await datanode.createContainer(command.container)
+      case 'close-container':
+        return await ignoreMissing(datanode.closeContainer(command.container))
+      case 'delete-container':
+        return await datanode.deleteContainer(command.container)
+      case 'delete-blocks':
+        if (this.done.has(command.transaction)) return
+        await datanode.deleteBlocks(command.blocks)
+        this.done.add(command.transaction)
+        return
+      default:
+        return unreachable(command)
+    }
+  }
+}
+
+function keyOf(command: Exclude<DatanodeCommand, { kind: 'full-report' }>): string {
+  return command.kind === 'delete-blocks'
+    ? `${command.kind} ${command.transaction}`
+    : `${command.kind} ${command.container}`
+}
+
+/** SCM learns from the next full report that the container is not here. */
+async function ignoreMissing(action: Promise<void>): Promise<void> {
+  try {
+    await action
+  } catch (error) {
+    if (!isStoreError(error, 'ContainerNotFound')) throw error
+  }
+}
