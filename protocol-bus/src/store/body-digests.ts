@@ -1,18 +1,19 @@
 /** Digests of bytes that are stored already, for a copy that is asked for another checksum. */
 
+import type { ChunkPool } from '@o3/common/digest/chunks'
+import type { DigestPool } from '@o3/common/digest/pool'
 import type { DigestAlgorithm, Digests, KeyBody } from '../api/api.ts'
 import { ChunkPipeline } from './chunk-pipeline.ts'
-import type { ChunkDigests } from './digest-port.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
 
 /** Reads the body once, to its end, two chunks at a time. */
 export async function digestBody(
   body: KeyBody,
   algorithms: readonly DigestAlgorithm[],
-  pool: ChunkDigests,
+  through: { readonly chunks: ChunkPool; readonly digests: DigestPool },
 ): Promise<Digests> {
   const pieces = new PieceReader(body.bytes instanceof Uint8Array ? onePiece(body.bytes) : body.bytes, undefined)
-  const chunks = new ChunkPipeline(pool, pool.open(algorithms))
+  const chunks = new ChunkPipeline(through.chunks, through.digests.open(algorithms, { sizeBytes: body.length }))
   try {
     for (let more = true; more;) {
       const chunk = await chunks.take()

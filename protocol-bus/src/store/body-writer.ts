@@ -4,8 +4,11 @@
  * body. Nothing is visible, and nothing is kept, before the caller commits the content to a name.
  */
 
+import type { ChunkPool } from '@o3/common/digest/chunks'
 import { digestOf } from '@o3/common/digest/node'
+import type { DigestPool } from '@o3/common/digest/pool'
 import { StoreError } from '@o3/common/errors'
+import { maxChunkBytes } from '@o3/hdds/api'
 import type { BlockStore } from '@o3/hdds/api'
 import { inlineLimitBytes } from '@o3/om/api'
 import type { NewContent } from '@o3/om/api'
@@ -14,7 +17,6 @@ import { assertGrant } from '../core/authorize.ts'
 import type { Grant } from '../core/authorize.ts'
 import { BlockSequence } from './block-sequence.ts'
 import { ChunkPipeline } from './chunk-pipeline.ts'
-import type { ChunkDigests } from './digest-port.ts'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
 import { refuseAborted } from './refused.ts'
@@ -38,21 +40,23 @@ export interface WrittenBody {
 export interface BodyWriterOptions {
   readonly blocks: BlockStore
   readonly leases: LeaseHolder
-  readonly digests: ChunkDigests
+  readonly chunks: ChunkPool
+  readonly digests: DigestPool
   /** A multiple of the chunk length. */
   readonly blockBytes: number
   /** `TooLarge` beyond it. */
   readonly maxBodyBytes: number
 }
 
-/** Up to here, to hash on the loop costs less than to hand the bytes to a worker and wait. */
-const inlineHashingBytes = 128 * 1024
-
 export class BodyWriter {
   private readonly options: BodyWriterOptions
 
+  /** Below it a body that is all there is hashed on the loop and written in one message. */
+  private readonly smallBytes: number
+
   constructor(options: BodyWriterOptions) {
     this.options = options
+    this.smallBytes = Math.min(options.digests.inlineThresholdBytes, maxChunkBytes)
   }
 
   /**
@@ -65,8 +69,8 @@ export class BodyWriter {
     if (!(body instanceof Uint8Array)) return this.writeStream(body, options)
     checkSize(body.length, options.size)
     if (body.length <= inlineLimitBytes) return inlineBody(body, options.digests)
-    if (body.length <= inlineHashingBytes) return this.writeSmall(body, options.digests)
-    return this.writeStream(onePiece(body), options)
+    if (body.length < this.smallBytes) return this.writeSmall(body, options.digests)
+    return this.writeStream(onePiece(body), { ...options, size: body.length })
   }
 
   private async writeSmall(body: Uint8Array, algorithms: readonly DigestAlgorithm[]): Promise<WrittenBody> {
@@ -84,9 +88,10 @@ export class BodyWriter {
   }
 
   private async writeStream(source: AsyncIterable<Uint8Array>, options: BodyOptions): Promise<WrittenBody> {
-    const { digests } = this.options
-    const pieces = new PieceReader(source, options.signal)
-    const chunks = new ChunkPipeline(digests, digests.open(options.digests))
+    const { size, signal } = options
+    const hash = this.options.digests.open(options.digests, size === undefined ? {} : { sizeBytes: size })
+    const pieces = new PieceReader(source, signal)
+    const chunks = new ChunkPipeline(this.options.chunks, hash, signal)
     try {
       const length = await pieces.fill(await chunks.take())
       if (await pieces.atEnd()) return await this.writeWhole(chunks, length, options)
@@ -121,7 +126,7 @@ export class BodyWriter {
     const sequence = new BlockSequence(blocks, leases, blockBytes)
     const write = (bytes: Uint8Array): Promise<void> => sequence.write(bytes)
     try {
-      let size = this.options.digests.chunkBytes
+      let size = this.options.chunks.chunkSizeBytes
       this.checkLimits(size, options.size)
       await chunks.submit(size, write)
       for (let more = true; more;) {

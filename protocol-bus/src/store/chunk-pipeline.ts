@@ -3,30 +3,33 @@
  * neither the hashing nor the disk reads it any more, also when one of them has failed.
  */
 
+import type { Chunk, ChunkPool } from '@o3/common/digest/chunks'
+import type { DigestSession } from '@o3/common/digest/pool'
 import type { Digests } from '../api/api.ts'
-import type { ChunkDigests, DigestStream } from './digest-port.ts'
 
 interface Failure {
   readonly error: unknown
 }
 
 export class ChunkPipeline {
-  private readonly pool: ChunkDigests
-  private readonly hash: DigestStream
+  private readonly pool: ChunkPool
+  private readonly hash: DigestSession
+  private readonly signal: AbortSignal | undefined
   /** Taken and being filled. */
-  private filling: Uint8Array | undefined
+  private filling: Chunk | undefined
   /** The work on the chunk before. Its failure is a value, because nobody waits for it while the next one fills. */
   private working: Promise<Failure | undefined> = Promise.resolve(undefined)
 
-  constructor(pool: ChunkDigests, hash: DigestStream) {
+  constructor(pool: ChunkPool, hash: DigestSession, signal?: AbortSignal) {
     this.pool = pool
     this.hash = hash
+    this.signal = signal
   }
 
-  /** The chunk to fill next; it stays the same until it is submitted. */
+  /** The chunk to fill next; it stays the same until it is submitted. Waits for one to be free: `Busy`, `Aborted`. */
   async take(): Promise<Uint8Array> {
-    this.filling ??= await this.pool.takeChunk()
-    return this.filling
+    this.filling ??= this.pool.tryAcquire() ?? (await this.pool.acquire(this.signal))
+    return this.filling.bytes
   }
 
   /** Hands on the first `length` bytes of the chunk, once the one before is done. Rejects with what that one met. */
@@ -35,7 +38,7 @@ export class ChunkPipeline {
     const chunk = this.filling
     if (chunk === undefined || length === 0) return
     this.filling = undefined
-    this.working = this.work(chunk, length === chunk.length ? chunk : chunk.subarray(0, length), write)
+    this.working = this.work(chunk, length, write)
   }
 
   /** The digests of everything submitted, after all of it was written. Rejects with the first failure. */
@@ -48,7 +51,7 @@ export class ChunkPipeline {
   async close(): Promise<void> {
     await this.working
     this.hash.abort()
-    if (this.filling !== undefined) this.pool.returnChunk(this.filling)
+    this.filling?.release()
     this.filling = undefined
   }
 
@@ -58,19 +61,15 @@ export class ChunkPipeline {
   }
 
   private async work(
-    chunk: Uint8Array,
-    bytes: Uint8Array,
+    chunk: Chunk,
+    length: number,
     write: (bytes: Uint8Array) => Promise<unknown>,
   ): Promise<Failure | undefined> {
-    // Writing starts first: hashing may be synchronous, and the disk works meanwhile.
-    const writing = write(bytes)
-    const settled = await Promise.allSettled([writing, this.hashed(bytes)])
-    this.pool.returnChunk(chunk)
+    const bytes = length === chunk.bytes.length ? chunk.bytes : chunk.bytes.subarray(0, length)
+    // Writing starts first: a small body is hashed at once, and the disk works meanwhile.
+    const settled = await Promise.allSettled([write(bytes), this.hash.update(bytes)])
+    chunk.release()
     const rejected = settled.find((result) => result.status === 'rejected')
     return rejected === undefined ? undefined : { error: rejected.reason }
-  }
-
-  private async hashed(bytes: Uint8Array): Promise<void> {
-    await this.hash.update(bytes)
   }
 }

@@ -11,7 +11,7 @@
 
 import type { Cancel, Clock, Tasks } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { Lease, LeaseId, OmClient } from '@o3/om/api'
 import type { BlockId, BlockRange } from '@o3/scm/api'
 import type { ReplicationConfig } from '../api/api.ts'

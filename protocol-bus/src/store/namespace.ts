@@ -278,10 +278,10 @@ export class Namespace {
     return this.om.getParts({ ...placeOf(grant), ...query })
   }
 
-  async completeUpload(grant: Grant<'key:write'>, given: Completion, requestId: string): Promise<KeyCommit> {
+  async completeUpload(grant: Grant<'key:write'>, given: Completion): Promise<KeyCommit> {
     assertGrant(grant, 'key:write')
     const command: OmCommand = { kind: 'complete-upload', ...placeOf(grant), ...given }
-    const { etag, modifiedMs, size, updateId } = await this.execute(command, 'key', requestId)
+    const { etag, modifiedMs, size, updateId } = await this.execute(command, 'key')
     return { etag, modifiedMs, size, updateId }
   }
 

@@ -232,7 +232,7 @@ export class SessionKeys implements Keys {
     const has = source.checksum
     if (asked === undefined || (has?.algorithm === asked && has.type === 'full-object')) return undefined
     const body = await this.parts.reader.open(grant, source.content, { start: 0, end: source.size })
-    const { [asked]: digest } = await digestBody(body, [asked], this.parts.digests)
+    const { [asked]: digest } = await digestBody(body, [asked], this.parts)
     return { algorithm: asked, type: 'full-object', value: base64Of(digest as Uint8Array) }
   }
 }

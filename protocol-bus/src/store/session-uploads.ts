@@ -46,7 +46,6 @@ export class SessionUploads implements Uploads {
 
   async start(ref: KeyRef, options: Pick<Upload, 'attributes' | 'checksum'>): Promise<Upload> {
     const grant = await this.grantFor(ref)
-    agreed(judgeKeyName(ref.key))
     const { attributes, checksum } = options
     const given = { attributes, ...(checksum === undefined ? {} : { checksum }) }
     const { upload, initiatedMs } = await this.store.namespace.createUpload(grant, ref.key, given)
@@ -131,11 +130,9 @@ export class SessionUploads implements Uploads {
     const { namespace } = this.store
     const grant = await this.grantFor(ref)
     const { preconditions, minPartBytes } = options
-    // What is completed, and from what, names the request: repeated, it gets the first answer.
-    const requestId = md5OfText(JSON.stringify(['complete', ref.volume, ref.bucket, ref.key, upload, named]))
     const finished = await this.finished(grant, { ref, upload, named, options })
     const completion = { key: ref.key, upload, parts: named, ...finished, preconditions, minPartBytes }
-    return namespace.completeUpload(grant, completion, requestId)
+    return namespace.completeUpload(grant, completion)
   }
 
   async abort(ref: KeyRef, upload: UploadId): Promise<void> {
@@ -159,11 +156,16 @@ export class SessionUploads implements Uploads {
     return this.store.namespace.listUploads(grant, { prefix, delimiter, keyMarker, uploadIdMarker, limit })
   }
 
-  private async grantFor(ref: BucketRef): Promise<Grant<'key:write'>> {
-    return this.store.rights.onBucket(this.principal, 'key:write', ref)
+  private async grantFor(ref: KeyRef): Promise<Grant<'key:write'>> {
+    const grant = await this.store.rights.onBucket(this.principal, 'key:write', ref)
+    agreed(judgeKeyName(ref.key))
+    return grant
   }
 
-  /** ETag and checksum of the whole. Of an upload that is gone there is nothing to compute: OM may remember its answer. */
+  /**
+   * ETag and checksum of the whole. Of an upload that is gone there is nothing to compute: OM remembers how it was
+   * completed, and answers a repetition without looking at these.
+   */
   private async finished(
     grant: Grant<'key:write'>,
     asked: {
@@ -191,7 +193,7 @@ export class SessionUploads implements Uploads {
     { range, algorithm }: { readonly range: ByteRange; readonly algorithm: Checksum['algorithm'] },
   ): Promise<{ readonly etag: string; readonly checksum: Checksum }> {
     const body = await this.store.reader.open(grant, key.content, range)
-    const digests = await digestBody(body, ['md5', algorithm], this.store.digests)
+    const digests = await digestBody(body, ['md5', algorithm], this.store)
     return {
       etag: hexOf(digests.md5 as Uint8Array),
       checksum: { algorithm, type: 'full-object', value: base64Of(digests[algorithm] as Uint8Array) },

@@ -1,14 +1,15 @@
 /** The native interface over names (OM) and bytes (HDDS). */
 
+import type { ChunkPool } from '@o3/common/digest/chunks'
+import type { DigestPool } from '@o3/common/digest/pool'
 import type { Env } from '@o3/common/env'
-import type { Logger } from '@o3/common/log'
+import type { Logger } from '@o3/common/logger'
 import type { BlockStore } from '@o3/hdds/api'
 import type { OmClient } from '@o3/om/api'
 import type { ScmAdminProtocol } from '@o3/scm/api'
 import type { O3Store, Principal, ReplicationConfig } from '../api/api.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
-import type { ChunkDigests } from './digest-port.ts'
 import type { Keyring } from './keyring.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { Namespace } from './namespace.ts'
@@ -19,10 +20,8 @@ import { VisibleLists } from './visible-lists.ts'
 
 export { createIdentities } from './identities.ts'
 export type { IdentitiesOptions } from './identities.ts'
-export { inlineDigests } from './inline-digests.ts'
 export { createKeyring, sealingKeyBytes } from './keyring.ts'
 export type { Keyring } from './keyring.ts'
-export type { ChunkDigests, DigestStream } from './digest-port.ts'
 
 export interface StoreOptions {
   readonly om: OmClient
@@ -30,7 +29,9 @@ export interface StoreOptions {
   readonly scm: Pick<ScmAdminProtocol, 'summary' | 'listNodes' | 'listContainers'>
   readonly env: Pick<Env, 'clock' | 'random' | 'tasks'>
   readonly log: Logger
-  readonly digests: ChunkDigests
+  /** The memory that all large bodies pass through together: what bounds it. Chunks of at most 1 MiB. */
+  readonly chunks: ChunkPool
+  readonly digests: DigestPool
   /** Seals the secrets of new access keys. */
   readonly keyring: Keyring
   readonly config: StoreConfig
@@ -70,11 +71,13 @@ export function createStore(options: StoreOptions): RunningStore {
     writer: new BodyWriter({
       blocks,
       leases,
+      chunks: options.chunks,
       digests: options.digests,
       blockBytes: config.blockBytes,
       maxBodyBytes: config.maxBodyBytes,
     }),
     reader: new BodyReader(blocks),
+    chunks: options.chunks,
     digests: options.digests,
     keyring: options.keyring,
     random: env.random,

@@ -1,10 +1,11 @@
 import { StoreError } from '@o3/common/errors'
-import type { Buckets, Principal } from '../../api/api.ts'
+import type { BucketRight, Buckets, Principal } from '../../api/api.ts'
 import { authorize } from '../../core/authorize.ts'
-import { bucketFor, mergeMembers, volumeFor } from './context.ts'
+import { bucketFor, volumeFor } from './context.ts'
 import type { ReferenceContext } from './context.ts'
+import { checkQuotaShape, checkTexts, mergeMembers } from './limits.ts'
 import { firstPage, namesAfter } from './listing.ts'
-import { checkBucketName } from './names.ts'
+import { checkBucketName, checkUserName } from './names.ts'
 import { bucketInfo, noQuota } from './records.ts'
 import type { StoredBucket, StoredVolume } from './records.ts'
 
@@ -15,6 +16,8 @@ export function referenceBuckets(context: ReferenceContext, principal: Principal
     async create(ref, options = {}) {
       const volume = volumeFor(context, principal, 'bucket:create', ref.volume)
       checkBucketName(ref.bucket)
+      checkQuotaShape(options.quota)
+      checkTexts({}, options.tags ?? {})
       if (volume.buckets.has(ref.bucket)) throw new StoreError('BucketAlreadyExists', 'the bucket exists already')
       const limit = volume.row.quota.buckets
       if (limit !== undefined && volume.buckets.size >= limit) {
@@ -60,9 +63,10 @@ export function referenceBuckets(context: ReferenceContext, principal: Principal
     async update(ref, changes) {
       const { bucket } = bucketFor(context, principal, 'bucket:update', ref)
       const { row } = bucket
+      const members = checkedChanges(row, changes)
       row.owner = changes.owner ?? row.owner
       row.quota = changes.quota ?? row.quota
-      row.members = mergeMembers(row.members, changes.members)
+      row.members = members
       row.tags = changes.tags ?? row.tags
       row.metadata = changes.metadata ?? row.metadata
       row.modifiedMs = context.clock.wallMs()
@@ -82,4 +86,14 @@ export function referenceBuckets(context: ReferenceContext, principal: Principal
       throw new StoreError('NotImplemented', 'bucket links come in a later release')
     },
   }
+}
+
+function checkedChanges(
+  row: StoredBucket['row'],
+  changes: Parameters<Buckets['update']>[1],
+): Readonly<Record<string, BucketRight>> {
+  if (changes.owner !== undefined && changes.owner !== row.owner) checkUserName(changes.owner)
+  checkQuotaShape(changes.quota)
+  checkTexts({}, changes.tags ?? row.tags, changes.metadata ?? row.metadata)
+  return mergeMembers(row.members, changes.members)
 }

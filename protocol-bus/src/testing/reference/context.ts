@@ -76,16 +76,3 @@ export function once<T>(context: ReferenceContext, requestId: string | undefined
   if (requestId !== undefined) context.answered.set(requestId, answer)
   return answer
 }
-
-/** A record as changed by `null` = take out. */
-export function mergeMembers<R>(
-  members: Readonly<Record<string, R>>,
-  changes: Readonly<Record<string, R | null>> | undefined,
-): Readonly<Record<string, R>> {
-  const merged = new Map<string, R>(Object.entries(members))
-  for (const [name, right] of Object.entries(changes ?? {})) {
-    if (right === null) merged.delete(name)
-    else merged.set(name, right)
-  }
-  return Object.fromEntries(merged)
-}

@@ -3,6 +3,7 @@ import type { Identities, IdentityAdmin, Principal, User } from '../../api/api.t
 import { accessKeyIdBytes, accessKeyIdFrom, secretBytes, secretFrom } from '../../core/access-key.ts'
 import { permit } from './context.ts'
 import type { ReferenceContext } from './context.ts'
+import { maxAccessKeysPerUser } from './limits.ts'
 import { byteOrder, firstPage } from './listing.ts'
 import { checkAccessKeyId, checkUserName } from './names.ts'
 import type { Mutable, StoredAccessKey } from './records.ts'
@@ -71,6 +72,8 @@ export function referenceIdentityAdmin(context: ReferenceContext, principal: Pri
       const secret = given?.secret ?? secretFrom(context.random.bytes(secretBytes))
       checkAccessKeyId(id)
       if (accessKeys.has(id)) throw new StoreError('KeyAlreadyExists', 'the access key id is taken')
+      const theirs = [...accessKeys.values()].filter(({ info }) => info.user === name)
+      if (theirs.length >= maxAccessKeysPerUser) throw new StoreError('TooManyEntries', 'too many access keys')
       accessKeys.set(id, { info: { id, user: name, enabled: true, createdMs: context.clock.wallMs() }, secret })
       return { id, secret }
     },

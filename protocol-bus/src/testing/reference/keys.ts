@@ -6,6 +6,7 @@ import type {
   DeleteManyResult,
   GetOptions,
   GetResult,
+  KeyInfo,
   KeyRef,
   Keys,
   ListedKey,
@@ -18,6 +19,7 @@ import { base64Of } from '../../store/digest-text.ts'
 import { collectBody } from './body.ts'
 import { agreed, bucketFor, once } from './context.ts'
 import type { Place, ReferenceContext } from './context.ts'
+import { checkAttributes } from './limits.ts'
 import { byteOrder, commonPrefix, firstPage } from './listing.ts'
 import { checkKeyName } from './names.ts'
 import { attributesOf } from './records.ts'
@@ -68,7 +70,9 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
         if (seen.has(shown) || (after !== '' && byteOrder(shown, after) <= 0)) continue
         seen.add(shown)
         entries.push(
-          common === undefined ? { kind: 'key', key: bucket.keys.get(name)!.info } : { kind: 'prefix', prefix: common },
+          common === undefined
+            ? { kind: 'key', key: summaryOf(bucket.keys.get(name)!.info) }
+            : { kind: 'prefix', prefix: common },
         )
       }
       return firstPage(entries, options.limit)
@@ -101,6 +105,7 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
     async rename(ref, to, options = {}) {
       bucketFor(context, principal, 'key:delete', ref)
       const { bucket } = bucketFor(context, principal, 'key:write', ref)
+      checkKeyName(ref.key)
       checkKeyName(to)
       if (ref.key.endsWith('/') !== to.endsWith('/')) {
         throw new StoreError('InvalidArgument', 'a directory is renamed to a directory and a key to a key')
@@ -124,9 +129,15 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
     async setTags(ref, tags) {
       const { bucket } = bucketFor(context, principal, 'key:write', ref)
       const { info, bytes } = keyOf(bucket, ref)
+      checkAttributes({ ...info, tags })
       bucket.keys.set(ref.key, { info: { ...info, tags, updateId: context.sequence() }, bytes })
     },
   }
+}
+
+/** A listing does not show the parts. */
+function summaryOf({ parts: _, ...info }: KeyInfo): KeyInfo {
+  return info
 }
 
 export function keyOf(bucket: StoredBucket, ref: KeyRef): StoredKey {

@@ -54,11 +54,21 @@ export interface Records {
   readonly accessKeys: Map<string, StoredAccessKey>
 }
 
-/** Counted each time it is asked for: nothing that could go stale. */
+/**
+ * Keys, and the parts of uploads under way, which take room like keys. Counted each time it is asked for: nothing that
+ * could go stale.
+ */
 export function bucketUsage(bucket: StoredBucket): { bytes: number; keys: number } {
   let bytes = 0
   for (const key of bucket.keys.values()) bytes += key.bytes.length
+  for (const upload of bucket.uploads.values()) bytes += uploadBytes(upload)
   return { bytes, keys: bucket.keys.size }
+}
+
+export function uploadBytes({ parts }: StoredUpload): number {
+  let bytes = 0
+  for (const part of parts.values()) bytes += part.bytes.length
+  return bytes
 }
 
 export function volumeUsage(volume: StoredVolume): { bytes: number; keys: number; buckets: number } {

@@ -5,6 +5,7 @@ import type { KeyAttributes, KeyCommit, KeyInfo, PartSummary, Preconditions, Quo
 import { judgeWrite } from '../../core/conditions.ts'
 import { agreed } from './context.ts'
 import type { Place, ReferenceContext } from './context.ts'
+import { checkAttributes } from './limits.ts'
 import { bucketUsage, volumeUsage } from './records.ts'
 
 export interface NewKey {
@@ -14,17 +15,18 @@ export interface NewKey {
   readonly attributes: KeyAttributes
   readonly preconditions: Preconditions
   readonly parts?: readonly PartSummary[]
+  /** Bytes counted so far that go when the key comes: those of its upload. */
+  readonly freedBytes?: number
 }
 
 /** `KeyNotFound`, `PreconditionFailed`, `QuotaExceeded`: nothing has changed then. */
 export function storeKey(context: ReferenceContext, place: Place, given: NewKey): KeyCommit {
+  checkAttributes(given.attributes)
   const existing = place.bucket.keys.get(given.name)
   const refusal = judgeWrite(given.preconditions, existing?.info)
   if (refusal !== undefined) agreed(refusal)
-  checkQuotas(place, {
-    bytes: given.bytes.length - (existing?.bytes.length ?? 0),
-    keys: existing === undefined ? 1 : 0,
-  })
+  const goes = (existing?.bytes.length ?? 0) + (given.freedBytes ?? 0)
+  checkQuotas(place, { bytes: given.bytes.length - goes, keys: existing === undefined ? 1 : 0 })
   const info: KeyInfo = {
     ...given.attributes,
     name: given.name,
@@ -43,7 +45,8 @@ interface Growth {
   readonly keys: number
 }
 
-function checkQuotas({ volume, bucket }: Place, growth: Growth): void {
+/** `QuotaExceeded`. */
+export function checkQuotas({ volume, bucket }: Place, growth: Growth): void {
   checkQuota(bucket.row.quota, () => bucketUsage(bucket), growth)
   checkQuota(volume.row.quota, () => volumeUsage(volume), growth)
 }

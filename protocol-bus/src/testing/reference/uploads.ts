@@ -17,12 +17,14 @@ import { copiedPartEtag } from '../../core/part-etag.ts'
 import { base64Of, hexOf, md5OfText } from '../../store/digest-text.ts'
 import { collectBody, joined } from './body.ts'
 import { agreed, bucketFor, once } from './context.ts'
-import type { ReferenceContext } from './context.ts'
+import type { Place, ReferenceContext } from './context.ts'
 import { keyOf } from './keys.ts'
+import { checkAttributes } from './limits.ts'
 import { byteOrder, commonPrefix, firstPage } from './listing.ts'
 import { checkKeyName } from './names.ts'
+import { uploadBytes } from './records.ts'
 import type { StoredBucket, StoredPart, StoredUpload } from './records.ts'
-import { storeKey } from './store-key.ts'
+import { checkQuotas, storeKey } from './store-key.ts'
 
 const maxParts = 10_000
 
@@ -33,6 +35,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
     async start(ref, options) {
       const { bucket } = bucketFor(context, principal, 'key:write', ref)
       checkKeyName(ref.key)
+      checkAttributes(options.attributes)
       const upload = {
         id: context.sequence().toString(16).padStart(16, '0'),
         key: ref.key,
@@ -55,13 +58,14 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
       const { bytes, digests } = await collectBody(body, options)
       const finished = options.finish(digests, bytes.length)
       return once(context, options.requestId, () => {
-        const { bucket } = bucketFor(context, principal, 'key:write', ref)
-        return storePart(context, uploadOf(bucket, ref, id), { number, bytes, ...finished })
+        const place = bucketFor(context, principal, 'key:write', ref)
+        return storePart(context, place, uploadOf(place.bucket, ref, id), { number, bytes, ...finished })
       })
     },
 
     async copyPart(ref, id, number, source, options) {
-      const upload = uploadOf(bucketFor(context, principal, 'key:write', ref).bucket, ref, id)
+      const place = bucketFor(context, principal, 'key:write', ref)
+      const upload = uploadOf(place.bucket, ref, id)
       const { bucket } = bucketFor(context, principal, 'key:read', source)
       checkPartNumber(number)
       const { info, bytes } = keyOf(bucket, source)
@@ -73,7 +77,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
         throw new StoreError('InvalidRange', 'the range lies outside the key', { details: { size: info.size } })
       }
       const copied = bytes.subarray(start, end)
-      return storePart(context, upload, {
+      return storePart(context, place, upload, {
         number,
         bytes: copied,
         ...copiedDigests(upload, { etag: info.etag, size: info.size, start, end }, copied),
@@ -92,6 +96,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
     async complete(ref, id, named, options) {
       const place = bucketFor(context, principal, 'key:write', ref)
       const fingerprint = JSON.stringify([ref.key, named])
+      checkKeyName(ref.key)
       const before = place.bucket.completed.get(id)
       if (before !== undefined && before.fingerprint === fingerprint) return before.commit
       const { upload } = uploadOf(place.bucket, ref, id)
@@ -104,6 +109,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
         attributes: { ...upload.attributes, ...finished },
         preconditions: options.preconditions,
         parts: parts.map(({ info }) => summaryOf(info)),
+        freedBytes: uploadBytes(uploadOf(place.bucket, ref, id)),
       })
       place.bucket.uploads.delete(id)
       place.bucket.completed.set(id, { fingerprint, commit })
@@ -124,6 +130,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
 }
 
 function uploadOf(bucket: StoredBucket, ref: KeyRef, id: UploadId): StoredUpload {
+  checkKeyName(ref.key)
   const stored = bucket.uploads.get(id)
   if (stored === undefined || stored.upload.key !== ref.key) {
     throw new StoreError('UploadNotFound', 'no such upload', { details: { upload: id } })
@@ -139,6 +146,7 @@ function checkPartNumber(number: number): void {
 
 function storePart(
   context: ReferenceContext,
+  place: Place,
   { parts }: StoredUpload,
   given: Pick<PartInfo, 'number' | 'etag' | 'checksum'> & { readonly bytes: Uint8Array },
 ): PartInfo {
@@ -149,6 +157,7 @@ function storePart(
     modifiedMs: context.clock.wallMs(),
     ...(given.checksum === undefined ? {} : { checksum: given.checksum }),
   }
+  checkQuotas(place, { bytes: info.size - (parts.get(given.number)?.info.size ?? 0), keys: 0 })
   parts.set(given.number, { info, bytes: given.bytes })
   return info
 }

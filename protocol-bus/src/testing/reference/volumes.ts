@@ -1,10 +1,11 @@
 import { StoreError } from '@o3/common/errors'
-import type { Principal, Volumes } from '../../api/api.ts'
+import type { Principal, VolumeRight, Volumes } from '../../api/api.ts'
 import { authorize } from '../../core/authorize.ts'
-import { mergeMembers, permit, volumeFor } from './context.ts'
+import { permit, volumeFor } from './context.ts'
 import type { ReferenceContext } from './context.ts'
+import { checkQuotaShape, checkTexts, mergeMembers } from './limits.ts'
 import { firstPage, namesAfter } from './listing.ts'
-import { checkBucketName } from './names.ts'
+import { checkBucketName, checkUserName } from './names.ts'
 import { noQuota, volumeInfo } from './records.ts'
 import type { StoredVolume } from './records.ts'
 
@@ -16,6 +17,8 @@ export function referenceVolumes(context: ReferenceContext, principal: Principal
     async create(name, options = {}) {
       permit(principal, 'volume:create', { kind: 'cluster' })
       checkBucketName(name)
+      checkUserName(options.owner ?? principal.user)
+      checkQuotaShape(options.quota)
       if (volumes.has(name)) throw new StoreError('VolumeAlreadyExists', 'the volume exists already')
       const nowMs = context.clock.wallMs()
       const row = {
@@ -47,9 +50,10 @@ export function referenceVolumes(context: ReferenceContext, principal: Principal
       if (changes.owner !== undefined || changes.quota !== undefined) {
         permit(principal, 'cluster:admin', { kind: 'cluster' })
       }
+      const members = checkedChanges(row, changes)
       row.owner = changes.owner ?? row.owner
       row.quota = changes.quota ?? row.quota
-      row.members = mergeMembers(row.members, changes.members)
+      row.members = members
       row.metadata = changes.metadata ?? row.metadata
       row.modifiedMs = context.clock.wallMs()
       return volumeInfo(volumes.get(name)!)
@@ -61,4 +65,14 @@ export function referenceVolumes(context: ReferenceContext, principal: Principal
       volumes.delete(name)
     },
   }
+}
+
+function checkedChanges(
+  row: StoredVolume['row'],
+  changes: Parameters<Volumes['update']>[1],
+): Readonly<Record<string, VolumeRight>> {
+  if (changes.owner !== undefined && changes.owner !== row.owner) checkUserName(changes.owner)
+  checkQuotaShape(changes.quota)
+  checkTexts({}, changes.metadata ?? row.metadata)
+  return mergeMembers(row.members, changes.members)
 }
