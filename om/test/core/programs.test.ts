@@ -188,5 +188,9 @@ test('random programs do what the model does', async () => {
 }, 60_000)
 
 test('they carried out every command', () => {
-  expect([...kinds].toSorted()).toEqual(Object.keys(commands).filter((kind) => kind !== 'purge-deleted-blocks').toSorted())
+  expect([...kinds].toSorted()).toEqual(
+    Object.keys(commands)
+      .filter((kind) => kind !== 'purge-deleted-blocks')
+      .toSorted(),
+  )
 })

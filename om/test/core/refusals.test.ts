@@ -83,9 +83,17 @@ const named = (...numbers: readonly number[]) => numbers.map((number) => ({ numb
 
 const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
   'create-volume': [
-    { code: 'InvalidName', when: 'it is named as no bucket may be', command: { ...createVolume, volume: 'Vol' } as OmCommand },
+    {
+      code: 'InvalidName',
+      when: 'it is named as no bucket may be',
+      command: { ...createVolume, volume: 'Vol' } as OmCommand,
+    },
     { code: 'InvalidName', when: 'its owner is', command: { ...createVolume, volume: 'new', owner: '' } as OmCommand },
-    { code: 'InvalidArgument', when: 'a quota is no count', command: { ...createVolume, volume: 'new', quota: negative } as OmCommand },
+    {
+      code: 'InvalidArgument',
+      when: 'a quota is no count',
+      command: { ...createVolume, volume: 'new', quota: negative } as OmCommand,
+    },
     { code: 'VolumeAlreadyExists', when: 'it does', command: createVolume },
   ],
   'update-volume': [
@@ -104,9 +112,21 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
       return { code: 'InvalidName', when: `it is named ${bucket}`, command: { ...createBucket, bucket } as OmCommand }
     }),
     { code: 'InvalidName', when: 'its owner is', command: { ...createBucket, bucket: 'new', owner: '' } as OmCommand },
-    { code: 'InvalidArgument', when: 'a quota is no count', command: { ...createBucket, bucket: 'new', quota: negative } as OmCommand },
-    { code: 'TooLarge', when: 'tags are', command: { ...createBucket, bucket: 'new', tags: blob.headers } as OmCommand },
-    { code: 'VolumeNotFound', when: 'its volume is not there', command: { ...createBucket, volume: 'nowhere' } as OmCommand },
+    {
+      code: 'InvalidArgument',
+      when: 'a quota is no count',
+      command: { ...createBucket, bucket: 'new', quota: negative } as OmCommand,
+    },
+    {
+      code: 'TooLarge',
+      when: 'tags are',
+      command: { ...createBucket, bucket: 'new', tags: blob.headers } as OmCommand,
+    },
+    {
+      code: 'VolumeNotFound',
+      when: 'its volume is not there',
+      command: { ...createBucket, volume: 'nowhere' } as OmCommand,
+    },
     { code: 'BucketAlreadyExists', when: 'it does', command: createBucket },
     {
       code: 'QuotaExceeded',
@@ -125,7 +145,12 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
   'delete-bucket': [
     { code: 'BucketNotFound', when: 'there is none', command: { kind: 'delete-bucket', ...nowhere } },
     { code: 'BucketNotEmpty', when: 'it has a key', before: [put], command: { kind: 'delete-bucket', ...bucketRef } },
-    { code: 'BucketNotEmpty', when: 'it has an upload', before: [startUpload], command: { kind: 'delete-bucket', ...bucketRef } },
+    {
+      code: 'BucketNotEmpty',
+      when: 'it has an upload',
+      before: [startUpload],
+      command: { kind: 'delete-bucket', ...bucketRef },
+    },
   ],
   'commit-key': [
     { code: 'BucketNotFound', when: 'there is none', command: { ...put, ...nowhere } },
@@ -136,7 +161,14 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     { code: 'KeyTooLong', when: 'the key is', command: commitInline(long, []) },
     { code: 'KeyTooLong', when: 'the key is, in bytes', command: commitInline('é'.repeat(513), []) },
     { code: 'TooLarge', when: 'headers are', command: { ...put, attributes: { ...blob, etag: 'e' } } },
-    { code: 'TooLarge', when: 'it cannot ride in a row', command: commitInline('key', Array.from({ length: 4097 }, () => 0)) },
+    {
+      code: 'TooLarge',
+      when: 'it cannot ride in a row',
+      command: commitInline(
+        'key',
+        Array.from({ length: 4097 }, () => 0),
+      ),
+    },
     { code: 'InvalidArgument', when: 'it is not as long as it says', command: { ...put, size: 2 } },
     { code: 'LeaseExpired', when: 'there is no lease', command: commitBlocks('key', 99, [extent(1, 1, 5)]) },
     {
@@ -148,10 +180,26 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
         return commitBlocks('key', lease, [extent(1, 1, 5)])
       },
     },
-    { code: 'LeaseExpired', when: 'the block is of another container', command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(2, 1, 5)]) },
-    { code: 'LeaseExpired', when: 'the block is before the range', command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 0, 5)]) },
-    { code: 'LeaseExpired', when: 'the block is behind the range', command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 5, 5)]) },
-    { code: 'LeaseExpired', when: 'a block is named twice', command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 2, 5), extent(1, 2, 5)]) },
+    {
+      code: 'LeaseExpired',
+      when: 'the block is of another container',
+      command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(2, 1, 5)]),
+    },
+    {
+      code: 'LeaseExpired',
+      when: 'the block is before the range',
+      command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 0, 5)]),
+    },
+    {
+      code: 'LeaseExpired',
+      when: 'the block is behind the range',
+      command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 5, 5)]),
+    },
+    {
+      code: 'LeaseExpired',
+      when: 'a block is named twice',
+      command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 2, 5), extent(1, 2, 5)]),
+    },
     {
       code: 'LeaseExpired',
       when: 'the block was committed before',
@@ -161,8 +209,16 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
         return commitBlocks('key', lease, [extent(1, 2, 5)])
       },
     },
-    { code: 'InvalidArgument', when: 'an extent is empty', command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 1, 0)]) },
-    { code: 'InvalidArgument', when: 'extents are not as long as it says', command: (om) => ({ ...commitBlocks('key', grantLease(om, 1, 4), [extent(1, 1, 5)]), size: 6 }) },
+    {
+      code: 'InvalidArgument',
+      when: 'an extent is empty',
+      command: (om) => commitBlocks('key', grantLease(om, 1, 4), [extent(1, 1, 0)]),
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'extents are not as long as it says',
+      command: (om) => ({ ...commitBlocks('key', grantLease(om, 1, 4), [extent(1, 1, 5)]), size: 6 }),
+    },
     {
       code: 'TooManyEntries',
       when: 'extents are',
@@ -174,27 +230,102 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
         return { ...put, size: 120_000, content: { kind: 'leased-many', pieces } }
       },
     },
-    { code: 'BucketNotFound', when: 'the bucket of the source is not there', command: copyOf('key', { source: { ...nowhere, key: 'key' } }) },
+    {
+      code: 'BucketNotFound',
+      when: 'the bucket of the source is not there',
+      command: copyOf('key', { source: { ...nowhere, key: 'key' } }),
+    },
     { code: 'KeyNotFound', when: 'the source is not there', command: copyOf('key', {}) },
     { code: 'ConcurrentChange', when: 'the source has changed', before: [put, put], command: copyOf('key', {}) },
-    { code: 'InvalidRange', when: 'the range reaches over the source', before: [put], command: copyOf('key', { range: { offset: 1, length: 3 } }) },
-    { code: 'InvalidRange', when: 'the range begins before it', before: [put], command: copyOf('key', { range: { offset: -1, length: 3 } }) },
-    { code: 'InvalidArgument', when: 'the copy is not as long as it says', before: [put], command: copyOf('key', { range: { offset: 0, length: 2 } }) },
-    { code: 'KeyNotFound', when: 'If-Match names a key that is not there', command: { ...put, preconditions: { ifMatch: '*' } } },
-    { code: 'PreconditionFailed', when: 'the ETag is another', before: [put], command: { ...put, preconditions: { ifMatch: ['e'] } } },
-    { code: 'PreconditionFailed', when: 'it must not be there', before: [put], command: { ...put, preconditions: { ifNoneMatch: '*' } } },
-    { code: 'PreconditionFailed', when: 'the ETag must be another', before: [put], command: { ...put, preconditions: { ifNoneMatch: ['etag-1-2-3'] } } },
-    { code: 'QuotaExceeded', when: 'the bucket would be too full', before: [updateBucket({ quota: { bytes: 2 } })], command: put },
-    { code: 'QuotaExceeded', when: 'the bucket has too many keys', before: [updateBucket({ quota: { keys: 0 } })], command: put },
-    { code: 'QuotaExceeded', when: 'the volume would be too full', before: [update({ quota: { bytes: 2 } })], command: put },
-    { code: 'QuotaExceeded', when: 'the volume has too many keys', before: [update({ quota: { keys: 0 } })], command: put },
+    {
+      code: 'InvalidRange',
+      when: 'the range reaches over the source',
+      before: [put],
+      command: copyOf('key', { range: { offset: 1, length: 3 } }),
+    },
+    {
+      code: 'InvalidRange',
+      when: 'the range begins before it',
+      before: [put],
+      command: copyOf('key', { range: { offset: -1, length: 3 } }),
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'the copy is not as long as it says',
+      before: [put],
+      command: copyOf('key', { range: { offset: 0, length: 2 } }),
+    },
+    {
+      code: 'KeyNotFound',
+      when: 'If-Match names a key that is not there',
+      command: { ...put, preconditions: { ifMatch: '*' } },
+    },
+    {
+      code: 'PreconditionFailed',
+      when: 'the ETag is another',
+      before: [put],
+      command: { ...put, preconditions: { ifMatch: ['e'] } },
+    },
+    {
+      code: 'PreconditionFailed',
+      when: 'it must not be there',
+      before: [put],
+      command: { ...put, preconditions: { ifNoneMatch: '*' } },
+    },
+    {
+      code: 'PreconditionFailed',
+      when: 'the ETag must be another',
+      before: [put],
+      command: { ...put, preconditions: { ifNoneMatch: ['etag-1-2-3'] } },
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'the bucket would be too full',
+      before: [updateBucket({ quota: { bytes: 2 } })],
+      command: put,
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'the bucket has too many keys',
+      before: [updateBucket({ quota: { keys: 0 } })],
+      command: put,
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'the volume would be too full',
+      before: [update({ quota: { bytes: 2 } })],
+      command: put,
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'the volume has too many keys',
+      before: [update({ quota: { keys: 0 } })],
+      command: put,
+    },
   ],
   'delete-key': [
-    { code: 'BucketNotFound', when: 'there is none', command: { kind: 'delete-key', ...nowhere, key: 'key', preconditions: {} } },
-    { code: 'InvalidName', when: 'the key is empty', command: { kind: 'delete-key', ...keyRef(''), preconditions: {} } },
+    {
+      code: 'BucketNotFound',
+      when: 'there is none',
+      command: { kind: 'delete-key', ...nowhere, key: 'key', preconditions: {} },
+    },
+    {
+      code: 'InvalidName',
+      when: 'the key is empty',
+      command: { kind: 'delete-key', ...keyRef(''), preconditions: {} },
+    },
     { code: 'KeyTooLong', when: 'the key is', command: { kind: 'delete-key', ...keyRef(long), preconditions: {} } },
-    { code: 'KeyNotFound', when: 'If-Match names a key that is not there', command: { kind: 'delete-key', ...keyRef('key'), preconditions: { ifMatch: ['e'] } } },
-    { code: 'PreconditionFailed', when: 'the ETag is another', before: [put], command: { kind: 'delete-key', ...keyRef('key'), preconditions: { ifMatch: ['e'] } } },
+    {
+      code: 'KeyNotFound',
+      when: 'If-Match names a key that is not there',
+      command: { kind: 'delete-key', ...keyRef('key'), preconditions: { ifMatch: ['e'] } },
+    },
+    {
+      code: 'PreconditionFailed',
+      when: 'the ETag is another',
+      before: [put],
+      command: { kind: 'delete-key', ...keyRef('key'), preconditions: { ifMatch: ['e'] } },
+    },
   ],
   'delete-keys': [
     { code: 'BucketNotFound', when: 'there is none', command: { kind: 'delete-keys', ...nowhere, keys: [] } },
@@ -205,24 +336,83 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     },
   ],
   'set-key-tags': [
-    { code: 'BucketNotFound', when: 'there is none', command: { kind: 'set-key-tags', ...nowhere, key: 'key', tags: {} } },
+    {
+      code: 'BucketNotFound',
+      when: 'there is none',
+      command: { kind: 'set-key-tags', ...nowhere, key: 'key', tags: {} },
+    },
     { code: 'InvalidName', when: 'the key is empty', command: { kind: 'set-key-tags', ...keyRef(''), tags: {} } },
     { code: 'KeyTooLong', when: 'the key is', command: { kind: 'set-key-tags', ...keyRef(long), tags: {} } },
-    { code: 'TooLarge', when: 'tags are', before: [put], command: { kind: 'set-key-tags', ...keyRef('key'), tags: blob.headers } },
+    {
+      code: 'TooLarge',
+      when: 'tags are',
+      before: [put],
+      command: { kind: 'set-key-tags', ...keyRef('key'), tags: blob.headers },
+    },
     { code: 'KeyNotFound', when: 'there is none', command: { kind: 'set-key-tags', ...keyRef('key'), tags: {} } },
   ],
   'rename-key': [
-    { code: 'BucketNotFound', when: 'there is none', command: { kind: 'rename-key', ...nowhere, key: 'a', to: 'b', replace: true } },
-    { code: 'InvalidName', when: 'the target is empty', command: { kind: 'rename-key', ...keyRef('key'), to: '', replace: true } },
-    { code: 'InvalidName', when: 'the source is empty', command: { kind: 'rename-key', ...keyRef(''), to: 'a', replace: true } },
-    { code: 'KeyTooLong', when: 'the target is', command: { kind: 'rename-key', ...keyRef('key'), to: long, replace: true } },
-    { code: 'InvalidArgument', when: 'a key would become a directory', before: [put], command: { kind: 'rename-key', ...keyRef('key'), to: 'dir/', replace: true } },
-    { code: 'KeyNotFound', when: 'there is none', command: { kind: 'rename-key', ...keyRef('key'), to: 'b', replace: true } },
-    { code: 'KeyNotFound', when: 'there is no directory', before: [put], command: { kind: 'rename-key', ...keyRef('key/'), to: 'b/', replace: true } },
-    { code: 'KeyAlreadyExists', when: 'the target does', before: [put, commitInline('b', [])], command: { kind: 'rename-key', ...keyRef('key'), to: 'b', replace: false } },
-    { code: 'InvalidArgument', when: 'a directory would lie in itself', before: [commitInline('a/b', [])], command: { kind: 'rename-key', ...keyRef('a/'), to: 'a/b/', replace: true } },
-    { code: 'DirectoryNotEmpty', when: 'the target is there', before: [commitInline('a/b', []), commitInline('c/', [])], command: { kind: 'rename-key', ...keyRef('a/'), to: 'c/', replace: true } },
-    { code: 'KeyTooLong', when: 'a key below would be', before: [commitInline(`a/b/${'x'.repeat(1000)}`, [])], command: { kind: 'rename-key', ...keyRef('a/'), to: `${'y'.repeat(30)}/`, replace: true } },
+    {
+      code: 'BucketNotFound',
+      when: 'there is none',
+      command: { kind: 'rename-key', ...nowhere, key: 'a', to: 'b', replace: true },
+    },
+    {
+      code: 'InvalidName',
+      when: 'the target is empty',
+      command: { kind: 'rename-key', ...keyRef('key'), to: '', replace: true },
+    },
+    {
+      code: 'InvalidName',
+      when: 'the source is empty',
+      command: { kind: 'rename-key', ...keyRef(''), to: 'a', replace: true },
+    },
+    {
+      code: 'KeyTooLong',
+      when: 'the target is',
+      command: { kind: 'rename-key', ...keyRef('key'), to: long, replace: true },
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'a key would become a directory',
+      before: [put],
+      command: { kind: 'rename-key', ...keyRef('key'), to: 'dir/', replace: true },
+    },
+    {
+      code: 'KeyNotFound',
+      when: 'there is none',
+      command: { kind: 'rename-key', ...keyRef('key'), to: 'b', replace: true },
+    },
+    {
+      code: 'KeyNotFound',
+      when: 'there is no directory',
+      before: [put],
+      command: { kind: 'rename-key', ...keyRef('key/'), to: 'b/', replace: true },
+    },
+    {
+      code: 'KeyAlreadyExists',
+      when: 'the target does',
+      before: [put, commitInline('b', [])],
+      command: { kind: 'rename-key', ...keyRef('key'), to: 'b', replace: false },
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'a directory would lie in itself',
+      before: [commitInline('a/b', [])],
+      command: { kind: 'rename-key', ...keyRef('a/'), to: 'a/b/', replace: true },
+    },
+    {
+      code: 'DirectoryNotEmpty',
+      when: 'the target is there',
+      before: [commitInline('a/b', []), commitInline('c/', [])],
+      command: { kind: 'rename-key', ...keyRef('a/'), to: 'c/', replace: true },
+    },
+    {
+      code: 'KeyTooLong',
+      when: 'a key below would be',
+      before: [commitInline(`a/b/${'x'.repeat(1000)}`, [])],
+      command: { kind: 'rename-key', ...keyRef('a/'), to: `${'y'.repeat(30)}/`, replace: true },
+    },
   ],
   'create-upload': [
     { code: 'BucketNotFound', when: 'there is none', command: { ...startUpload, ...nowhere } as OmCommand },
@@ -235,16 +425,37 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     { code: 'InvalidName', when: 'the key is empty', command: { ...part('u', 1), key: '' } },
     { code: 'KeyTooLong', when: 'the key is', command: { ...part('u', 1), key: long } },
     { code: 'UploadNotFound', when: 'there is none', command: part('u', 1) },
-    { code: 'UploadNotFound', when: 'it is for another key', command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), key: 'other' }) },
+    {
+      code: 'UploadNotFound',
+      when: 'it is for another key',
+      command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), key: 'other' }),
+    },
     { code: 'InvalidArgument', when: 'the number is 0', command: (om) => part(uploadIdOf(om.do(startUpload)), 0) },
-    { code: 'InvalidArgument', when: 'the number is too great', command: (om) => part(uploadIdOf(om.do(startUpload)), 10_001) },
-    { code: 'InvalidArgument', when: 'the number is no number', command: (om) => part(uploadIdOf(om.do(startUpload)), 1.5) },
-    { code: 'InvalidArgument', when: 'it is not as long as it says', command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), size: 7 }) },
-    { code: 'QuotaExceeded', when: 'parts fill the bucket', before: [updateBucket({ quota: { bytes: 4 } })], command: (om) => {
-      const upload = uploadIdOf(om.do(startUpload))
-      om.do(part(upload, 1, [1, 1, 1]))
-      return part(upload, 2, [2, 2])
-    } },
+    {
+      code: 'InvalidArgument',
+      when: 'the number is too great',
+      command: (om) => part(uploadIdOf(om.do(startUpload)), 10_001),
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'the number is no number',
+      command: (om) => part(uploadIdOf(om.do(startUpload)), 1.5),
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'it is not as long as it says',
+      command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), size: 7 }),
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'parts fill the bucket',
+      before: [updateBucket({ quota: { bytes: 4 } })],
+      command: (om) => {
+        const upload = uploadIdOf(om.do(startUpload))
+        om.do(part(upload, 1, [1, 1, 1]))
+        return part(upload, 2, [2, 2])
+      },
+    },
   ],
   'complete-upload': [
     { code: 'BucketNotFound', when: 'there is none', command: { ...complete('u', named(1)), ...nowhere } },
@@ -253,29 +464,75 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     { code: 'UploadNotFound', when: 'there is none', command: complete('u', named(1)) },
     { code: 'InvalidPart', when: 'no part is named', command: (om) => complete(uploadWithParts(om), []) },
     { code: 'InvalidPart', when: 'a part is not there', command: (om) => complete(uploadWithParts(om), named(2, 4)) },
-    { code: 'InvalidPart', when: 'a number cannot be one', command: (om) => complete(uploadWithParts(om), named(-1, 2)) },
-    { code: 'InvalidPart', when: 'an ETag is another', command: (om) => complete(uploadWithParts(om), [{ number: 2, etag: 'e' }]) },
-    { code: 'InvalidPart', when: 'a checksum is another', command: (om) => complete(uploadWithParts(om), [{ number: 2, etag: 'p2', checksum: 'c' }]) },
+    {
+      code: 'InvalidPart',
+      when: 'a number cannot be one',
+      command: (om) => complete(uploadWithParts(om), named(-1, 2)),
+    },
+    {
+      code: 'InvalidPart',
+      when: 'an ETag is another',
+      command: (om) => complete(uploadWithParts(om), [{ number: 2, etag: 'e' }]),
+    },
+    {
+      code: 'InvalidPart',
+      when: 'a checksum is another',
+      command: (om) => complete(uploadWithParts(om), [{ number: 2, etag: 'p2', checksum: 'c' }]),
+    },
     { code: 'InvalidPartOrder', when: 'parts go down', command: (om) => complete(uploadWithParts(om), named(3, 2)) },
-    { code: 'InvalidPartOrder', when: 'a part is named twice', command: (om) => complete(uploadWithParts(om), named(2, 2)) },
-    { code: 'PartTooSmall', when: 'a part but the last is', command: (om) => complete(uploadWithParts(om), named(1, 2)) },
-    { code: 'PreconditionFailed', when: 'it must not be there', before: [put], command: (om) => ({ ...complete(uploadWithParts(om), named(2, 3)), preconditions: { ifNoneMatch: '*' } }) },
-    { code: 'KeyNotFound', when: 'If-Match names a key that is not there', command: (om) => ({ ...complete(uploadWithParts(om), named(2, 3)), preconditions: { ifMatch: ['e'] } }) },
-    { code: 'QuotaExceeded', when: 'the bucket has too many keys', before: [updateBucket({ quota: { keys: 0 } })], command: (om) => complete(uploadWithParts(om), named(2, 3)) },
-    { code: 'UploadNotFound', when: 'it was completed with other parts', command: (om) => {
-      const upload = uploadWithParts(om)
-      om.do(complete(upload, named(2, 3)))
-      return complete(upload, named(2))
-    } },
-    { code: 'TooManyEntries', when: 'parts have too many bytes inline', command: (om) => {
-      const upload = uploadIdOf(om.do(startUpload))
-      const bytes = Array.from({ length: 4096 }, () => 7)
-      for (let number = 1; number <= 257; number++) om.do(part(upload, number, bytes))
-      return complete(upload, named(...Array.from({ length: 257 }, (_, i) => i + 1)))
-    } },
+    {
+      code: 'InvalidPartOrder',
+      when: 'a part is named twice',
+      command: (om) => complete(uploadWithParts(om), named(2, 2)),
+    },
+    {
+      code: 'PartTooSmall',
+      when: 'a part but the last is',
+      command: (om) => complete(uploadWithParts(om), named(1, 2)),
+    },
+    {
+      code: 'PreconditionFailed',
+      when: 'it must not be there',
+      before: [put],
+      command: (om) => ({ ...complete(uploadWithParts(om), named(2, 3)), preconditions: { ifNoneMatch: '*' } }),
+    },
+    {
+      code: 'KeyNotFound',
+      when: 'If-Match names a key that is not there',
+      command: (om) => ({ ...complete(uploadWithParts(om), named(2, 3)), preconditions: { ifMatch: ['e'] } }),
+    },
+    {
+      code: 'QuotaExceeded',
+      when: 'the bucket has too many keys',
+      before: [updateBucket({ quota: { keys: 0 } })],
+      command: (om) => complete(uploadWithParts(om), named(2, 3)),
+    },
+    {
+      code: 'UploadNotFound',
+      when: 'it was completed with other parts',
+      command: (om) => {
+        const upload = uploadWithParts(om)
+        om.do(complete(upload, named(2, 3)))
+        return complete(upload, named(2))
+      },
+    },
+    {
+      code: 'TooManyEntries',
+      when: 'parts have too many bytes inline',
+      command: (om) => {
+        const upload = uploadIdOf(om.do(startUpload))
+        const bytes = Array.from({ length: 4096 }, () => 7)
+        for (let number = 1; number <= 257; number++) om.do(part(upload, number, bytes))
+        return complete(upload, named(...Array.from({ length: 257 }, (_, i) => i + 1)))
+      },
+    },
   ],
   'abort-upload': [
-    { code: 'BucketNotFound', when: 'there is none', command: { kind: 'abort-upload', ...nowhere, key: 'key', upload: 'u' } },
+    {
+      code: 'BucketNotFound',
+      when: 'there is none',
+      command: { kind: 'abort-upload', ...nowhere, key: 'key', upload: 'u' },
+    },
     { code: 'InvalidName', when: 'the key is empty', command: { kind: 'abort-upload', ...keyRef(''), upload: 'u' } },
     { code: 'KeyTooLong', when: 'the key is', command: { kind: 'abort-upload', ...keyRef(long), upload: 'u' } },
     { code: 'UploadNotFound', when: 'there is none', command: { kind: 'abort-upload', ...keyRef('key'), upload: 'u' } },
@@ -285,10 +542,17 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     { code: 'InvalidName', when: 'the name is too long', command: user('a'.repeat(65)) },
     { code: 'UserAlreadyExists', when: 'it does', before: [user('ann')], command: user('ann') },
   ],
-  'update-user': [{ code: 'UserNotFound', when: 'there is none', command: { kind: 'update-user', user: 'ann', enabled: false } }],
+  'update-user': [
+    { code: 'UserNotFound', when: 'there is none', command: { kind: 'update-user', user: 'ann', enabled: false } },
+  ],
   'delete-user': [
     { code: 'UserNotFound', when: 'there is none', command: { kind: 'delete-user', user: 'ann' } },
-    { code: 'UserInUse', when: 'it owns a volume', before: [user('ann')], command: { kind: 'delete-user', user: 'ann' } },
+    {
+      code: 'UserInUse',
+      when: 'it owns a volume',
+      before: [user('ann')],
+      command: { kind: 'delete-user', user: 'ann' },
+    },
     {
       code: 'UserInUse',
       when: 'it owns a bucket',
@@ -298,26 +562,76 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
   ],
   'create-access-key': [
     { code: 'InvalidName', when: 'the id has a slash', before: [user('ann')], command: accessKey('A/B') },
-    { code: 'TooLarge', when: 'the secret is', before: [user('ann')], command: { ...accessKey('AK1'), sealedSecret: new Uint8Array(1025) } as OmCommand },
+    {
+      code: 'TooLarge',
+      when: 'the secret is',
+      before: [user('ann')],
+      command: { ...accessKey('AK1'), sealedSecret: new Uint8Array(1025) } as OmCommand,
+    },
     { code: 'UserNotFound', when: 'there is none', command: accessKey('AK1') },
     { code: 'KeyAlreadyExists', when: 'it does', before: [user('ann'), accessKey('AK1')], command: accessKey('AK1') },
-    { code: 'TooManyEntries', when: 'the user has a hundred', before: [user('ann'), ...Array.from({ length: 100 }, (_, i) => accessKey(`AK${i}`))], command: accessKey('AK100') },
+    {
+      code: 'TooManyEntries',
+      when: 'the user has a hundred',
+      before: [user('ann'), ...Array.from({ length: 100 }, (_, i) => accessKey(`AK${i}`))],
+      command: accessKey('AK100'),
+    },
   ],
-  'update-access-key': [{ code: 'AccessKeyNotFound', when: 'there is none', command: { kind: 'update-access-key', id: 'AK1', enabled: true } }],
-  'delete-access-key': [{ code: 'AccessKeyNotFound', when: 'there is none', command: { kind: 'delete-access-key', id: 'AK1' } }],
+  'update-access-key': [
+    {
+      code: 'AccessKeyNotFound',
+      when: 'there is none',
+      command: { kind: 'update-access-key', id: 'AK1', enabled: true },
+    },
+  ],
+  'delete-access-key': [
+    { code: 'AccessKeyNotFound', when: 'there is none', command: { kind: 'delete-access-key', id: 'AK1' } },
+  ],
   'grant-lease': [
-    { code: 'InvalidArgument', when: 'the duration is none', command: { kind: 'grant-lease', holder: 'g', durationMs: -1, replication: 'RATIS/ONE', ranges: [] } },
-    { code: 'InvalidArgument', when: 'a range is none', command: { kind: 'grant-lease', holder: 'g', durationMs: 1, replication: 'RATIS/ONE', ranges: [{ container: 1, firstLocal: 1, count: -1 }] } },
-    { code: 'TooManyEntries', when: 'blocks are', command: { kind: 'grant-lease', holder: 'g', durationMs: 1, replication: 'RATIS/ONE', ranges: [{ container: 1, firstLocal: 1, count: 65_537 }] } },
+    {
+      code: 'InvalidArgument',
+      when: 'the duration is none',
+      command: { kind: 'grant-lease', holder: 'g', durationMs: -1, replication: 'RATIS/ONE', ranges: [] },
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'a range is none',
+      command: {
+        kind: 'grant-lease',
+        holder: 'g',
+        durationMs: 1,
+        replication: 'RATIS/ONE',
+        ranges: [{ container: 1, firstLocal: 1, count: -1 }],
+      },
+    },
+    {
+      code: 'TooManyEntries',
+      when: 'blocks are',
+      command: {
+        kind: 'grant-lease',
+        holder: 'g',
+        durationMs: 1,
+        replication: 'RATIS/ONE',
+        ranges: [{ container: 1, firstLocal: 1, count: 65_537 }],
+      },
+    },
   ],
   'renew-lease': [
-    { code: 'InvalidArgument', when: 'the duration is none', command: (om) => ({ kind: 'renew-lease', lease: grantLease(om, 1, 1), durationMs: 0.5 }) },
+    {
+      code: 'InvalidArgument',
+      when: 'the duration is none',
+      command: (om) => ({ kind: 'renew-lease', lease: grantLease(om, 1, 1), durationMs: 0.5 }),
+    },
     { code: 'LeaseExpired', when: 'there is none', command: { kind: 'renew-lease', lease: 9, durationMs: 1 } },
-    { code: 'LeaseExpired', when: 'it ran out', command: (om) => {
-      const lease = grantLease(om, 1, 1, 5)
-      om.pure.advance(5)
-      return { kind: 'renew-lease', lease, durationMs: 1 }
-    } },
+    {
+      code: 'LeaseExpired',
+      when: 'it ran out',
+      command: (om) => {
+        const lease = grantLease(om, 1, 1, 5)
+        om.pure.advance(5)
+        return { kind: 'renew-lease', lease, durationMs: 1 }
+      },
+    },
   ],
   'end-lease': [],
   'purge-deleted-blocks': [

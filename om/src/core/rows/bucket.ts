@@ -1,6 +1,6 @@
 /** Buckets, and their counters in rows of their own. */
 
-import { readU64Key, u64Key } from '@o3/common/codec'
+import { readU64Key, u64Key, utf8ToBinary } from '@o3/common/codec'
 import type { Table } from '@o3/ratis/api'
 import type { ReplicationConfig } from '@o3/scm/api'
 import type { Bucket, BucketId, BucketRef, BucketRight, DirectoryId, Usage } from '../../api/api.ts'
@@ -23,7 +23,7 @@ export const replications: readonly ReplicationConfig[] = ['RATIS/ONE']
 export const buckets: Table<BucketRef, BucketRow> = {
   name: 'buckets',
   prefix: 'b',
-  encodeKey: ({ volume, bucket }) => `${volume}\0${bucket}`,
+  encodeKey: ({ volume, bucket }) => `${utf8ToBinary(volume)}\0${utf8ToBinary(bucket)}`,
   decodeKey: (binary) => {
     const end = binary.indexOf('\0')
     return { volume: binary.slice(0, end), bucket: binary.slice(end + 1) }

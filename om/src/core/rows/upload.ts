@@ -1,6 +1,6 @@
 /** Multipart uploads: the upload, what it has so far, its parts, and the memory of completed ones. */
 
-import { readU32Key, readU64Key, u32Key, u64Key } from '@o3/common/codec'
+import { readU32Key, readU64Key, u32Key, u64Key, utf8ToBinary } from '@o3/common/codec'
 import type { BinaryKey } from '@o3/common/kv'
 import type { Table } from '@o3/ratis/api'
 import type { BucketId, Checksum, Content, Upload, UploadId } from '../../api/api.ts'
@@ -73,11 +73,11 @@ export const uploadIdLength = 46
 const escapeKey = (key: BinaryKey): string => (key.includes('\0') ? key.replaceAll('\0', '\0\xff') : key)
 const unescapeKey = (key: string): BinaryKey => (key.includes('\0') ? key.replaceAll('\0\xff', '\0') : key)
 
-/** In the order of keys, then of initiation. */
+/** In the order of keys, then of initiation. An upload id that is looked up comes from a client and may be any text. */
 export const uploads: Table<UploadKey, UploadRow> = {
   name: 'uploads',
   prefix: 'u',
-  encodeKey: ({ bucket, key, upload }) => `${u64Key(bucket)}${escapeKey(key)}\0\0${upload}`,
+  encodeKey: ({ bucket, key, upload }) => `${u64Key(bucket)}${escapeKey(key)}\0\0${utf8ToBinary(upload)}`,
   decodeKey: (binary) => ({
     bucket: readU64Key(binary, 0),
     key: unescapeKey(binary.slice(8, -uploadIdLength - 2)),
@@ -148,7 +148,7 @@ export const parts: Table<PartKey, PartRow> = {
 export const completedUploads: Table<UploadId, CompletedUploadRow> = {
   name: 'completed-uploads',
   prefix: 'c',
-  encodeKey: (upload) => upload,
+  encodeKey: utf8ToBinary,
   decodeKey: (binary) => binary,
   encode: (row) => {
     const writer = startRow().varint(row.bucket).binary(row.key).varint(row.fingerprint)

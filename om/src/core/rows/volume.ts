@@ -1,6 +1,7 @@
 /** Volumes, and their counters in rows of their own: a PUT rewrites a few bytes and not a volume's metadata. */
 
 import type { ByteReader, ByteWriter } from '@o3/common/codec'
+import { utf8ToBinary } from '@o3/common/codec'
 import type { Table } from '@o3/ratis/api'
 import type { Quota, Usage, Volume, VolumeRight } from '../../api/api.ts'
 import { choice, openRow, startRow } from './row.ts'
@@ -11,11 +12,11 @@ export type VolumeUsageRow = Usage & { readonly buckets: number }
 // The order is persisted: append, never reorder.
 const rights: readonly VolumeRight[] = ['read', 'create-bucket', 'all']
 
-/** By name, which is ASCII. */
+/** By name, which is ASCII; but what is looked up may be any text. */
 export const volumes: Table<string, VolumeRow> = {
   name: 'volumes',
   prefix: 'v',
-  encodeKey: (name) => name,
+  encodeKey: utf8ToBinary,
   decodeKey: (binary) => binary,
   encode: (row) => {
     const writer = startRow().utf8(row.owner).varint(row.createdMs).varint(row.modifiedMs)
@@ -40,7 +41,7 @@ export const volumes: Table<string, VolumeRow> = {
 export const volumeUsage: Table<string, VolumeUsageRow> = {
   name: 'volume-usage',
   prefix: 'V',
-  encodeKey: (name) => name,
+  encodeKey: utf8ToBinary,
   decodeKey: (binary) => binary,
   encode: (row) => startRow(24).varint(row.bytes).varint(row.keys).varint(row.buckets).finish(),
   decode: (bytes) => {
