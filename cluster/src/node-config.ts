@@ -3,6 +3,7 @@
 import { choice, defineConfig, duration, integer, secret, section, size, text, texts } from '@o3/common/config'
 import type { ConfigValues } from '@o3/common/config'
 import { logLevels } from '@o3/common/log'
+import { s3Section } from '@o3/plugin-s3'
 
 const port = { minimum: 0, maximum: 65_535 } as const
 
@@ -17,7 +18,6 @@ export const nodeConfigSchema = defineConfig({
     disks: texts({
       description: 'Directories for blocks, one per physical disk. Default: `disk` in the data directory.',
       default: [],
-      env: ['O3_DISKS'],
       flag: 'disk',
     }),
     reserve: size({
@@ -29,16 +29,10 @@ export const nodeConfigSchema = defineConfig({
   root: section("The administrator's credentials; made at the first start when not given.", {
     accessKey: secret({
       description: 'Access key id, 3 to 128 letters, digits, or . _ -',
-      env: ['O3_ROOT_ACCESS_KEY'],
     }),
-    secretKey: secret({ description: 'Secret key, at least 8 characters.', env: ['O3_ROOT_SECRET_KEY'] }),
+    secretKey: secret({ description: 'Secret key, at least 8 characters.' }),
   }),
-  s3: section('The S3 front end.', {
-    host: text({ description: 'The address it listens on.', default: '127.0.0.1', flag: 'host', env: ['O3_HOST'] }),
-    port: integer({ description: '0 for any free one.', ...port, default: 9878, flag: 'port' }),
-    region: text({ description: 'The region that signatures are made for.', default: 'us-east-1', flag: 'region' }),
-    domains: texts({ description: 'Domains whose sub-domains are buckets.', default: [], flag: 'domain' }),
-  }),
+  s3: s3Section,
   native: section('The native protocol, which `o3 sh` speaks.', {
     host: text({ description: 'The address it listens on.', default: '127.0.0.1' }),
     port: integer({
@@ -68,6 +62,10 @@ export const nodeConfigSchema = defineConfig({
   }),
   om: section('Names.', {
     cache: size({ description: 'Rows kept in memory.', default: '64MiB', minimum: '1MiB' }),
+    deletionDelay: duration({
+      description: 'How long the blocks of a deleted key stay, for downloads under way; then their space comes back.',
+      default: '1m',
+    }),
     checkpoint: size({ description: 'Log written between two checkpoints.', default: '256MiB', minimum: '1MiB' }),
   }),
   scm: section('Containers.', {

@@ -26,7 +26,13 @@ async function withScm(
   const env: Env = simulation.node('scm').boot()
   const kv = new MemoryKv()
   const open = async () => {
-    const store = await openReplicatedStore({ env, directory: 'scm', rules: scmRules, kv, log: { segmentBytes: 65_536 } })
+    const store = await openReplicatedStore({
+      env,
+      directory: 'scm',
+      rules: scmRules,
+      kv,
+      log: { segmentBytes: 65_536 },
+    })
     const graph = new Graph().value(SCM_ENV, env).value(SCM_LOG, nullLogger).value(SCM_CONFIG, defaultScmConfig)
     graph.value(SCM_STORE, store)
     installScm(graph)

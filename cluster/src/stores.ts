@@ -1,0 +1,50 @@
+/** Opens the replicated stores of OM and SCM in the data directory, each with its key-value store. */
+
+import type { Env } from '@o3/common/env'
+import { openLevelKv } from '@o3/common/kv/level'
+import type { Logger } from '@o3/common/logger'
+import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
+import { openReplicatedStore } from '@o3/ratis/store'
+
+export interface StoreOptions<Command, Reply> {
+  readonly env: Env
+  readonly directory: string
+  readonly rules: StoreRules<Command, Reply>
+  readonly log: Logger
+  readonly cacheBytes: number
+  readonly checkpointBytes: number
+}
+
+export interface OpenedStore<Command, Reply> {
+  readonly store: ReplicatedStore<Command, Reply>
+  close(): Promise<void>
+}
+
+/** `db` is the key-value store, `log` the Raft log. Nothing stays open when it rejects. */
+export async function openStore<Command, Reply>(
+  options: StoreOptions<Command, Reply>,
+): Promise<OpenedStore<Command, Reply>> {
+  const { env, directory, rules, log, cacheBytes, checkpointBytes } = options
+  await env.disk.makeDirectory(`${directory}/db`)
+  await env.disk.syncDirectory(directory)
+  const kv = await openLevelKv(`${directory}/db`, { cacheBytes: cacheBytes / 2 })
+  try {
+    const store = await openReplicatedStore({
+      env,
+      directory,
+      rules,
+      kv,
+      cacheBytes,
+      checkpoint: { everyLogBytes: checkpointBytes },
+      observe: (event) => log.info({ store: rules.name, ...event }, `store ${event.kind}`),
+    })
+    const close = async (): Promise<void> => {
+      await store.close()
+      await kv.close()
+    }
+    return { store, close }
+  } catch (error) {
+    await kv.close()
+    throw error
+  }
+}
