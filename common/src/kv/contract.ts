@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Drive } from '../env/testing/drive.ts'
 import type { BinaryKey, KeyRange, KvReader, KvStore, KvWrite } from './kv.ts'
 
 export interface KvUnderTest {
@@ -9,6 +10,8 @@ export interface KvUnderTest {
   reopen(): Promise<KvStore>
   /** After the last test with it; closes what is open. */
   discard(): Promise<void>
+  /** Runs a test's body where time is virtual. */
+  readonly drive?: Drive
 }
 
 /** The suite of the key-value port; every engine runs it. */
@@ -22,33 +25,36 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
     })
     afterEach(() => under.discard())
 
-    test('a key has the value that was written last', async () => {
+    const drive: Drive = (main) => (under.drive ?? ((inRealTime) => inRealTime()))(main)
+    const on = (title: string, body: () => Promise<void>): void => test(title, () => drive(body))
+
+    on('a key has the value that was written last', async () => {
       await store.write([put('a', 'one'), put('b', 'two')])
       await store.write([put('a', 'three'), drop('b')])
       expect(text(await store.get('a'))).toBe('three')
       expect(await store.get('b')).toBeUndefined()
     })
 
-    test('within a batch the last operation on a key counts', async () => {
+    on('within a batch the last operation on a key counts', async () => {
       await store.write([put('a', '1'), drop('a'), put('b', '1'), put('b', '2'), drop('c'), put('c', '3')])
       expect(await allOf(store)).toEqual(['b=2', 'c=3'])
     })
 
-    test('an empty batch, an empty key and an empty value are fine', async () => {
+    on('an empty batch, an empty key and an empty value are fine', async () => {
       await store.write([])
       await store.write([put('', 'nameless'), put('x', '')])
       expect(text(await store.get(''))).toBe('nameless')
       expect((await store.get('x'))?.length).toBe(0)
     })
 
-    test('getMany answers in the order asked', async () => {
+    on('getMany answers in the order asked', async () => {
       await store.write([put('a', '1'), put('c', '3')])
       const values = await store.getMany(['c', 'b', 'a', 'c'])
       expect(values.map(text)).toEqual(['3', undefined, '1', '3'])
       expect(await store.getMany([])).toEqual([])
     })
 
-    test('keys are bytes, ordered as bytes', async () => {
+    on('keys are bytes, ordered as bytes', async () => {
       const keys = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte))
       await store.write(keys.toReversed().map((key) => put(key, key)))
       const cursor = store.cursor({ from: '', to: '\u00ff\u00ff' })
@@ -57,7 +63,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
       expect(entries.map((entry) => entry.key)).toEqual(keys)
     })
 
-    test('writes that do not wait for each other are applied in the order of their calls', async () => {
+    on('writes that do not wait for each other are applied in the order of their calls', async () => {
       const writes = Array.from({ length: 200 }, (_, i) => store.write([put('counter', `${i}`), put(`k${i}`, '')]))
       await Promise.all(writes)
       expect(text(await store.get('counter'))).toBe('199')
@@ -65,7 +71,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
     })
 
     describe('a cursor', () => {
-      beforeEach(() => store.write(['a', 'b', 'c', 'd', 'e'].map((key) => put(key, key.toUpperCase()))))
+      beforeEach(() => drive(() => store.write(['a', 'b', 'c', 'd', 'e'].map((key) => put(key, key.toUpperCase())))))
 
       test.each<[string, KeyRange, string]>([
         ['includes from, excludes to', { from: 'b', to: 'd' }, 'bc'],
@@ -74,11 +80,13 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
         ['reverse, bounds that do not exist', { from: 'aa', to: 'dd', reverse: true }, 'dcb'],
         ['of an empty range', { from: 'c', to: 'c' }, ''],
         ['beyond all keys', { from: 'x', to: 'z' }, ''],
-      ])('%s', async (_, range, expected) => {
-        expect((await keysOf(store, range)).join('')).toBe(expected)
-      })
+      ])('%s', (_, range, expected) =>
+        drive(async () => {
+          expect((await keysOf(store, range)).join('')).toBe(expected)
+        }),
+      )
 
-      test('gives at most the limit, then goes on, then is empty', async () => {
+      on('gives at most the limit, then goes on, then is empty', async () => {
         const cursor = store.cursor({ from: 'a', to: 'z' })
         const pages: string[] = []
         for (;;) {
@@ -102,18 +110,20 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
         ['reverse between keys', { from: 'a', to: 'z', reverse: true }, 'bb', 'ba'],
         ['reverse, before the range', { from: 'a', to: 'c', reverse: true }, 'x', 'ba'],
         ['reverse, behind the range', { from: 'c', to: 'z', reverse: true }, 'a', ''],
-      ])('seeks %s', async (_, range, target, expected) => {
-        for (const readBefore of [0, 1, 10]) {
-          const cursor = store.cursor(range)
-          if (readBefore > 0) await cursor.next(readBefore)
-          cursor.seek(target)
-          const entries = await cursor.next(10)
-          expect(entries.map((entry) => entry.key).join('')).toBe(expected)
-          await cursor.close()
-        }
-      })
+      ])('seeks %s', (_, range, target, expected) =>
+        drive(async () => {
+          for (const readBefore of [0, 1, 10]) {
+            const cursor = store.cursor(range)
+            if (readBefore > 0) await cursor.next(readBefore)
+            cursor.seek(target)
+            const entries = await cursor.next(10)
+            expect(entries.map((entry) => entry.key).join('')).toBe(expected)
+            await cursor.close()
+          }
+        }),
+      )
 
-      test('sees the moment of its creation', async () => {
+      on('sees the moment of its creation', async () => {
         const cursor = store.cursor({ from: 'a', to: 'z' })
         await store.write([drop('b'), put('aa', 'new'), put('c', 'changed')])
         const seen = (await cursor.next(10)).map((entry) => `${entry.key}=${text(entry.value)}`)
@@ -124,7 +134,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
       })
     })
 
-    test('a snapshot sees one moment, whatever is written', async () => {
+    on('a snapshot sees one moment, whatever is written', async () => {
       await store.write([put('a', '1'), put('b', '1')])
       const snapshot = store.snapshot()
       await store.write([put('a', '2'), drop('b'), put('c', '2')])
@@ -136,7 +146,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
       await snapshot.close()
     })
 
-    test('an orderly close loses nothing', async () => {
+    on('an orderly close loses nothing', async () => {
       await store.write([put('a', '1')])
       await store.checkpoint()
       await store.write([put('b', '2')])
@@ -144,7 +154,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
       expect(await allOf(await under.reopen())).toEqual(['a=1', 'b=2'])
     })
 
-    test('a closed store answers Closed', async () => {
+    on('a closed store answers Closed', async () => {
       await store.close()
       const closed = expect.objectContaining({ code: 'Closed' })
       await expect(store.get('a')).rejects.toEqual(closed)
@@ -156,7 +166,7 @@ export function kvContract(name: string, open: () => Promise<KvUnderTest>): void
       await store.close()
     })
 
-    test('equals a sorted table under random programs', async () => {
+    on('equals a sorted table under random programs', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(batches, { maxLength: 20 }), ranges, async (program, range) => {
           const everything = await keysOf(store, { from: '', to: '\u00ff\u00ff\u00ff' })

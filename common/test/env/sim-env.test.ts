@@ -1,4 +1,5 @@
 import { clockContract, diskContract, networkContract, tasksContract } from '../../src/env/contracts.ts'
+import { kvContract } from '../../src/kv/contract.ts'
 import { SimDisk, Simulation } from '../../src/env/sim/sim-env.ts'
 
 function world(): Simulation {
@@ -39,4 +40,16 @@ networkContract('simulated', () => {
     drive: (main) => simulation.run(main),
     discard: () => Promise.resolve(),
   })
+})
+
+kvContract('in virtual time', async () => {
+  const simulation = world()
+  const node = simulation.node('n')
+  node.boot()
+  return {
+    store: await node.openKv('kv'),
+    reopen: () => node.openKv('kv'),
+    discard: () => Promise.resolve(),
+    drive: (main) => simulation.run(main),
+  }
 })

@@ -2,6 +2,7 @@ import { assert } from '../../errors.ts'
 import { MemoryKv } from '../../kv/memory-kv.ts'
 import type { KvStore } from '../../kv/kv.ts'
 import { diskLatency, type DiskLatency } from './disk-latency.ts'
+import { PacedKv } from './paced-kv.ts'
 import { SimDisk, type SimDiskOptions } from './sim-disk.ts'
 import type { SimNetwork } from './sim-network.ts'
 import { SimProcess } from './sim-process.ts'
@@ -94,11 +95,13 @@ export class SimNode {
     return process
   }
 
-  /** Opens the key-value store at `path`: it lives as long as the machine. */
+  /** Opens the key-value store at `path` for the running process; its contents live as long as the machine. */
   openKv(path: string): Promise<KvStore> {
+    const { process } = this
     const store = this.#stores.get(path)?.reopen() ?? new MemoryKv()
     this.#stores.set(path, store)
-    return Promise.resolve(store)
+    const random = process.random.fork(`kv/${path}`)
+    return Promise.resolve(new PacedKv({ store, random, path, plan: (plan) => process.plan(plan) }))
   }
 
   /** The process dies, the machine lives. */
@@ -119,6 +122,13 @@ export class SimNode {
   /** Resolves when the running process is dead. */
   down(): Promise<void> {
     return this.#process?.ended ?? Promise.resolve()
+  }
+
+  /** `SimProcess.whileUp` of the process that runs now; `down` when there is none. */
+  whileUp<T>(work: Promise<T>): Promise<T | 'down'> {
+    if (this.#process !== undefined) return this.#process.whileUp(work)
+    work.catch(() => undefined) // nobody is left to say it
+    return Promise.resolve('down')
   }
 
   #end(how: 'kill' | 'crash'): void {
