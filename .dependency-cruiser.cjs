@@ -18,7 +18,7 @@ const ARROWS = {
 }
 
 /** A package's tests may also use the suites that others export for them. */
-const TEST_DOORS = ['protocol-bus/src/testing/', 'ratis/src/testing/', 'common/']
+const TEST_DOORS = ['protocol-bus/src/testing/', 'protocol-bus/src/host/', 'ratis/src/testing/', 'common/']
 
 const PACKAGE = `^(${Object.keys(ARROWS).join('|')})/`
 const PURE = [

@@ -2,10 +2,14 @@
  * The pages that are written from the code. `npm run docs` writes them; the tidy test fails when one is stale.
  */
 
+import { compatibilityPage } from '../../plugins/s3/src/router/compatibility-page.ts'
+
 export interface GeneratedPage {
   /** From the repository's root. */
   readonly path: string
   readonly render: () => string | Promise<string>
 }
 
-export const GENERATED: readonly GeneratedPage[] = []
+export const GENERATED: readonly GeneratedPage[] = [
+  { path: 'docs/reference/s3-compatibility.md', render: compatibilityPage },
+]

@@ -9,7 +9,7 @@ import { sourceConditionHeaders } from './conditions.ts'
 import { checkVersionId } from './version-id.ts'
 
 /** What both honour. */
-export const copySourceHeaders = ['x-amz-copy-source', ...sourceConditionHeaders]
+export const copySourceHeaders = ['x-amz-copy-source', 'x-amz-source-expected-bucket-owner', ...sourceConditionHeaders]
 
 /** The source that `x-amz-copy-source` names. Throws `InvalidArgument`, and `AccessDenied` where it is another owner's than expected. */
 export async function copySourceOf(call: Call): Promise<KeyRef> {

@@ -24,7 +24,7 @@ export const completeMultipartUpload: Operation = {
   level: 'object',
   query: ['uploadId'],
   parameters: [],
-  headers: writeConditionHeaders,
+  headers: [...writeConditionHeaders, 'x-amz-checksum-type', 'x-amz-mp-object-size'],
   action: 'key:write',
   notes: [
     'A list that names only some of the uploaded parts makes the object of those.',

@@ -19,7 +19,14 @@ export const copyObject: Operation = {
   query: [],
   header: 'x-amz-copy-source',
   parameters: [],
-  headers: [...copySourceHeaders, ...writeConditionHeaders, 'x-amz-tagging'],
+  headers: [
+    ...copySourceHeaders,
+    ...writeConditionHeaders,
+    'x-amz-metadata-directive',
+    'x-amz-tagging-directive',
+    'x-amz-tagging',
+    'x-amz-checksum-algorithm',
+  ],
   action: ['key:read', 'key:write'],
   notes: [
     'Copies of any size, by reference: no data moves, and the ETag of the source stays, also that of a multipart upload.',

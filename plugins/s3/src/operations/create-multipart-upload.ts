@@ -13,7 +13,7 @@ export const createMultipartUpload: Operation = {
   level: 'object',
   query: ['uploads'],
   parameters: [],
-  headers: ['x-amz-tagging'],
+  headers: ['x-amz-tagging', 'x-amz-checksum-algorithm', 'x-amz-checksum-type'],
   action: 'key:write',
   notes: ['Without `x-amz-checksum-algorithm` the object gets no checksum; S3 gives it CRC64NVME.'],
 

@@ -10,7 +10,7 @@ export interface HeaderRule {
   /** Lower-case; with `*` at its end, all headers that start so. */
   readonly name: string
   readonly code: 'NotImplemented' | 'AccessControlListNotSupported' | 'InvalidStorageClass'
-  /** Values that ask for what is so anyway, lower-case, or `any`. They are accepted by every operation. */
+  /** Values that ask for what is so anyway, in whatever case, or `any`. They are accepted by every operation. */
   readonly harmless?: readonly string[] | 'any'
   /** Only writes refuse it: RFC 9110 lets a read ignore a condition. */
   readonly on?: 'writes'
@@ -31,7 +31,7 @@ export const headerRules: readonly HeaderRule[] = [
   {
     name: 'x-amz-object-ownership',
     code: 'NotImplemented',
-    harmless: ['bucketownerenforced'],
+    harmless: ['BucketOwnerEnforced'],
     why: 'objects belong to the bucket and not to their writers',
   },
   { name: 'x-amz-server-side-encryption*', code: 'NotImplemented', why: notYet },
@@ -53,7 +53,7 @@ export const headerRules: readonly HeaderRule[] = [
   {
     name: 'x-amz-storage-class',
     code: 'InvalidStorageClass',
-    harmless: ['standard'],
+    harmless: ['STANDARD'],
     why: 'there is one class',
   },
   { name: 'x-amz-website-redirect-location', code: 'NotImplemented', why: notYet },
@@ -112,7 +112,8 @@ function ruleOf(name: string): HeaderRule | undefined {
 
 function isHarmless({ harmless }: HeaderRule, value: string): boolean {
   if (harmless === undefined) return false
-  return harmless === 'any' || harmless.includes(value.toLowerCase())
+  const asked = value.toLowerCase()
+  return harmless === 'any' || harmless.some((accepted) => accepted.toLowerCase() === asked)
 }
 
 function refusal({ code }: HeaderRule, name: string, value: string): S3Error {

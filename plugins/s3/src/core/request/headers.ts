@@ -43,7 +43,7 @@ export function withHoisted(headers: ReadonlyMap<string, string>, query: Query):
   if (!query.values.has('x-amz-algorithm')) return headers
   let merged: Map<string, string> | undefined
   for (const { name, value } of query.parameters) {
-    if (!name.startsWith('x-amz-') || signatureParameters.has(name)) continue
+    if (!name.startsWith('x-amz-') || signatureParameters.has(name) || isOfNoBody(name, value)) continue
     const bytes = headerOfText(value)
     const sent = headers.get(name)
     if (bytes === undefined || (sent !== undefined && sent !== bytes)) {
@@ -63,6 +63,22 @@ const signatureParameters: ReadonlySet<string> = new Set([
   'x-amz-expires',
   'x-amz-signedheaders',
   'x-amz-signature',
+])
+
+/**
+ * The AWS SDK for JavaScript puts a checksum into every presigned PUT, and since it cannot know the body, it is that of no
+ * bytes. S3 does not judge the body by it. A checksum of some bytes is a promise of the signer's and counts.
+ */
+function isOfNoBody(name: string, value: string): boolean {
+  return name === 'x-amz-sdk-checksum-algorithm' || checksumsOfNothing.get(name) === value
+}
+
+const checksumsOfNothing: ReadonlyMap<string, string> = new Map([
+  ['x-amz-checksum-crc32', 'AAAAAA=='],
+  ['x-amz-checksum-crc32c', 'AAAAAA=='],
+  ['x-amz-checksum-crc64nvme', 'AAAAAAAAAAA='],
+  ['x-amz-checksum-sha1', '2jmj7l5rSw0yVb/vlWAYkK/YBwk='],
+  ['x-amz-checksum-sha256', '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='],
 ])
 
 const noNames: ReadonlySet<string> = new Set()
