@@ -1,6 +1,6 @@
 /**
  * OM as one would first think of it: maps of maps, bytes as lists of what each byte is, everything counted when it is
- * asked for. It decides what a command does and which code refuses it; only ids come from the real reply.
+ * asked for. It decides what a command does and which code refuses it; only ids and times come from the real reply.
  */
 
 import { utf8Length } from '@o3/common/codec'
@@ -299,8 +299,8 @@ export class ModelOm {
     this.#checkQuotas(command, { bytes, keys: before === undefined ? 1 : 0 })
     held.take()
     const { owner, attributes } = command
-    const { updateId } = reply
-    bucket.keys.set(command.key, { bytes: held.bytes, owner, attributes, updateId, modifiedMs: this.nowMs })
+    const { updateId, modifiedMs } = reply
+    bucket.keys.set(command.key, { bytes: held.bytes, owner, attributes, updateId, modifiedMs })
   }
 
   #rename({ key, to, replace, ...ref }: CommandOf<'rename-key'>): void {
@@ -347,7 +347,7 @@ export class ModelOm {
     // The parts stop counting before the key begins to.
     const growth = bytes.length - (before?.bytes.length ?? 0)
     this.#checkQuotas(command, { bytes: growth, keys: before === undefined ? 1 : 0 }, uploaded)
-    const { updateId } = reply
+    const { updateId, modifiedMs } = reply
     const { owner } = upload
     bucket.uploads.delete(command.upload)
     bucket.completed.set(command.upload, { asked, reply })
@@ -356,7 +356,7 @@ export class ModelOm {
       owner,
       attributes: { ...upload.attributes, etag: command.etag },
       updateId,
-      modifiedMs: this.nowMs,
+      modifiedMs,
       parts: parts.map(({ number, bytes: { length } }) => ({ number, size: length })),
     })
   }
