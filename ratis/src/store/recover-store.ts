@@ -57,6 +57,8 @@ async function expectPair(log: SegmentedLog, kv: KvStore): Promise<Applied> {
   if (identity === undefined) {
     if (checkpointIndex > 0 || appliedRow !== undefined) throw rowsLost(checkpointIndex, applied.index)
     await kv.write([{ kind: 'put', key: identityKey, value: encodeIdentity(groupId) }])
+    // Durable before any other row: rows without an identity are somebody else's.
+    await kv.checkpoint()
   } else if (decodeIdentity(identity) !== groupId) {
     throw new StoreError('Incompatible', `the rows belong to group ${decodeIdentity(identity)}, the log to ${groupId}`)
   }

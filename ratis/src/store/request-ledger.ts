@@ -3,7 +3,13 @@ import type { LogIndex, RequestId } from '../api/api.ts'
 
 /** What a request was answered. */
 export type Remembered =
-  | { readonly kind: 'reply'; readonly reply: Uint8Array; readonly index: LogIndex; readonly wallMs: number }
+  | {
+      readonly kind: 'reply'
+      readonly reply: Uint8Array
+      /** The entry of its change; undefined for a reply that changed nothing. */
+      readonly index: LogIndex | undefined
+      readonly wallMs: number
+    }
   | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly wallMs: number }
 
 export interface LedgerWindow {
@@ -17,10 +23,10 @@ export interface LedgerWindow {
  * Exactly once: answers by request id, the youngest `maxRequests` of the last `maxAgeMs`. Replies ride in the log entry
  * of their change and in the checkpoint, so a retry gets the same answer after a restart too.
  *
- * Refusals are remembered as well, but only here: they changed nothing, so planning again after a restart is legal, and
- * may then answer differently. Within one life of the store they must stick: a client that was told "no" must not find
- * the thing done because a delayed copy of its request came in later. A refusal that tells the client to try the same
- * request again (`retryOf`) is not kept, or the retry could never succeed.
+ * Refusals, and replies that changed nothing, are remembered as well, but only here: planning them again after a restart
+ * is legal, and may then answer differently. Within one life of the store they must stick: a client that was told "no",
+ * or "nothing to do", must not find the thing done because a delayed copy of its request came in later. A refusal that
+ * tells the client to try the same request again (`retryOf`) is not kept, or the retry could never succeed.
  */
 export class RequestLedger {
   private readonly window: LedgerWindow
@@ -45,7 +51,12 @@ export class RequestLedger {
     reply: Uint8Array,
     at: { readonly index: LogIndex; readonly wallMs: number },
   ): void {
-    this.remember(requestId, { kind: 'reply', reply, ...at })
+    this.remember(requestId, { kind: 'reply', reply, index: at.index, wallMs: at.wallMs })
+  }
+
+  /** A reply that changed nothing. */
+  rememberUnchanged(requestId: RequestId, reply: Uint8Array, wallMs: number): void {
+    this.remember(requestId, { kind: 'reply', reply, index: undefined, wallMs })
   }
 
   rememberRefusal(requestId: RequestId, refusal: Refusal, wallMs: number): void {
@@ -56,9 +67,8 @@ export class RequestLedger {
   repliesAfter(after: LogIndex): readonly LedgerRecord[] {
     const records: LedgerRecord[] = []
     for (const [requestId, answer] of this.answers) {
-      if (answer.kind === 'reply' && answer.index > after) {
-        records.push({ requestId, reply: answer.reply, index: answer.index, wallMs: answer.wallMs })
-      }
+      if (answer.kind !== 'reply' || answer.index === undefined || answer.index <= after) continue
+      records.push({ requestId, reply: answer.reply, index: answer.index, wallMs: answer.wallMs })
     }
     return records
   }
@@ -66,7 +76,7 @@ export class RequestLedger {
   /** The entry of the oldest reply in the window; undefined when there is none. */
   oldestIndex(nowMs: number): LogIndex | undefined {
     for (const answer of this.answers.values()) {
-      if (answer.kind === 'reply' && !this.isOld(answer, nowMs)) return answer.index
+      if (answer.kind === 'reply' && answer.index !== undefined && !this.isOld(answer, nowMs)) return answer.index
     }
     return undefined
   }

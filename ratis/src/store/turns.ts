@@ -104,7 +104,14 @@ export class Turns<Command, Reply> {
       case 'changed':
         return this.accept(request, planned, turn)
       case 'unchanged':
-        return this.answerAfter(planned.basis, request, () => this.resolve(request, planned.reply))
+        return this.answerAfter(planned.basis, request, () => {
+          const { requestId } = request
+          const { rules, ledger } = this.parts
+          if (requestId !== undefined) {
+            ledger.rememberUnchanged(requestId, rules.encodeReply(planned.reply), turn.wallMs)
+          }
+          this.resolve(request, planned.reply)
+        })
       case 'refused':
         return this.answerAfter(planned.basis, request, () => {
           counters.refusals++

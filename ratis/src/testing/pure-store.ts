@@ -40,8 +40,7 @@ export class PureStore<Command, Reply> {
   }
 
   /** Plans and applies; a refusal changes nothing. */
-  try(command: Command): Decision<Reply> | Refusal {
-    const stamp = this.nextStamp()
+  try(command: Command, stamp: Stamp = this.nextStamp()): Decision<Reply> | Refusal {
     const outcome = this.plan(command, stamp)
     expectSame(this.describe(outcome), this.describe(this.plan(command, stamp)))
     this.sequence = stamp.sequence
@@ -51,8 +50,8 @@ export class PureStore<Command, Reply> {
   }
 
   /** Like `try`, but throws a refusal as `StoreError`: the shape of `ReplicatedStore.execute`. */
-  execute(command: Command): Reply {
-    const outcome = this.try(command)
+  execute(command: Command, stamp?: Stamp): Reply {
+    const outcome = this.try(command, stamp)
     if (outcome.kind === 'refusal') throw StoreError.fromRecord(outcome)
     return outcome.reply
   }

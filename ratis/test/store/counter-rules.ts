@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '@o3/common/codec'
 import { refuse, type Refusal } from '@o3/common/errors'
-import type { Decision, PlanView, Stamp, StoreRules, Table } from '../../src/api/api.ts'
+import type { Change, Decision, PlanView, Stamp, StoreRules, Table } from '../../src/api/api.ts'
 
 /** A small bank of named counters: enough to see lost, doubled, torn and reordered commands. */
 
@@ -16,6 +16,14 @@ export type CounterCommand =
   | { readonly kind: 'move'; readonly from: string; readonly to: string; readonly amount: number }
   | { readonly kind: 'drop'; readonly name: string }
   | { readonly kind: 'look'; readonly name: string }
+  /** Only for its size. */
+  | { readonly kind: 'pad'; readonly name: string; readonly bytes: number }
+
+export interface CounterReply {
+  readonly value: number
+  /** Where the command stands in the order of all commands. */
+  readonly sequence: number
+}
 
 export const counters: Table<string, Counter> = {
   name: 'counters',
@@ -30,44 +38,59 @@ export const counters: Table<string, Counter> = {
   },
 }
 
-export const counterRules: StoreRules<CounterCommand, number> = {
+export const padding: Table<string, Uint8Array> = {
+  name: 'padding',
+  prefix: 'p',
+  encodeKey: (key) => key,
+  decodeKey: (binary) => binary,
+  encode: (value) => value,
+  decode: (bytes) => bytes,
+}
+
+export const counterRules: StoreRules<CounterCommand, CounterReply> = {
   name: 'counters',
-  tables: [counters as unknown as Table<never, never>],
+  tables: [counters as unknown as Table<never, never>, padding as unknown as Table<never, never>],
   plan,
   freesSpace: (command) => command.kind === 'drop',
-  encodeReply: (reply) => new ByteWriter(8).u8(1).varint(reply).finish(),
+  encodeReply: ({ value, sequence }) => new ByteWriter(16).u8(1).varint(value).varint(sequence).finish(),
   decodeReply: (bytes) => {
     const reader = new ByteReader(bytes)
     reader.u8()
-    return reader.varint()
+    return { value: reader.varint(), sequence: reader.varint() }
   },
 }
 
-function plan(view: PlanView, command: CounterCommand, stamp: Stamp): Decision<number> | Refusal {
-  const read = (name: string): number => view.get(counters, name)?.value ?? 0
-  const set = (key: string, value: number) => ({ table: counters, key, value: { value, changedBy: stamp.sequence } })
+function plan(view: PlanView, command: CounterCommand, stamp: Stamp): Decision<CounterReply> | Refusal {
+  const { sequence } = stamp
+  const decide = (value: number, ...changes: Change[]): Decision<CounterReply> => ({
+    kind: 'decision',
+    reply: { value, sequence },
+    changes,
+  })
+  const set = (key: string, value: number): Change => ({ table: counters, key, value: { value, changedBy: sequence } })
   switch (command.kind) {
     case 'add': {
-      const value = read(command.name) + command.amount
-      return { kind: 'decision', reply: value, changes: [set(command.name, value)] }
+      const value = (view.get(counters, command.name)?.value ?? 0) + command.amount
+      return decide(value, set(command.name, value))
     }
     case 'move': {
       const [from, to] = view.getMany(counters, [command.from, command.to]).map((row) => row?.value ?? 0)
       if (from! < command.amount) return refuse('PreconditionFailed', 'not enough', { have: from! })
-      if (command.from === command.to) return { kind: 'decision', reply: from!, changes: [] }
-      const changes = [set(command.from, from! - command.amount), set(command.to, to! + command.amount)]
-      return { kind: 'decision', reply: from! - command.amount, changes: changes }
+      if (command.from === command.to) return decide(from!)
+      return decide(
+        from! - command.amount,
+        set(command.from, from! - command.amount),
+        set(command.to, to! + command.amount),
+      )
     }
     case 'drop': {
       const row = view.get(counters, command.name)
       if (row === undefined) return refuse('KeyNotFound', 'no such counter')
-      return {
-        kind: 'decision',
-        reply: row.value,
-        changes: [{ table: counters, key: command.name, value: undefined }],
-      }
+      return decide(row.value, { table: counters, key: command.name, value: undefined })
     }
     case 'look':
-      return { kind: 'decision', reply: read(command.name), changes: [] }
+      return decide(view.get(counters, command.name)?.value ?? 0)
+    case 'pad':
+      return decide(0, { table: padding, key: command.name, value: new Uint8Array(command.bytes).fill(sequence % 256) })
   }
 }
