@@ -2,7 +2,8 @@
 
 import type { Clock } from '@o3/common/env'
 import type { Credential, Identities, Principal } from '@o3/protocol-bus/api'
-import { canonicalRequest, canonicalTarget, verbatimTarget } from '../core/auth/canonical-request.ts'
+import { canonicalRequest, canonicalTargets } from '../core/auth/canonical-request.ts'
+import type { CanonicalTarget } from '../core/auth/canonical-request.ts'
 import { claimOf } from '../core/auth/claim.ts'
 import type { Claim } from '../core/auth/claim.ts'
 import { checkScopeDate, checkTime, scopeError } from '../core/auth/claim-checks.ts'
@@ -123,21 +124,23 @@ interface Signed {
 }
 
 function checkSignature(signed: Signed, key: HmacKey, scope: string): S3Error | undefined {
-  const { request, claim, headers, scoped } = signed
-  const target = canonicalTarget(request, claim)
-  const canonical = canonicalRequest(request, claim, target, headers)
-  const toSign = stringToSign(claim, scope, canonical)
-  if (signaturesEqual(key.sign(toSign), claim.signature)) return undefined
-  const verbatim = verbatimTarget(request, claim)
-  if (verbatim.path !== target.path || verbatim.query !== target.query) {
-    const asSent = stringToSign(claim, scope, canonicalRequest(request, claim, verbatim, headers))
-    if (signaturesEqual(key.sign(asSent), claim.signature)) return undefined
+  const { request, claim } = signed
+  const targets = canonicalTargets(request, claim)
+  for (const target of targets) {
+    const { toSign } = calculate(signed, scope, target)
+    if (signaturesEqual(key.sign(toSign), claim.signature)) return undefined
   }
-  return signatureMismatch(claim, scoped.accessKeyId, { toSign, canonical })
+  return signatureMismatch(signed, calculate(signed, scope, targets[0]))
 }
 
-function stringToSign(claim: Claim, scope: string, canonical: string): string {
-  return `AWS4-HMAC-SHA256\n${claim.timestamp}\n${scope}\n${sha256Hex(canonical)}`
+interface Calculation {
+  readonly canonical: string
+  readonly toSign: string
+}
+
+function calculate({ request, claim, headers }: Signed, scope: string, target: CanonicalTarget): Calculation {
+  const canonical = canonicalRequest(request, claim, target, headers)
+  return { canonical, toSign: `AWS4-HMAC-SHA256\n${claim.timestamp}\n${scope}\n${sha256Hex(canonical)}` }
 }
 
 function unknownKey(accessKeyId: string): S3Error {
@@ -145,19 +148,15 @@ function unknownKey(accessKeyId: string): S3Error {
 }
 
 /** S3 shows what it calculated with, which is all in the request; it is how people find out what their signer does. */
-function signatureMismatch(
-  claim: Claim,
-  accessKeyId: string,
-  calculated: { readonly toSign: string; readonly canonical: string },
-): S3Error {
+function signatureMismatch({ claim, scoped }: Signed, { toSign, canonical }: Calculation): S3Error {
   return new S3Error('SignatureDoesNotMatch', {
     elements: {
-      AWSAccessKeyId: accessKeyId,
-      StringToSign: calculated.toSign,
+      AWSAccessKeyId: scoped.accessKeyId,
+      StringToSign: toSign,
       SignatureProvided: claim.signature,
-      StringToSignBytes: spacedHex(calculated.toSign),
-      CanonicalRequest: calculated.canonical,
-      CanonicalRequestBytes: spacedHex(calculated.canonical),
+      StringToSignBytes: spacedHex(toSign),
+      CanonicalRequest: canonical,
+      CanonicalRequestBytes: spacedHex(canonical),
     },
   })
 }

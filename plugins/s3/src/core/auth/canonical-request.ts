@@ -16,17 +16,21 @@ export interface CanonicalTarget {
   readonly query: string
 }
 
-/** The target in the form that the specification gives it. */
-export function canonicalTarget(request: S3Request, claim: Claim): CanonicalTarget {
-  return { path: canonicalPath(request.rawPath), query: canonicalQuery(coveredQuery(request, claim)) }
-}
-
 /**
- * The target as it was sent. Some signers (curl before version 8, for one) sign that. It pins what we parse at least
- * as well: bytes that differ cannot have this signature.
+ * The forms of the target that a signer may have meant: usually one. The first is the specification's; but SDKs sign
+ * the path as they send it, whatever they leave unescaped, and some tools (curl before version 8, for one) the query
+ * too. What was signed as it was sent pins what we parse at least as well.
  */
-export function verbatimTarget(request: S3Request, claim: Claim): CanonicalTarget {
-  return { path: request.rawPath, query: coveredQuery(request, claim) }
+export function canonicalTargets(request: S3Request, claim: Claim): readonly [CanonicalTarget, ...CanonicalTarget[]] {
+  const { rawPath } = request
+  const rawQuery = claim.kind === 'presigned' ? withoutSignature(request.rawQuery) : request.rawQuery
+  const path = canonicalPath(rawPath)
+  const query = canonicalQuery(rawQuery)
+  const targets: [CanonicalTarget, ...CanonicalTarget[]] = [{ path, query }]
+  if (path !== rawPath) targets.push({ path: rawPath, query })
+  if (query !== rawQuery) targets.push({ path, query: rawQuery })
+  if (path !== rawPath && query !== rawQuery) targets.push({ path: rawPath, query: rawQuery })
+  return targets
 }
 
 /** Characters 0–255: bytes, because header values are. */
@@ -37,10 +41,6 @@ export function canonicalRequest(
   signed: SignedHeaders,
 ): string {
   return `${request.method}\n${target.path}\n${target.query}\n${canonicalHeaders(request.wireHeaders, signed)}\n${signed.text}\n${claim.payloadHash}`
-}
-
-function coveredQuery(request: S3Request, claim: Claim): string {
-  return claim.kind === 'presigned' ? withoutSignature(request.rawQuery) : request.rawQuery
 }
 
 function canonicalPath(raw: string): string {
