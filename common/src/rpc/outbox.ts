@@ -149,7 +149,8 @@ export class Outbox {
 
   private add(piece: Uint8Array): void {
     if (piece.length <= joinUpToBytes) {
-      this.slab.set(piece, this.reserve(piece.length))
+      const at = this.reserve(piece.length) // first: it may bring another slab
+      this.slab.set(piece, at)
       return
     }
     this.seal()
