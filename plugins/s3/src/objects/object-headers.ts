@@ -5,7 +5,7 @@ import { checksumHeader, checksumTypeName } from '../checksum/algorithms.ts'
 import { headerOfText } from '../core/request/header-text.ts'
 import { formatHttpDate } from '../core/request/http-date.ts'
 import { encodeWords } from './encoded-words.ts'
-import { defaultContentType } from './requested-attributes.ts'
+import { defaultContentType, keptHeaders } from './requested-attributes.ts'
 import { pushChecksum } from './shown-checksums.ts'
 
 export interface Reading {
@@ -21,11 +21,10 @@ export interface Reading {
 /** Pushes them onto `headers`, which start with `baseHeaders`. */
 export function pushObjectHeaders(headers: string[], result: Omit<GetResult, 'body'>, reading: Reading): void {
   const { info, start, end } = result
+  pushText(headers, 'etag', `"${info.etag}"`)
   headers.push(
     'last-modified',
     formatHttpDate(info.modifiedMs),
-    'etag',
-    `"${info.etag}"`,
     'accept-ranges',
     'bytes',
     'content-length',
@@ -45,8 +44,10 @@ export function pushObjectHeaders(headers: string[], result: Omit<GetResult, 'bo
 
 function pushKept(headers: string[], info: KeyInfo, overrides: ReadonlyMap<string, string> | undefined): void {
   if (overrides?.has('content-type') !== true) pushText(headers, 'content-type', info.contentType ?? defaultContentType)
-  for (const name in info.headers) {
-    if (overrides?.has(name) !== true) pushText(headers, name, info.headers[name] as string)
+  // By our own list: another front end may have kept headers that would mean something else in this answer.
+  for (const name of keptHeaders) {
+    const text = info.headers[name]
+    if (text !== undefined && overrides?.has(name) !== true) pushText(headers, name, text)
   }
   if (overrides === undefined) return
   for (const [name, value] of overrides) headers.push(name, value)

@@ -1,6 +1,7 @@
 /** What GetObject and HeadObject read of a request. */
 
 import type { GetOptions, RangeRequest } from '@o3/protocol-bus/api'
+import { isStoreError } from '@o3/common/errors'
 import { invalidArgument, invalidRequest } from '../core/errors/s3-error.ts'
 import { headerOfText } from '../core/request/header-text.ts'
 import { parseRange } from '../core/request/range.ts'
@@ -26,8 +27,36 @@ export const readingParameters = ['partNumber', 'versionId', ...Object.keys(over
 const whole: Reading = { checksums: false, partNumber: undefined, partial: false, overrides: undefined }
 const wholeWithChecksums: Reading = { ...whole, checksums: true }
 
-/** Throws `InvalidArgument`, and `InvalidRequest` for a range of a part. */
-export function readRequest({ request, signal }: Call): { readonly options: GetOptions; readonly reading: Reading } {
+interface ReadRequest {
+  readonly options: GetOptions
+  readonly reading: Reading
+}
+
+/**
+ * Reads as the request asks. Throws `InvalidArgument`, and `InvalidRequest` for a range of a part, besides what `read`
+ * throws.
+ *
+ * With If-Range (RFC 9110 §13.1.5) the range is of one state of the object, and where that is no more, the whole object
+ * is the answer: a browser that resumes a download would else join the halves of two.
+ */
+export async function readObject<T>(
+  call: Call,
+  read: (options: GetOptions) => Promise<T>,
+): Promise<{ readonly result: T; readonly reading: Reading }> {
+  const asked = readRequest(call)
+  const etag = ifRange(call.request, asked)
+  if (etag === undefined) return { result: await read(asked.options), reading: asked.reading }
+  try {
+    const conditions = { ...asked.options.conditions, ifMatch: [etag] }
+    return { result: await read({ ...asked.options, conditions }), reading: asked.reading }
+  } catch (error) {
+    if (!isStoreError(error, 'PreconditionFailed')) throw error
+    const { range: _, ...options } = asked.options
+    return { result: await read(options), reading: { ...asked.reading, partial: false } }
+  }
+}
+
+function readRequest({ request, signal }: Call): ReadRequest {
   const plain = request.headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' ? wholeWithChecksums : whole
   const asked = request.parameters.length === 0 ? undefined : askedInQuery(request)
   const range = rangeOf(request, asked?.partNumber)
@@ -37,6 +66,16 @@ export function readRequest({ request, signal }: Call): { readonly options: GetO
   if (conditions !== undefined) options.conditions = conditions
   if (asked === undefined && range === undefined) return { options, reading: plain }
   return { options, reading: { ...plain, ...asked, partial: range !== undefined } }
+}
+
+/** The ETag that a range is bound to. None where the request has a condition that binds it more tightly. */
+function ifRange({ headers }: S3Request, { options }: ReadRequest): string | undefined {
+  const value = headers.get('if-range')
+  if (value === undefined || options.range === undefined || options.range.kind === 'part') return undefined
+  if (options.conditions?.ifMatch !== undefined || options.conditions?.ifUnmodifiedSinceMs !== undefined)
+    return undefined
+  // A date or a weak tag cannot say that the bytes are the same; as it stands it is no object's ETag.
+  return value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 }
 
 function rangeOf({ headers }: S3Request, partNumber: number | undefined): RangeRequest | undefined {

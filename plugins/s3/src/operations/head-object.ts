@@ -1,6 +1,6 @@
 import { baseHeaders } from '../answer/answer.ts'
 import { pushObjectHeaders } from '../objects/object-headers.ts'
-import { readRequest, readingParameters } from '../objects/read-request.ts'
+import { readingParameters, readObject } from '../objects/read-request.ts'
 import { readConditionHeaders } from '../objects/conditions.ts'
 import { keyOf } from './operation.ts'
 import type { Operation } from './operation.ts'
@@ -12,12 +12,12 @@ export const headObject: Operation = {
   level: 'object',
   query: [],
   parameters: readingParameters,
-  headers: [...readConditionHeaders, 'range', 'x-amz-checksum-mode'],
+  headers: [...readConditionHeaders, 'range', 'if-range', 'x-amz-checksum-mode'],
   action: 'key:read',
 
   async handle(call) {
-    const { options, reading } = readRequest(call)
-    const result = await call.session.keys.head(keyOf(call), options)
+    const { keys } = call.session
+    const { result, reading } = await readObject(call, (options) => keys.head(keyOf(call), options))
     const headers = baseHeaders(call)
     pushObjectHeaders(headers, result, reading)
     return { status: reading.partial ? 206 : 200, headers }

@@ -119,7 +119,7 @@ describe('objects', () => {
   )
 
   test('an empty one', async () => {
-    await s3.send(new PutObjectCommand({ Bucket, Key: 'empty', Body: '' }))
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'empty', Body: new Uint8Array() }))
     expect((await bytesOf('empty')).length).toBe(0)
   })
 
