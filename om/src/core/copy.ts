@@ -3,15 +3,18 @@
 import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { Content, NewContent, Segment } from '../api/api.ts'
-import { addReferences, contentOf, lengthOf, segmentsOf, wrongSize } from './content.ts'
+import { addReferences } from './block-references.ts'
+import { contentOf, lengthOf, segmentsOf, wrongSize } from './content.ts'
 import type { HeldContent } from './content.ts'
 import type { Draft } from './draft.ts'
 import { findKeyPlace, keyNotFound } from './key.ts'
+import { isCount } from './limits.ts'
 import { isRefusal } from './refusal.ts'
 import { changeLeaf } from './rows/entry.ts'
 import { putEntry } from './tree.ts'
 
 type CopyOf = Extract<NewContent, { kind: 'copy' }>
+type Range = NonNullable<CopyOf['range']>
 
 /**
  * `BucketNotFound`, `KeyNotFound`, `ConcurrentChange` when the source is not the row that the caller looked at,
@@ -25,13 +28,11 @@ export function copyContent(draft: Draft, given: CopyOf, size: number): HeldCont
   if (row.updateId !== given.sourceUpdateId) {
     return refuse('ConcurrentChange', 'the source of the copy has changed', { key: given.source.key })
   }
-  const { offset, length } = given.range ?? { offset: 0, length: row.size }
-  if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0))
-    return outside(row.size)
-  if (offset + length > row.size) return outside(row.size)
-  if (length !== size) return wrongSize(size, length)
+  const range = given.range ?? { offset: 0, length: row.size }
+  if (!liesWithin(range, row.size)) return refuse('InvalidRange', 'the range lies outside the key', { size: row.size })
+  if (range.length !== size) return wrongSize(size, range.length)
 
-  const content = sliceContent(row.content, offset, length)
+  const content = sliceContent(row.content, range)
   if (isRefusal(content)) return content
   if (content.kind === 'inline') return { content, shared: false }
   addReferences(draft, content.segments, row.shared)
@@ -41,7 +42,7 @@ export function copyContent(draft: Draft, given: CopyOf, size: number): HeldCont
 }
 
 /** The bytes from `offset` on; the range lies within the content. */
-function sliceContent(content: Content, offset: number, length: number): Content | Refusal {
+function sliceContent(content: Content, { offset, length }: Range): Content | Refusal {
   const cut: Segment[] = []
   let start = 0
   for (const segment of segmentsOf(content)) {
@@ -59,6 +60,6 @@ function sliceSegment(segment: Segment, skip: number, length: number): Segment {
   return { ...segment, offset: segment.offset + skip, length }
 }
 
-function outside(size: number): Refusal {
-  return refuse('InvalidRange', 'the range lies outside the key', { size })
+function liesWithin({ offset, length }: Range, size: number): boolean {
+  return isCount(offset) && isCount(length) && offset + length <= size
 }

@@ -47,22 +47,16 @@ export function charge(draft: Draft, bucket: FoundBucket, change: UsageChange): 
 }
 
 function checkQuota(scope: string, quota: Quota, used: Usage, change: UsageChange): Refusal | undefined {
-  return checkUnit(scope, 'bytes', quota, used, change) ?? checkUnit(scope, 'keys', quota, used, change)
-}
-
-function checkUnit(
-  scope: string,
-  unit: 'bytes' | 'keys',
-  quota: Quota,
-  used: Usage,
-  change: UsageChange,
-): Refusal | undefined {
-  const limit = quota[unit]
-  if (limit === undefined || change[unit] <= 0 || used[unit] + change[unit] <= limit) return undefined
-  return refuse('QuotaExceeded', `the ${scope}'s quota of ${limit} ${unit} would be exceeded`, {
-    scope,
-    unit,
-    limit,
-    used: used[unit],
-  })
+  for (const unit of ['bytes', 'keys'] as const) {
+    const limit = quota[unit]
+    if (limit !== undefined && change[unit] > 0 && used[unit] + change[unit] > limit) {
+      return refuse('QuotaExceeded', `the ${scope}'s quota of ${limit} ${unit} would be exceeded`, {
+        scope,
+        unit,
+        limit,
+        used: used[unit],
+      })
+    }
+  }
+  return undefined
 }

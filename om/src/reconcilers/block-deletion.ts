@@ -5,6 +5,7 @@ import type { OmCommand, OmReply } from '../api/api.ts'
 import type { OmConfig } from '../config.ts'
 import { deletedBlocks, queueEnds } from '../core/rows/block.ts'
 import type { DeletedBlocksRow } from '../core/rows/block.ts'
+import { withCursor } from '../storage/cursors.ts'
 import type { Reconciler } from './reconciler.ts'
 
 /** Handed to SCM at once, unless a single position has more. */
@@ -44,14 +45,8 @@ export class BlockDeletion implements Reconciler {
 
   private oldest(first: number): Promise<readonly Row<number, DeletedBlocksRow>[]> {
     const { store, config } = this.parts
-    return store.read(async (view) => {
-      const cursor = view.cursor(deletedBlocks, { from: deletedBlocks.encodeKey(first) })
-      try {
-        return await cursor.next(config.blockDeletionBatch)
-      } finally {
-        await cursor.close()
-      }
-    })
+    const place = { table: deletedBlocks, range: { from: deletedBlocks.encodeKey(first) } }
+    return store.read((view) => withCursor(view, place, (cursor) => cursor.next(config.blockDeletionBatch)))
   }
 
   /** Those whose readers had their time, as many as one round takes. */

@@ -2,10 +2,10 @@ import type { Clock } from '@o3/common/env'
 import type { ReplicatedStore, StateView } from '@o3/ratis/api'
 import type { LeaseId, OmCommand, OmReply } from '../api/api.ts'
 import { leases } from '../core/rows/lease.ts'
+import { scanRows } from '../storage/cursors.ts'
 import type { Reconciler } from './reconciler.ts'
 
 const maxPerRound = 256
-const batch = 1_000
 
 /** Ends the leases that ran out: the blocks that nobody committed become garbage. */
 export class LeaseExpiry implements Reconciler {
@@ -28,17 +28,10 @@ export class LeaseExpiry implements Reconciler {
 }
 
 async function expired(view: StateView, nowMs: number): Promise<readonly LeaseId[]> {
-  const cursor = view.cursor(leases, { from: '' })
   const over: LeaseId[] = []
-  try {
-    for (let rows = await cursor.next(batch); rows.length > 0; rows = await cursor.next(batch)) {
-      for (const { key, value } of rows) {
-        if (value.expiresMs <= nowMs) over.push(key)
-        if (over.length === maxPerRound) return over
-      }
-    }
-  } finally {
-    await cursor.close()
-  }
+  await scanRows(view, { table: leases, range: { from: '' } }, ({ key, value }) => {
+    if (value.expiresMs <= nowMs) over.push(key)
+    return over.length === maxPerRound ? 'stop' : undefined
+  })
   return over
 }

@@ -7,6 +7,7 @@ import { leases } from '../core/rows/lease.ts'
 import { completedSlots, completedUploads, parts, uploadProgress, uploads } from '../core/rows/upload.ts'
 import { accessKeys, owners, users } from '../core/rows/user.ts'
 import { volumes, volumeUsage } from '../core/rows/volume.ts'
+import { scanRows } from './cursors.ts'
 
 /** Walks every table of one snapshot. What is not as it should be, a sentence each; empty when all is well. */
 export async function auditStore(view: StateView): Promise<readonly string[]> {
@@ -32,17 +33,13 @@ export async function auditStore(view: StateView): Promise<readonly string[]> {
   return audit.finish()
 }
 
-async function each<Key, Value>(
+function each<Key, Value>(
   view: StateView,
   table: Table<Key, Value>,
   visit: (key: Key, value: Value) => void,
 ): Promise<void> {
-  const cursor = view.cursor(table, { from: '' })
-  try {
-    for (let rows = await cursor.next(1000); rows.length > 0; rows = await cursor.next(1000)) {
-      for (const { key, value } of rows) visit(key, value)
-    }
-  } finally {
-    await cursor.close()
-  }
+  return scanRows(view, { table, range: { from: '' } }, ({ key, value }) => {
+    visit(key, value)
+    return undefined
+  })
 }

@@ -25,6 +25,7 @@ import { volumes, volumeUsage } from '../core/rows/volume.ts'
 import { uploadNotFound } from '../core/upload.ts'
 import { volumeNotFound } from '../core/volume.ts'
 import { binaryKeyName } from '../core/names.ts'
+import { scanRows } from './cursors.ts'
 import { pageLimit, rangeAfter, readPage } from './page.ts'
 import { agreed } from './reads.ts'
 
@@ -105,19 +106,13 @@ export async function getParts(view: StateView, query: QueryOf<'getParts'>): Pro
   const { upload, numbers } = query
   if (numbers.length === 0) return []
   const wanted = new Set(numbers)
-  const last = Math.max(...numbers)
-  const cursor = view.cursor(parts, {
-    from: parts.encodeKey({ upload, number: Math.min(...numbers) }),
-    to: parts.encodeKey({ upload, number: last + 1 }),
-  })
+  const from = parts.encodeKey({ upload, number: Math.min(...numbers) })
+  const to = parts.encodeKey({ upload, number: Math.max(...numbers) + 1 })
   const found: Part[] = []
-  try {
-    for (let rows = await cursor.next(1000); rows.length > 0; rows = await cursor.next(1000)) {
-      for (const { key, value } of rows) if (wanted.has(key.number)) found.push(partOf(key.number, value))
-    }
-  } finally {
-    await cursor.close()
-  }
+  await scanRows(view, { table: parts, range: { from, to } }, ({ key, value }) => {
+    if (wanted.has(key.number)) found.push(partOf(key.number, value))
+    return undefined
+  })
   return found
 }
 

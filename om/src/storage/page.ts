@@ -5,6 +5,7 @@ import type { BinaryKey } from '@o3/common/kv'
 import type { Row, RowRange, StateView, Table } from '@o3/ratis/api'
 import type { Page } from '../api/api.ts'
 import { behind } from '../core/listing/selection.ts'
+import { withCursor } from './cursors.ts'
 
 const maxPage = 10_000
 
@@ -32,11 +33,8 @@ export async function readPage<Key, Value>(
 ): Promise<Page<Row<Key, Value>>> {
   const most = pageLimit(limit)
   if (most === 0) return emptyPage
-  const cursor = view.cursor(table, range)
-  try {
+  return withCursor(view, { table, range }, async (cursor) => {
     const rows = await cursor.next(most + 1)
     return { items: rows.slice(0, most), truncated: rows.length > most }
-  } finally {
-    await cursor.close()
-  }
+  })
 }

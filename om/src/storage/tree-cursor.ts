@@ -6,6 +6,7 @@ import { behind } from '../core/listing/selection.ts'
 import { entries, rootDirectory } from '../core/rows/entry.ts'
 import type { DirectoryRow, EntryRow } from '../core/rows/entry.ts'
 import { pathOfKey } from '../core/tree.ts'
+import { withCursor } from './cursors.ts'
 
 export interface TreeEntry {
   /** From the bucket's root; ends in a slash for a directory. */
@@ -147,13 +148,9 @@ export class TreeCursor {
   private async read(frame: Frame): Promise<void> {
     const directory = u64Key(this.bucket) + u64Key(frame.directory)
     const to = frame.to === undefined ? u64Key(this.bucket) + u64Key(frame.directory + 1) : directory + frame.to
-    const cursor = this.view.cursor(entries, { from: directory + frame.from, to })
-    try {
-      const rows = await cursor.next(frame.batch)
-      frame.rows = rows.map(({ key, value }) => ({ name: key.name, row: value }))
-    } finally {
-      await cursor.close()
-    }
+    const range = { from: directory + frame.from, to }
+    const rows = await withCursor(this.view, { table: entries, range }, (cursor) => cursor.next(frame.batch))
+    frame.rows = rows.map(({ key, value }) => ({ name: key.name, row: value }))
     frame.at = 0
     frame.drained = frame.rows.length < frame.batch
     frame.from = `${frame.rows.at(-1)?.name ?? ''}\0`

@@ -28,7 +28,7 @@ test('random programs do what the model does', async () => {
     }),
     { numRuns: 2000 },
   )
-}, 60_000)
+}, 120_000)
 
 test('they carried out every command', () => {
   const all = Object.keys(commands).filter((kind) => kind !== 'purge-deleted-blocks')

@@ -415,10 +415,10 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     },
   ],
   'create-upload': [
-    { code: 'BucketNotFound', when: 'there is none', command: { ...startUpload, ...nowhere } as OmCommand },
-    { code: 'InvalidName', when: 'the key is empty', command: { ...startUpload, key: '' } as OmCommand },
-    { code: 'KeyTooLong', when: 'the key is', command: { ...startUpload, key: long } as OmCommand },
-    { code: 'TooLarge', when: 'headers are', command: { ...startUpload, attributes: blob } as OmCommand },
+    { code: 'BucketNotFound', when: 'there is none', command: { ...startUpload, ...nowhere } },
+    { code: 'InvalidName', when: 'the key is empty', command: { ...startUpload, key: '' } },
+    { code: 'KeyTooLong', when: 'the key is', command: { ...startUpload, key: long } },
+    { code: 'TooLarge', when: 'headers are', command: { ...startUpload, attributes: blob } },
   ],
   'commit-part': [
     { code: 'BucketNotFound', when: 'there is none', command: { ...part('u', 1), ...nowhere } },

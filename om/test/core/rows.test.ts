@@ -62,7 +62,7 @@ interface Sample {
 }
 
 function sample<Key, Value>(table: Table<Key, Value>, key: Key, value: Value): Sample {
-  return { table: table as unknown as Table<unknown, unknown>, key, value }
+  return { table, key, value }
 }
 
 const samples: readonly Sample[] = [

@@ -158,12 +158,12 @@ export class Comparison {
     const users = await om.listUsers({ after: '', limit: 100 })
     this.#same(
       users.items.map(({ name, admin, enabled }) => [name, { admin, enabled }]),
-      [...this.model.users].map(([name, { admin, enabled }]) => [name, { admin, enabled }]).toSorted(),
+      [...this.model.users].map(([name, { admin, enabled }]) => [name, { admin, enabled }] as const).toSorted(byName),
     )
     const keys = await om.listAccessKeys({ after: '', limit: 100 })
     this.#same(
       keys.items.map(({ id, user, enabled }) => [id, { user, enabled }]),
-      [...this.model.accessKeys].toSorted(),
+      [...this.model.accessKeys].toSorted(byName),
     )
   }
 
@@ -182,6 +182,8 @@ export class Comparison {
     })
   }
 }
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1)
 
 function blocksOf({ container, firstLocal, count }: BlockRange): string[] {
   return Array.from({ length: count }, (_, i) => `${container}/${firstLocal + i}`)

@@ -71,8 +71,13 @@ class Refused extends Error {
   }
 }
 
+/** Made once each: a stack costs more than a command. */
+const refusals = new Map<StoreErrorCode, Refused>()
+
 const refuse = (code: StoreErrorCode): never => {
-  throw new Refused(code)
+  const refused = refusals.get(code) ?? new Refused(code)
+  refusals.set(code, refused)
+  throw refused
 }
 
 type CommandOf<Kind extends OmCommand['kind']> = Extract<OmCommand, { kind: Kind }>

@@ -101,4 +101,4 @@ test('programs come out as in the model, whenever the power goes', async () => {
     { numRuns: 60 },
   )
   expect(crashes).toBeGreaterThan(60)
-}, 60_000)
+}, 120_000)

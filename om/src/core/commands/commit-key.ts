@@ -1,7 +1,7 @@
 import type { Refusal } from '@o3/common/errors'
 import type { OmReply } from '../../api/api.ts'
 import { findBucket } from '../bucket.ts'
-import { acquireContent } from '../content.ts'
+import { acquireContent } from '../new-content.ts'
 import type { Draft } from '../draft.ts'
 import { keyReply, locateKey, replaceKey } from '../key.ts'
 import { checkAttributes } from '../limits.ts'
@@ -13,7 +13,7 @@ import type { CommandOf } from './handler.ts'
 
 /**
  * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge` (attributes, inline bytes), what its content refuses
- * (core/content.ts: `LeaseExpired`, `InvalidArgument`, `TooManyEntries`, and for a copy `KeyNotFound`, `ConcurrentChange`,
+ * (core/new-content.ts: `LeaseExpired`, `InvalidArgument`, `TooManyEntries`, and for a copy `KeyNotFound`, `ConcurrentChange`,
  * `InvalidRange`), `PreconditionFailed`, `KeyNotFound` (If-Match), `QuotaExceeded`.
  */
 export function commitKey(draft: Draft, command: CommandOf<'commit-key'>): OmReply | Refusal {

@@ -2,7 +2,8 @@ import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import { maxParts } from '../../api/api.ts'
 import type { OmReply } from '../../api/api.ts'
-import { acquireContent, releaseContent } from '../content.ts'
+import { releaseContent } from '../block-references.ts'
+import { acquireContent } from '../new-content.ts'
 import type { Draft } from '../draft.ts'
 import { isRefusal } from '../refusal.ts'
 import { withBit } from '../rows/bits.ts'
@@ -14,7 +15,7 @@ import type { CommandOf } from './handler.ts'
 /**
  * A part counts as used bytes from now on: else uploads that are never completed would pass every quota.
  * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `UploadNotFound`, `InvalidArgument` (number), what its content refuses
- * (core/content.ts), `QuotaExceeded`.
+ * (core/new-content.ts), `QuotaExceeded`.
  */
 export function commitPart(draft: Draft, command: CommandOf<'commit-part'>): OmReply | Refusal {
   const { number, size, etag, checksum } = command

@@ -1,3 +1,4 @@
+import { binaryToUtf8 } from '@o3/common/codec'
 import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { BinaryKey } from '@o3/common/kv'
@@ -33,20 +34,23 @@ export function renameKey(draft: Draft, command: CommandOf<'rename-key'>): OmRep
   const from = binaryKeyName(command.key)
   if (isRefusal(from)) return from
   const refusal = to.endsWith('/')
-    ? renameDirectory(draft, bucket, from, to)
-    : renameLeaf(draft, bucket, from, to, command)
+    ? renameDirectory(draft, bucket, { from, to })
+    : renameLeaf(draft, bucket, { from, to, replace: command.replace })
   return refusal ?? done
+}
+
+interface Names {
+  readonly from: BinaryKey
+  readonly to: BinaryKey
 }
 
 function renameLeaf(
   draft: Draft,
   bucket: FoundBucket,
-  from: BinaryKey,
-  to: BinaryKey,
-  { key, replace }: CommandOf<'rename-key'>,
+  { from, to, replace }: Names & { readonly replace: boolean },
 ): Refusal | undefined {
   const { row } = locateKey(draft, bucket, from)
-  if (row === undefined) return keyNotFound(key)
+  if (row === undefined) return keyNotFound(binaryToUtf8(from))
   if (from === to) return undefined
   const target = locateKey(draft, bucket, to)
   if (target.row !== undefined) {
@@ -59,7 +63,7 @@ function renameLeaf(
   return undefined
 }
 
-function renameDirectory(draft: Draft, bucket: FoundBucket, from: BinaryKey, to: BinaryKey): Refusal | undefined {
+function renameDirectory(draft: Draft, bucket: FoundBucket, { from, to }: Names): Refusal | undefined {
   const { id } = bucket.row
   const { row } = locate(draft, id, pathOfDirectory(from))
   if (row?.kind !== 'directory') return refuse('KeyNotFound', 'no such directory')
