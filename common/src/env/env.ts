@@ -85,8 +85,9 @@ export interface DiskFile {
 
 /**
  * A file system. Paths are absolute or relative to the environment's root, with `/`. Failures are `StoreError`:
- * `OutOfSpace` (ENOSPC, EDQUOT), `Damaged` for an I/O error (EIO), `InvalidArgument` for everything that the caller
- * got wrong, with `details.errno` and `details.path`; a missing file is `InvalidArgument` with `errno: 'ENOENT'`.
+ * `OutOfSpace` (ENOSPC, EDQUOT), `Damaged` for an I/O error (EIO), `VolumeFailed` when the file system went read-only or
+ * away, `Unavailable` when descriptors or memory ran out, `InvalidArgument` for everything that the caller got wrong,
+ * with `details.errno` and `details.path`; a missing file is `InvalidArgument` with `errno: 'ENOENT'`.
  */
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>
@@ -116,19 +117,25 @@ export type Address =
 /** A byte stream with back-pressure. */
 export interface Connection {
   readonly remote: string
-  /** Resolves when the bytes were taken and the send buffer is below its mark. Pieces are sent as one. */
+  /**
+   * Resolves when the bytes were taken and the send buffer is below its mark. Pieces are sent as one. They are not
+   * copied: nobody may write into them afterwards. `Unavailable` when the connection broke, `Closed` after `close`.
+   */
   send(pieces: readonly Uint8Array[]): Promise<void>
   /** One consumer; ends when the peer closes, rejects with `Unavailable` when the connection breaks. */
   readonly received: AsyncIterable<Uint8Array>
+  /** Delivers what was sent, as far as the peer takes it within two seconds, and ends both ways. Idempotent. */
   close(): Promise<void>
 }
 
 export interface Listener {
   /** The bound address, with the real port where 0 was asked. */
   readonly address: Address
+  /** Accepts no more; connections that exist live on. Idempotent. */
   close(): Promise<void>
 }
 
+/** Failures are `StoreError`: nobody answers, `Unavailable`; the address is taken, `Busy`; it cannot be bound, `InvalidArgument`. */
 export interface Network {
   connect(address: Address, options?: { readonly timeoutMs?: number }): Promise<Connection>
   listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>

@@ -1,12 +1,12 @@
 import type { ClassicLevel } from 'classic-level'
 import type { BinaryKey, KeyRange, KvCursor, KvEntry } from './kv.ts'
 import { levelError } from './level-error.ts'
-import { decodeRecord, keyBytes } from './level-record.ts'
+import { decodeRecord } from './level-record.ts'
 
 /** What one trip to LevelDB brings at most, whatever the limit: the bound on a cursor's memory. */
 const tripBytes = 1024 * 1024
 
-export type Level = ClassicLevel<Buffer, Buffer>
+export type Level = ClassicLevel<BinaryKey, Buffer>
 export type LevelSnapshot = ReturnType<Level['snapshot']>
 type LevelIterator = ReturnType<typeof openIterator>
 
@@ -33,10 +33,7 @@ export class LevelCursor implements KvCursor {
     this.#iterator ??= openIterator(this.#db, this.#snapshot, this.#range)
     try {
       const entries = await this.#iterator.nextv(limit)
-      return entries.map(([keyBuffer, record]) => {
-        const key = keyBuffer.toString('latin1')
-        return { key, value: decodeRecord(key, record) }
-      })
+      return entries.map(([key, record]) => ({ key, value: decodeRecord(key, record) }))
     } catch (error) {
       throw levelError(this.#db.location, error)
     }
@@ -51,7 +48,7 @@ export class LevelCursor implements KvCursor {
       return
     }
     this.#iterator ??= openIterator(this.#db, this.#snapshot, this.#range)
-    this.#iterator.seek(keyBytes(key))
+    this.#iterator.seek(key)
   }
 
   close(): Promise<void> {
@@ -75,9 +72,9 @@ export function takeSnapshot(db: Level): LevelSnapshot {
 }
 
 function openIterator(db: Level, snapshot: LevelSnapshot, { from, to, reverse }: KeyRange) {
-  return db.iterator<Buffer, Buffer>({
-    gte: keyBytes(from),
-    lt: keyBytes(to),
+  return db.iterator<BinaryKey, Buffer>({
+    gte: from,
+    lt: to,
     reverse: reverse === true,
     snapshot,
     highWaterMarkBytes: tripBytes,

@@ -4,7 +4,7 @@ import { StoreError } from '../errors.ts'
 import type { BinaryKey, KeyRange, KvCursor, KvReader, KvSnapshot, KvStore, KvWrite } from './kv.ts'
 import { LevelCursor, takeSnapshot, type Level, type LevelSnapshot } from './level-cursor.ts'
 import { levelError } from './level-error.ts'
-import { decodeRecord, encodeRecord, keyBytes } from './level-record.ts'
+import { decodeRecord, encodeRecord } from './level-record.ts'
 import { WriteQueue, type LevelOperation } from './write-queue.ts'
 
 export interface LevelKvOptions {
@@ -22,8 +22,8 @@ const writeBufferBytes = 16 * 1024 * 1024
  * process has it open, `Damaged` when its files are not what LevelDB wrote.
  */
 export async function openLevelKv(path: string, options: LevelKvOptions = {}): Promise<KvStore> {
-  const db: Level = new ClassicLevel<Buffer, Buffer>(path, {
-    keyEncoding: 'buffer',
+  const db: Level = new ClassicLevel<BinaryKey, Buffer>(path, {
+    keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: options.cacheBytes ?? defaultCacheBytes,
     writeBufferSize: writeBufferBytes,
@@ -46,6 +46,9 @@ class LevelKv implements KvStore {
   readonly #reader: LevelReader
   readonly #writes: WriteQueue
   #failure: StoreError | undefined
+  /** Whether anything may be in a log only; true at first, for what is said at `openLevelKv`. */
+  #isAhead = true
+  #flushed = Promise.resolve()
 
   constructor(path: string, db: Level) {
     this.#path = path
@@ -85,21 +88,27 @@ class LevelKv implements KvStore {
   async checkpoint(): Promise<void> {
     await this.#writes.settled()
     if (this.#failure !== undefined) throw this.#failure
+    if (this.#isAhead) {
+      this.#isAhead = false
+      this.#flushed = this.#flush()
+    }
+    await this.#flushed
+    if (this.#db.status !== 'open') throw new StoreError('Closed', 'this key-value store is closed')
+  }
+
+  async #flush(): Promise<void> {
     let logsLeft: readonly string[]
     try {
       const logs = await this.#logs()
-      const nothing = Buffer.alloc(0)
-      await this.#db.compactRange(nothing, nothing)
+      await this.#db.compactRange('', '')
       const logsNow = await this.#logs()
       logsLeft = logs.filter((name) => logsNow.includes(name))
     } catch (error) {
-      throw levelError(this.#path, error)
+      throw this.#fail(levelError(this.#path, error))
     }
     if (logsLeft.length === 0) return
-    this.#failure ??= new StoreError('VolumeFailed', 'the key-value store could not write its tables', {
-      details: { path: this.#path },
-    })
-    throw this.#failure
+    const details = { path: this.#path }
+    throw this.#fail(new StoreError('VolumeFailed', 'the key-value store could not write its tables', { details }))
   }
 
   async close(): Promise<void> {
@@ -109,14 +118,18 @@ class LevelKv implements KvStore {
 
   async #apply(operations: LevelOperation[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    this.#isAhead = true
     try {
       await this.#db.batch(operations)
     } catch (error) {
-      const failure = levelError(this.#path, error)
-      // Later batches may build on this one: to apply them without it would not be their order.
-      if (failure.code !== 'Closed') this.#failure = failure
-      throw failure
+      throw this.#fail(levelError(this.#path, error))
     }
+  }
+
+  /** Later batches may build on one that failed: to apply them without it would not be their order. */
+  #fail(failure: StoreError): StoreError {
+    if (failure.code !== 'Closed') this.#failure ??= failure
+    return failure
   }
 
   async #logs(): Promise<readonly string[]> {
@@ -136,7 +149,7 @@ class LevelReader implements KvReader, KvSnapshot {
 
   async get(key: BinaryKey): Promise<Uint8Array | undefined> {
     try {
-      const record = await this.#db.get(keyBytes(key), { snapshot: this.#snapshot })
+      const record = await this.#db.get(key, { snapshot: this.#snapshot })
       return record && decodeRecord(key, record)
     } catch (error) {
       throw levelError(this.#db.location, error)
@@ -145,7 +158,7 @@ class LevelReader implements KvReader, KvSnapshot {
 
   async getMany(keys: readonly BinaryKey[]): Promise<readonly (Uint8Array | undefined)[]> {
     try {
-      const records = await this.#db.getMany(keys.map(keyBytes), { snapshot: this.#snapshot })
+      const records = await this.#db.getMany(keys.slice(), { snapshot: this.#snapshot })
       return keys.map((key, i) => {
         const record = records[i]
         return record && decodeRecord(key, record)
@@ -165,6 +178,6 @@ class LevelReader implements KvReader, KvSnapshot {
 }
 
 function operationOf(write: KvWrite): LevelOperation {
-  const key = keyBytes(write.key)
-  return write.kind === 'put' ? { type: 'put', key, value: encodeRecord(write.key, write.value) } : { type: 'del', key }
+  const { key } = write
+  return write.kind === 'put' ? { type: 'put', key, value: encodeRecord(key, write.value) } : { type: 'del', key }
 }

@@ -1,5 +1,11 @@
 /**
- * How a value is stored in LevelDB: the value, CRC-32 (little-endian) over key and value, version.
+ * How an entry is stored in LevelDB.
+ *
+ * The key is the UTF-8 form of the binary string, which sorts like the string itself (UTF-8 keeps the order of code
+ * points). Bytes from 128 on take two; but the binding makes strings from it a quarter faster than anything from a
+ * buffer, and most of a key is ASCII.
+ *
+ * The value is followed by a trailer: CRC-32 (little-endian) over key and value, and a version.
  *
  * classic-level reads blocks without verifying their checksums and has no option for it, so a flipped bit would come
  * back as an answer. The trailer catches it in a value, and in a key that still sorts where it is looked for.
@@ -11,11 +17,6 @@ import type { BinaryKey } from './kv.ts'
 
 const version = 1
 const trailerBytes = 5
-
-/** Binary strings are Latin-1: one char code, one byte. */
-export function keyBytes(key: BinaryKey): Buffer {
-  return Buffer.from(key, 'latin1')
-}
 
 export function encodeRecord(key: BinaryKey, value: Uint8Array): Buffer {
   const record = Buffer.allocUnsafe(value.length + trailerBytes)

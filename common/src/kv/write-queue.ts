@@ -1,7 +1,9 @@
+import type { BinaryKey } from './kv.ts'
+
 /** One operation in LevelDB's own form. */
 export type LevelOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer }
+  | { readonly type: 'put'; readonly key: BinaryKey; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: BinaryKey }
 
 interface Group {
   readonly operations: LevelOperation[]

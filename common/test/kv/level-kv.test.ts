@@ -78,6 +78,21 @@ describe('the LevelDB engine', () => {
     }
   })
 
+  test('checkpoints at the same time are all true', async () => {
+    await store.write([{ kind: 'put', key: 'a', value: Buffer.alloc(1_000_000) }])
+    const first = store.checkpoint()
+    await store.checkpoint()
+    const copy = await withoutLogs()
+    await first
+    const survivor = await openLevelKv(copy)
+    try {
+      expect(await survivor.get('a')).toBeDefined()
+    } finally {
+      await survivor.close()
+      await rm(copy, { recursive: true })
+    }
+  })
+
   test('a flipped bit in a table is Damaged, never another value', async () => {
     const value = Buffer.alloc(5000, 'abcdefgh-12345678')
     await store.write([{ kind: 'put', key: 'precious', value }])
