@@ -1,7 +1,6 @@
 import { isStoreError, StoreError } from '@o3/common/errors'
 import type { Checksum, KeyRef, PartInfo, Upload } from '@o3/protocol-bus/api'
 import { patientAnswer } from '../answer/patient-answer.ts'
-import { readDocument } from '../body/read-document.ts'
 import { multipartChecksum, multipartEtag } from '../checksum/multipart.ts'
 import { wholeChecksum } from '../checksum/request-checksum.ts'
 import { checksumName, checksumTypeName } from '../checksum/algorithms.ts'
@@ -16,6 +15,7 @@ import { maxCompleteBytes, readComplete } from '../xml/read-complete.ts'
 import type { CompletedPart } from '../xml/read-complete.ts'
 import { accepted, keyOf } from './operation.ts'
 import type { Call, Operation } from './operation.ts'
+import { optionalDocument } from './request-document.ts'
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html */
 export const completeMultipartUpload: Operation = {
@@ -36,10 +36,7 @@ export const completeMultipartUpload: Operation = {
     const uploadId = request.query.get('uploadId') ?? ''
     const preconditions = writeConditions(request)
     const expected = expectedWhole(request)
-    const document = await readDocument(call.body, request, call.authenticated, {
-      limit: maxCompleteBytes,
-      digest: 'of-object',
-    })
+    const document = await optionalDocument(call, { limit: maxCompleteBytes, digest: 'of-object' })
     const parts = accepted(readComplete(document))
     const ref = keyOf(call)
     return patientAnswer(call, async () => {

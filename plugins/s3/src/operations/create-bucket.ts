@@ -1,10 +1,10 @@
 import { isStoreError } from '@o3/common/errors'
 import { baseHeaders, emptyAnswer } from '../answer/answer.ts'
-import { readDocument } from '../body/read-document.ts'
 import { S3Error } from '../core/errors/s3-error.ts'
 import { maxCreateBucketBytes, readCreateBucket } from '../xml/read-create-bucket.ts'
 import { accepted, bucketOf } from './operation.ts'
 import type { Call, Operation } from './operation.ts'
+import { optionalDocument } from './request-document.ts'
 
 /** The region that has no constraint, and in which one's own bucket may be created again. */
 const defaultRegion = 'us-east-1'
@@ -24,11 +24,8 @@ export const createBucket: Operation = {
   ],
 
   async handle(call) {
-    const { request, gateway, session } = call
-    const document = await readDocument(call.body, request, call.authenticated, {
-      limit: maxCreateBucketBytes,
-      digest: 'optional',
-    })
+    const { gateway, session } = call
+    const document = await optionalDocument(call, { limit: maxCreateBucketBytes, digest: 'optional' })
     const { locationConstraint, tags } = accepted(readCreateBucket(document))
     checkLocation(locationConstraint, gateway.config.region)
     const ref = bucketOf(call)
@@ -49,10 +46,16 @@ export const createBucket: Operation = {
 
 function checkLocation(constraint: string | undefined, region: string): void {
   if (constraint === undefined || constraint === region || (constraint === 'EU' && region === 'eu-west-1')) return
+  if (!regionShape.test(constraint)) {
+    throw new S3Error('InvalidLocationConstraint', { elements: { LocationConstraint: constraint } })
+  }
   throw new S3Error('IllegalLocationConstraintException', {
     message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
   })
 }
+
+/** `eu-west-1`: another region than ours, where anything else is none. */
+const regionShape = /^[a-z]{2,}(-[a-z]+)+-\d+$/
 
 async function isOwn(call: Call): Promise<boolean> {
   try {

@@ -1,6 +1,5 @@
 import type { DeleteManyResult } from '@o3/protocol-bus/api'
 import { documentAnswer } from '../answer/answer.ts'
-import { readDocument } from '../body/read-document.ts'
 import type { S3ErrorCode } from '../core/errors/codes.ts'
 import { s3ErrorTable } from '../core/errors/codes.ts'
 import { deleteDocument } from '../core/xml/write-result.ts'
@@ -9,6 +8,7 @@ import { maxDeleteBytes, readDelete } from '../xml/read-delete.ts'
 import type { DeleteEntry } from '../xml/read-delete.ts'
 import { accepted, bucketOf } from './operation.ts'
 import type { Operation } from './operation.ts'
+import { requestDocument } from './request-document.ts'
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
 export const deleteObjects: Operation = {
@@ -25,10 +25,7 @@ export const deleteObjects: Operation = {
   ],
 
   async handle(call) {
-    const document = await readDocument(call.body, call.request, call.authenticated, {
-      limit: maxDeleteBytes,
-      digest: 'required',
-    })
+    const document = await requestDocument(call, { limit: maxDeleteBytes, digest: 'required' })
     const { quiet, objects } = accepted(readDelete(document))
     const refused = objects.map(refusalOf)
     const keys = objects.filter((_, index) => refused[index] === undefined).map(wanted)

@@ -1,8 +1,8 @@
 import { noContent } from '../answer/answer.ts'
-import { readDocument } from '../body/read-document.ts'
 import { maxTaggingBytes, readTagging } from '../xml/read-tagging.ts'
 import { accepted, bucketOf } from './operation.ts'
 import type { Operation } from './operation.ts'
+import { requestDocument } from './request-document.ts'
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html */
 export const putBucketTagging: Operation = {
@@ -15,10 +15,7 @@ export const putBucketTagging: Operation = {
   action: 'bucket:update',
 
   async handle(call) {
-    const document = await readDocument(call.body, call.request, call.authenticated, {
-      limit: maxTaggingBytes,
-      digest: 'optional',
-    })
+    const document = await requestDocument(call, { limit: maxTaggingBytes, digest: 'optional' })
     await call.session.buckets.update(bucketOf(call), { tags: accepted(readTagging(document, 'bucket')) })
     return noContent(call)
   },

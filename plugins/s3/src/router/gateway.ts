@@ -5,10 +5,9 @@
  */
 
 import { AssertionError } from '@o3/common/errors'
-import type { Clock, Random } from '@o3/common/env'
+import type { Clock } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { Metrics } from '@o3/common/metrics'
-import type { HttpRequest, HttpResponse, Identities, O3Store } from '@o3/protocol-bus/api'
+import type { HttpRequest, HttpResponse, O3Store, PluginServices } from '@o3/protocol-bus/api'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import type { Authenticated, Authenticator } from '../auth/authenticate.ts'
 import type { S3Config } from '../config.ts'
@@ -28,15 +27,6 @@ import { requestMetrics } from './request-metrics.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import { createRouter } from './router.ts'
 import type { Route } from './router.ts'
-
-export interface GatewayServices {
-  readonly store: O3Store
-  readonly identities: Identities
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
-  readonly metrics: Metrics
-}
 
 /** What became known of a request on its way: for the metrics and the log. */
 interface Trace {
@@ -59,7 +49,7 @@ export class S3Gateway implements Gateway {
   readonly #parseOptions: ParseOptions
   #closed = false
 
-  constructor(services: GatewayServices, config: S3Config) {
+  constructor(services: PluginServices, config: S3Config) {
     this.config = config
     this.clock = services.clock
     this.hostId = Buffer.from(services.random.bytes(24)).toString('base64')

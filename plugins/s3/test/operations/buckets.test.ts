@@ -58,6 +58,7 @@ describe('CreateBucket', () => {
   test.each([
     ['us-east-1', '200'],
     ['eu-west-1', '400 IllegalLocationConstraintException'],
+    ['the-moon', '400 InvalidLocationConstraint'],
   ])('with the location constraint %s is %s', async (region, outcome) => {
     const s3 = await s3Client()
     const body = `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`

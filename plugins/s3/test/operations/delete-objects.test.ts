@@ -74,6 +74,7 @@ describe('DeleteObjects', () => {
     expect((await send(document(keys(1001)))).outcome).toBe('400 MalformedXML')
     expect((await send(document([]))).outcome).toBe('400 MalformedXML')
     expect((await send('rubbish')).outcome).toBe('400 MalformedXML')
+    expect((await send('')).outcome).toBe('400 MissingRequestBodyError')
   })
 
   test('is not for strangers', async () => {

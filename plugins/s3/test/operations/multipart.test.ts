@@ -119,6 +119,7 @@ describe('an upload in parts', () => {
   ])('is not made of parts %s', async (_, change, code) => {
     const id = await start()
     const named = await upload(id, first, second)
+    expect((await s3.send('POST', `/bkt/k?uploadId=${id}`)).outcome).toBe('400 MalformedXML')
     const answer = await complete(id, change(named))
     expect(answer.outcome).toBe(`400 ${code}`)
     expect((await s3.send('GET', '/bkt/k')).outcome).toBe('404 NoSuchKey')

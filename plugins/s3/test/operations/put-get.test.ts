@@ -425,6 +425,7 @@ describe('object tagging', () => {
     expect((await s3.send('GET', '/bkt/missing?tagging')).outcome).toBe('404 NoSuchKey')
     await s3.ok('PUT', '/bkt/k', { body: 'x' })
     expect((await s3.send('PUT', '/bkt/k?tagging', { body: '<Tagging/>' })).outcome).toBe('400 MalformedXML')
+    expect((await s3.send('PUT', '/bkt/k?tagging')).outcome).toBe('400 MissingRequestBodyError')
     const large = `<Tagging>${' '.repeat(70_000)}</Tagging>`
     expect((await s3.send('PUT', '/bkt/k?tagging', { body: large })).outcome).toBe('400 MaxMessageLengthExceeded')
   })
