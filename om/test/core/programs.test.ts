@@ -13,7 +13,7 @@ const kinds = new Set<OmCommand['kind']>()
 
 test('random programs do what the model does', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }), async (steps) => {
       const real = new PureOm()
       const comparison = new Comparison(real, startMs)
       await comparison.prepare()
