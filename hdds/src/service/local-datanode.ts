@@ -51,7 +51,7 @@ export class LocalDatanode implements Datanode {
 
   async openWriter(block: BlockId): Promise<BlockWriter> {
     const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
-    return new DatanodeBlockWriter(block, this.id, container.openWriter(block.local))
+    return new DatanodeBlockWriter(block, this.id, await container.openWriter(block.local))
   }
 
   read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
@@ -156,6 +156,9 @@ export class LocalDatanode implements Datanode {
   }
 
   private async closeNow(): Promise<void> {
+    // The paths that look a container up without asking end in `assertRunning`.
+    this.containerById.clear()
+    await Promise.allSettled(this.creating.values())
     await Promise.all(this.dataDisks.map((disk) => disk.close()))
   }
 

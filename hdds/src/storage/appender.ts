@@ -106,6 +106,11 @@ export class Appender {
     return this.end + this.queuedBytes
   }
 
+  /** Nothing is queued, and all that was written is durable. */
+  get isIdle(): boolean {
+    return this.queue.length === 0 && !this.writing && !this.syncing && this.unsynced.length === 0
+  }
+
   get hasRoomForStream(): boolean {
     return this.end - this.floor < this.limits.maxUnsyncedBytes
   }

@@ -42,8 +42,8 @@ export interface ContainerOptions {
   readonly buffers: ReadBuffers
   readonly file: ContainerFile
   readonly ledger: ContainerLedger
-  /** Ids that have had a block: for a container that still takes writes. */
-  readonly spent?: SparseBits
+  /** No block with a higher local id was written before. */
+  readonly highestLocal: LocalId
 }
 
 /** Ids looked up at once by a deletion, and named by one tombstone. */
@@ -60,11 +60,18 @@ export class Container {
   private appender: Appender | undefined
   private opening: Promise<Appender> | undefined
   private appenderUsers = 0
-  private spent: SparseBits
+  /**
+   * Ids that have had a block in this life of the process: "was it written before?" must cost a write no look into the
+   * index. Ids up to `highestLocal` may have had one in an earlier life; they are looked up, and they are few, because
+   * ids are handed out in rising order.
+   */
+  private spent = new SparseBits()
+  private readonly highestLocal: LocalId
   private readonly writers = new Map<LocalId, ContainerWriter>()
   private closing: Promise<void> | undefined
   private whenNoWriters: (() => void) | undefined
-  private removed = false
+  /** Deleted, or the datanode stops: nothing begins any more. */
+  private ended: 'removed' | 'stopped' | undefined
   private changes = 0
   private damageSeen = false
   private readonly deletionWatchers = new Set<LocalRun[]>()
@@ -74,7 +81,7 @@ export class Container {
     this.scope = options.scope
     this.buffers = options.buffers
     this.ledgerOfView = options.ledger
-    this.spent = options.spent ?? new SparseBits()
+    this.highestLocal = options.highestLocal
     this.view = viewOf(options.scope, options.file)
   }
 
@@ -98,7 +105,7 @@ export class Container {
 
   /** Takes new blocks. */
   get isOpen(): boolean {
-    return !this.isSealed && this.closing === undefined && !this.removed
+    return !this.isSealed && this.closing === undefined && this.ended === undefined
   }
 
   /** Some of its bytes did not verify: at the start, or since then. */
@@ -115,10 +122,6 @@ export class Container {
   /** Grows with each change of what `report` says. */
   get version(): number {
     return this.changes
-  }
-
-  get spentIds(): SparseBits {
-    return this.spent
   }
 
   report(): ContainerReport {
@@ -143,9 +146,10 @@ export class Container {
   async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<void> {
     const length = totalLength(pieces)
     if (length > maxChunkBytes) throw new StoreError('InvalidArgument', 'a block in one message is at most 1 MiB')
-    if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
+    if (local <= this.highestLocal || this.scope.index.isBehind) await this.prepare(local)
     this.assertOpen()
-    if (this.scope.index.isBehind) await this.scope.index.catchUp()
+    if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
+    // No turn is given away from here to the queue: neither the seal nor a twin of this write can come between.
     this.scope.space.take(recordBytes(length))
     this.spent.add(local)
     const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
@@ -157,7 +161,8 @@ export class Container {
     }
   }
 
-  openWriter(local: LocalId): ContainerWriter {
+  async openWriter(local: LocalId): Promise<ContainerWriter> {
+    await this.prepare(local)
     this.assertOpen()
     if (this.spent.has(local)) throw alreadyWritten(this.id, local)
     this.spent.add(local)
@@ -184,15 +189,25 @@ export class Container {
     const stored = await this.readSmall(local, 0, length)
     let at = 0
     for (const piece of pieces) {
-      for (let i = 0; i < piece.length; i++, at++) {
-        if (piece[i] !== stored[at]) throw alreadyWritten(this.id, local)
-      }
+      if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)
+      at += piece.length
     }
+  }
+
+  /** What a write may have to wait for: a look into the index for an old id, and for the index to catch up. */
+  private async prepare(local: LocalId): Promise<void> {
+    if (this.scope.index.isBehind) await this.scope.index.catchUp()
+    if (local <= this.highestLocal && (await this.find(this.view, local)) !== undefined) this.spent.add(local)
+  }
+
+  private assertNotEnded(): void {
+    if (this.ended === 'removed') throw new StoreError('ContainerNotFound', `no container ${this.id}`)
+    if (this.ended === 'stopped') throw new StoreError('Closed', 'the datanode is closed')
   }
 
   private assertOpen(): void {
     this.scope.health.assertWritable()
-    if (this.removed) throw new StoreError('ContainerNotFound', `no container ${this.id}`)
+    this.assertNotEnded()
     if (!this.isOpen) {
       throw new StoreError('Unavailable', `container ${this.id} is closed: write to another block`, {
         details: { container: this.id, state: 'CLOSED' },
@@ -254,6 +269,7 @@ export class Container {
 
   private closeAppender(): void {
     if (this.appender === undefined) return
+    assert(this.appender.isIdle || this.scope.health.failed !== undefined, 'an appender is closed amid its work')
     this.appender = undefined
     this.view.file.release()
   }
@@ -368,13 +384,14 @@ export class Container {
   }
 
   private async deleteSlice(from: LocalId, to: LocalId): Promise<void> {
-    if (this.removed) return
+    if (this.ended === 'removed') return
+    this.assertNotEnded()
     this.scope.health.assertWritable()
     const { view } = this
     const asked: LocalId[] = []
     for (let local = from; local < to; local++) {
       if (this.isOpen) {
-        const known = this.spent.has(local)
+        const known = this.spent.has(local) || local <= this.highestLocal
         this.spent.add(local)
         this.writers.get(local)?.cancel()
         if (!known) continue
@@ -425,7 +442,7 @@ export class Container {
       })
     }
     await this.turns.run(async () => {
-      if (this.removed) return
+      this.assertNotEnded()
       this.scope.env.at('hdds.close.before-seal')
       await this.appendTo(bareRecord('seal'), 'durable')
       this.scope.env.at('hdds.close.after-seal')
@@ -461,18 +478,18 @@ export class Container {
 
   /** Under `turns`: nothing may begin any more. Returns the view that is left. */
   markRemoved(): ContainerView {
-    this.removed = true
-    for (const writer of this.writers.values()) writer.cancel()
+    this.ended = 'removed'
     return this.view
   }
 
   get isRemoved(): boolean {
-    return this.removed
+    return this.ended === 'removed'
   }
 
-  /** Ends writing, for a shutdown: durable when it resolves. */
+  /** Ends writing, for good; durable when it resolves. Under `turns`. */
   async stop(): Promise<void> {
-    for (const writer of this.writers.values()) writer.cancel()
+    this.ended ??= 'stopped'
+    await Promise.all([...this.writers.values()].map((writer) => writer.abort()))
     if (this.scope.health.failed === undefined) await this.settled()
     this.closeAppender()
   }

@@ -4,7 +4,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
-import type { ContainerId, DiskReport } from '@o3/scm/api'
+import type { ContainerId, DiskReport, LocalId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { encodeCheckpoint } from '../core/checkpoint-row.ts'
@@ -16,7 +16,6 @@ import { formatContainerName } from '../core/container-name.ts'
 import type { ExpectedOwner } from '../core/disk-identity.ts'
 import { allScrubs, blockRange, checkpointKey, containerOfKey, scrubKey } from '../core/index-keys.ts'
 import { decodeScrubStamp, encodeScrubStamp } from '../core/scrub-schedule.ts'
-import type { SparseBits } from '../core/sparse-bits.ts'
 import { BlockIndex } from './block-index.ts'
 import { Container } from './container.ts'
 import type { ContainerView } from './container.ts'
@@ -154,7 +153,7 @@ export class DataDisk {
 
   async recover(): Promise<void> {
     const recovered = await recoverDisk(this.scope)
-    for (const { file, ledger, spent } of recovered.containers) this.addContainer(file, ledger, spent)
+    for (const { file, ledger, highestLocal } of recovered.containers) this.addContainer(file, ledger, highestLocal)
     for (const lost of recovered.lost) this.lost.set(lost.container, lost)
     await this.checkpointIndex()
   }
@@ -179,7 +178,7 @@ export class DataDisk {
     const { disk } = env
     const { pool } = this.scope
     const opened = new ContainerFile({ disk, directory: containersDirectory(path), name, pool, file })
-    return this.addContainer(opened, new ContainerLedger(), undefined)
+    return this.addContainer(opened, new ContainerLedger(), 0)
   }
 
   /** The file is gone, durably, when it resolves. Readers that have begun finish first. */
@@ -299,7 +298,7 @@ export class DataDisk {
     const { health, index, log } = this.scope
     this.stopping.abort(new StoreError('Closed', 'the datanode is closing'))
     await this.maintenance.run(() => Promise.resolve())
-    for (const container of this.containers.values()) await container.stop()
+    await Promise.all([...this.containers.values()].map((container) => container.turns.run(() => container.stop())))
     try {
       if (health.failed === undefined) {
         await this.checkpointIndex()
@@ -315,10 +314,9 @@ export class DataDisk {
     await this.lock.release()
   }
 
-  addContainer(file: ContainerFile, ledger: ContainerLedger, spent: SparseBits | undefined): Container {
+  private addContainer(file: ContainerFile, ledger: ContainerLedger, highestLocal: LocalId): Container {
     const { scope } = this
-    const { buffers } = this.options
-    const container = new Container({ scope, buffers, file, ledger, ...(spent === undefined ? {} : { spent }) })
+    const container = new Container({ scope, buffers: this.options.buffers, file, ledger, highestLocal })
     this.containers.set(container.id, container)
     return container
   }

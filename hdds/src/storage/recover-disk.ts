@@ -1,6 +1,6 @@
 /** What a start does with a disk: finds the container files, and reads what the durable index does not know yet. */
 
-import type { ContainerId } from '@o3/scm/api'
+import type { ContainerId, LocalId } from '@o3/scm/api'
 import { decodeCheckpoint } from '../core/checkpoint-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
@@ -17,7 +17,6 @@ import {
   localOfKey,
   otherGenerations,
 } from '../core/index-keys.ts'
-import { SparseBits } from '../core/sparse-bits.ts'
 import { applyChange } from './container.ts'
 import { ContainerFile } from './container-file.ts'
 import type { DiskScope } from './disk-scope.ts'
@@ -27,8 +26,8 @@ import { recoverContainer } from './recover-container.ts'
 export interface RecoveredFile {
   readonly file: ContainerFile
   readonly ledger: ContainerLedger
-  /** For a container that is still open. */
-  readonly spent: SparseBits | undefined
+  /** The highest local id in the index. */
+  readonly highestLocal: LocalId
 }
 
 /** The index knows the container, and no file of it is there. */
@@ -132,20 +131,22 @@ async function recoverFile(
     const { ledger } = recovered
     const { tornBytes, scannedBytes } = recovered
     scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container opened')
-    const spent = ledger.isSealed ? undefined : await spentIds(scope, keyPrefix, recovered.abandoned)
-    return { file, ledger, spent }
+    return { file, ledger, highestLocal: await highestLocal(scope, keyPrefix, recovered.abandoned) }
   } finally {
     file.release()
   }
 }
 
-/** Ids of an open container that have had a block. Those that were deleted are not known any more; ids never return. */
-async function spentIds(scope: DiskScope, keyPrefix: string, abandoned: readonly number[]): Promise<SparseBits> {
-  const spent = new SparseBits()
+/** One seek from the end. Blocks that were started and never committed count as well. */
+async function highestLocal(scope: DiskScope, keyPrefix: string, abandoned: readonly LocalId[]): Promise<LocalId> {
   await scope.index.flush()
-  await scope.index.scan(blockRange(keyPrefix), (key) => spent.add(localOfKey(key)))
-  for (const local of abandoned) spent.add(local)
-  return spent
+  const cursor = await scope.index.store.cursor({ ...blockRange(keyPrefix), reverse: true })
+  try {
+    const [last] = await cursor.next(1)
+    return Math.max(0, ...abandoned, last === undefined ? 0 : localOfKey(last.key))
+  } finally {
+    await cursor.close()
+  }
 }
 
 function reportDamage(scope: DiskScope, file: ContainerFile, range: DamagedRange): void {

@@ -44,6 +44,8 @@ export class Machine {
   readonly simulation: Simulation
   readonly node: SimNode
   readonly disks: readonly string[]
+  /** How often a script ended a process at the site that it was asked to. */
+  readonly deathsAt = new Map<string, number>()
   private readonly options: MachineOptions
   private running: LocalDatanode | undefined
 

@@ -7,7 +7,38 @@ import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import type { BlockModel, ModelBlock } from './block-model.ts'
 import { piecesOf } from './bytes.ts'
 
+type Operation = 'write' | 'stream' | 'delete' | 'close' | 'compact' | 'checkpoint' | 'deleteContainer' | 'read'
+
+/** What a program is made of: shares of its operations, and how many run side by side. */
+interface Mix {
+  readonly sideBySide: number
+  readonly largestSmallBytes: number
+  readonly shares: Readonly<Record<Operation, number>>
+}
+
+const mixes = {
+  everything: {
+    sideBySide: 6,
+    largestSmallBytes: 5000,
+    shares: { write: 45, stream: 20, delete: 17, close: 5, compact: 6, checkpoint: 4, deleteContainer: 1, read: 2 },
+  },
+  /** Many small records in one unsynced stretch: what a power cut tears in the middle. */
+  smallWrites: {
+    sideBySide: 24,
+    largestSmallBytes: 300,
+    shares: { write: 96, stream: 0, delete: 2, close: 0, compact: 0, checkpoint: 2, deleteContainer: 0, read: 0 },
+  },
+  reclaim: {
+    sideBySide: 6,
+    largestSmallBytes: 3000,
+    shares: { write: 35, stream: 5, delete: 25, close: 10, compact: 18, checkpoint: 3, deleteContainer: 4, read: 0 },
+  },
+} as const satisfies Record<string, Mix>
+
+export type MixName = keyof typeof mixes
+
 export interface ProgramOptions {
+  readonly mix?: MixName
   readonly random: SimRandom
   readonly model: BlockModel
   /** True once an answer no longer counts: the process died before it was given. */
@@ -18,36 +49,65 @@ export interface ProgramOptions {
 const refusals = ['OutOfSpace', 'Unavailable', 'ContainerNotFound', 'Aborted', 'InvalidArgument'] as const
 
 export class Program {
+  private readonly mix: Mix
   private readonly random: SimRandom
   private readonly model: BlockModel
   private readonly isDead: () => boolean
   private readonly nextLocal = new Map<ContainerId, number>()
+  /** Closed with an answer. */
+  private readonly closed = new Set<ContainerId>()
   private firstContainer = 1
 
   constructor(options: ProgramOptions) {
+    this.mix = mixes[options.mix ?? 'everything']
     this.random = options.random
     this.model = options.model
     this.isDead = options.isDead
   }
 
+  /** All promises, as far as they were given. Throws at the first broken one. */
+  async check(datanode: LocalDatanode): Promise<void> {
+    await this.model.check(datanode)
+    for (const report of datanode.containers()) {
+      if (report.state === 'OPEN' && this.closed.has(report.id)) throw new Error(`container ${report.id} is open again`)
+      if (report.state === 'UNHEALTHY') throw new Error(`container ${report.id} is damaged`)
+    }
+  }
+
   /** Some rounds of operations that run side by side. */
   async run(datanode: LocalDatanode, rounds: number): Promise<void> {
     for (let round = 0; round < rounds && !this.isDead(); round++) {
-      const operations = Array.from({ length: 1 + this.random.below(6) }, () => this.operation(datanode))
+      const operations = Array.from({ length: 1 + this.random.below(this.mix.sideBySide) }, () =>
+        this.operation(datanode),
+      )
       await Promise.all(operations)
       if (this.random.chance(0.15)) this.firstContainer++
     }
   }
 
-  private async operation(datanode: LocalDatanode): Promise<void> {
-    const draw = this.random.fraction()
-    if (draw < 0.45) await this.writeBlock(datanode)
-    else if (draw < 0.65) await this.stream(datanode)
-    else if (draw < 0.82) await this.delete(datanode)
-    else if (draw < 0.87) await this.closeContainer(datanode)
-    else if (draw < 0.93) await this.tolerate(() => datanode.compact())
-    else if (draw < 0.98) await this.tolerate(() => datanode.dataDisks[0]?.checkpointIndex() ?? Promise.resolve())
-    else await this.readOne(datanode)
+  private operation(datanode: LocalDatanode): Promise<void> {
+    return this.operations[this.draw()](datanode)
+  }
+
+  private draw(): Operation {
+    const shares = Object.entries(this.mix.shares) as [Operation, number][]
+    let left = this.random.below(shares.reduce((sum, [, share]) => sum + share, 0))
+    for (const [operation, share] of shares) {
+      if (left < share) return operation
+      left -= share
+    }
+    return 'write'
+  }
+
+  private readonly operations: Readonly<Record<Operation, (datanode: LocalDatanode) => Promise<void>>> = {
+    write: (datanode) => this.writeBlock(datanode),
+    stream: (datanode) => this.stream(datanode),
+    delete: (datanode) => this.delete(datanode),
+    close: (datanode) => this.closeContainer(datanode),
+    compact: (datanode) => this.tolerate(() => datanode.compact()),
+    checkpoint: (datanode) => this.tolerate(() => datanode.dataDisks[0]!.checkpointIndex()),
+    deleteContainer: (datanode) => this.deleteContainer(datanode),
+    read: (datanode) => this.readOne(datanode),
   }
 
   private newBlock(lengthBytes: number): ModelBlock {
@@ -98,7 +158,25 @@ export class Program {
   private async closeContainer(datanode: LocalDatanode): Promise<void> {
     const reports = datanode.containers().filter(({ state }) => state === 'OPEN')
     const chosen = reports[this.random.below(Math.max(1, reports.length))]
-    if (chosen !== undefined) await this.tolerate(() => datanode.closeContainer(chosen.id))
+    if (chosen === undefined) return
+    await this.tolerate(async () => {
+      await datanode.closeContainer(chosen.id)
+      if (!this.isDead()) this.closed.add(chosen.id)
+    })
+  }
+
+  private async deleteContainer(datanode: LocalDatanode): Promise<void> {
+    const reports = datanode.containers().filter(({ state }) => state === 'CLOSED')
+    const chosen = reports[this.random.below(Math.max(1, reports.length))]
+    if (chosen === undefined) return
+    // As SCM does: no block of a container that is to be deleted is handed out any more.
+    this.firstContainer = Math.max(this.firstContainer, chosen.id + 1)
+    const inside = this.model.blocks.filter(({ block, state }) => block.container === chosen.id && state !== 'absent')
+    for (const entry of inside) entry.state = 'vanishing'
+    await this.tolerate(async () => {
+      await datanode.deleteContainer(chosen.id)
+      if (!this.isDead()) for (const entry of inside) entry.state = 'absent'
+    })
   }
 
   private async readOne(datanode: LocalDatanode): Promise<void> {
@@ -112,7 +190,7 @@ export class Program {
   private size(): number {
     const draw = this.random.fraction()
     if (draw < 0.1) return this.random.below(3)
-    if (draw < 0.85) return this.random.below(5000)
+    if (draw < 0.85 || this.mix.largestSmallBytes < 1000) return this.random.below(this.mix.largestSmallBytes)
     return this.random.below(80_000)
   }
 

@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest'
+import { hddsFaultSites } from '../../src/api/fault-sites.ts'
+import type { HddsFaultSite } from '../../src/api/fault-sites.ts'
+import { runLives } from '../harness/lives.ts'
+import type { MixName } from '../harness/program.ts'
+
+/** So many processes must have died at each site, in each way. */
+const deathsWanted = 3
+const seedsAllowed = 200
+
+/** Programs that come by. */
+function mixFor(site: HddsFaultSite): MixName {
+  if (site.startsWith('hdds.recover')) return 'smallWrites'
+  return /compact|container|close/.test(site) ? 'reclaim' : 'everything'
+}
+
+describe.each(['crash', 'kill'] as const)('a datanode survives a %s at', (verdict) => {
+  test.each(hddsFaultSites)('%s', { timeout: 60_000 }, async (site) => {
+    // The first life of a disk, and a start after a death amid writes, pass sites that others do not.
+    const endAt = [{ site, verdict }, { site: 'hdds.write.before-sync', verdict: 'crash' } as const]
+    let deaths = 0
+    for (let seed = 1; seed <= seedsAllowed && deaths < deathsWanted; seed++) {
+      const machine = await runLives({ seed: `${site}-${seed}`, endAt, mix: mixFor(site) })
+      deaths += machine.deathsAt.get(site) ?? 0
+    }
+    expect(deaths).toBeGreaterThanOrEqual(deathsWanted)
+  })
+})

@@ -1,0 +1,88 @@
+import type { Disk } from '@o3/common/env'
+import type { KvStore } from '@o3/common/kv'
+import { describe, expect, test } from 'vitest'
+import { runLives } from '../harness/lives.ts'
+import type { LivesOptions } from '../harness/lives.ts'
+import { plantedDisk } from '../harness/planted-disk.ts'
+import type { PlantedBug } from '../harness/planted-disk.ts'
+
+/** The crash programs are worth what they catch: each of these bugs must break a promise within so many of them. */
+const seedsAllowed = 400
+
+const isContainer = (path: string): boolean => path.endsWith('.cnt')
+const isContainersDirectory = (path: string): boolean => path.endsWith('/containers')
+const nothing = (): Promise<void> => Promise.resolve()
+
+const onDisk = (bug: PlantedBug): Partial<LivesOptions> => ({ wrapDisk: (disk: Disk) => plantedDisk(disk, bug) })
+
+/** Leaves out the sync behind a write with a record of this kind. */
+const unsynced = (kind: number): Partial<LivesOptions> =>
+  onDisk({ sync: (file, real) => (file.lastKinds.includes(kind) ? nothing() : real()) })
+
+const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
+  'no sync before the acknowledgement of a block': unsynced(1),
+  'no sync behind a commit': unsynced(2),
+  'a tombstone is not synced': unsynced(3),
+  'a seal is not synced': unsynced(4),
+  'the sync does not wait for the write': onDisk({
+    write: (file, real) => (isContainer(file.path) ? void real() : real()) ?? nothing(),
+  }),
+  'only every other sync is one': onDisk({
+    sync: (file, real) => (isContainer(file.path) && file.syncs % 2 === 0 ? nothing() : real()),
+  }),
+  'a new container is used before its name is durable': onDisk({
+    syncDirectory: (path, real) => (isContainersDirectory(path) ? nothing() : real()),
+  }),
+  'the directories above a new disk are not synced': onDisk({
+    syncDirectory: (path, real) => (path === '/' ? nothing() : real()),
+  }),
+  'the directory of the disk is not synced': onDisk({
+    syncDirectory: (path, real) => (path === '/disk1' ? nothing() : real()),
+  }),
+  'compaction does not sync the new file': onDisk({
+    sync: (file, real) => (file.path.endsWith('.unfinished') && !file.path.includes('VERSION') ? nothing() : real()),
+  }),
+  'compaction removes the old file before the new one is durable': onDisk({
+    create: async (path, disk) => {
+      const match = /^(.*\.)(\d+)\.unfinished$/.exec(path)
+      if (match !== null) await disk.remove(`${match[1]}${Number(match[2]) - 1}.cnt`)
+    },
+  }),
+  'recovery shows what is only in the page cache': {
+    ...onDisk({ sync: (file, real) => (isContainer(file.path) && file.writes === 0 ? nothing() : real()) }),
+    endAt: [
+      { site: 'hdds.write.before-sync', verdict: 'kill' },
+      { site: 'hdds.index.checkpoint-rows-written', verdict: 'crash' },
+    ],
+  },
+  'the index checkpoint claims what is not durable': {
+    wrapKv: (kv: KvStore) => ({
+      get: (key) => kv.get(key),
+      getMany: (keys) => kv.getMany(keys),
+      cursor: (range) => kv.cursor(range),
+      write: (batch) => kv.write(batch),
+      snapshot: () => kv.snapshot(),
+      close: () => kv.close(),
+      checkpoint: () => Promise.resolve(),
+    }),
+  },
+  'a sync that failed is tried again': {
+    ...onDisk({ sync: (_, real) => real().catch(() => real()) }),
+    onStart: ({ node, simulation }) => {
+      const after = simulation.random.below(6)
+      node.disk.inject({ operation: 'sync', errno: 'EIO', path: /\.cnt$/, after })
+    },
+  },
+}
+
+describe('the crash programs catch', () => {
+  test.each(Object.entries(bugs))('%s', { timeout: 60_000 }, async (_, bug) => {
+    let caughtBy: number | undefined
+    for (let seed = 1; seed <= seedsAllowed && caughtBy === undefined; seed++) {
+      await runLives({ seed, ...bug }).catch(() => {
+        caughtBy = seed
+      })
+    }
+    expect(caughtBy).toBeDefined()
+  })
+})
