@@ -1,6 +1,9 @@
 import { StoreError, assert } from '../errors.ts'
 
-/** A piece of memory that threads share. Its holder alone writes into it, and must release it once. */
+/**
+ * A piece of memory that threads share. Its holder alone writes into it, and releases it once, when everything that reads
+ * it has settled: after a failure too, or the next holder writes under a write to disk that still runs.
+ */
 export interface Chunk {
   /** The whole chunk; take a `subarray` of what was filled. */
   readonly bytes: Uint8Array<SharedArrayBuffer>

@@ -9,6 +9,8 @@ import { StoreError } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import { withinDeadline } from './deadline.ts'
 
+export { withinDeadline } from './deadline.ts'
+
 /** One part. A `start` that rejects has cleaned up after itself: its `stop` is not called. */
 export interface LifecycleStep {
   start(): Promise<void> | void

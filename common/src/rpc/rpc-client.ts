@@ -31,6 +31,8 @@ export class RpcClient {
   private session: ClientSession | undefined
   private dialing: Promise<ClientSession> | undefined
   private lastFailure: { readonly error: StoreError; readonly untilMs: number } | undefined
+  /** Calls that wait for a connection to be made. */
+  private waiting = 0
   private isClosed = false
 
   constructor(options: RpcClientOptions) {
@@ -58,10 +60,17 @@ export class RpcClient {
   }
 
   private startWhenConnected(call: ClientCall): void {
-    this.connected().then(
-      (session) => session.start(call),
-      (error: unknown) => call.fail(error),
-    )
+    if (this.waiting >= this.limits.maxQueuedCalls) {
+      call.fail(new StoreError('Busy', 'too many calls wait for a connection'))
+      return
+    }
+    this.waiting++
+    this.connected()
+      .finally(() => this.waiting--)
+      .then(
+        (session) => session.start(call),
+        (error: unknown) => call.fail(error),
+      )
   }
 
   private connected(): Promise<ClientSession> {
