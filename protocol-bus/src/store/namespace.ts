@@ -233,7 +233,7 @@ export class Namespace {
 
   async setKeyTags(grant: Grant<'key:write'>, key: string, tags: Readonly<Record<string, string>>): Promise<void> {
     assertGrant(grant, 'key:write')
-    await this.execute({ kind: 'set-key-tags', ...placeOf(grant), key, tags }, 'done')
+    await this.execute({ kind: 'set-key-tags', ...placeOf(grant), key, tags }, 'key')
   }
 
   // ------------------------------------------------------------------------------------------------------ uploads
