@@ -518,12 +518,13 @@ export interface PluginInstance {
   close(): Promise<void>
 }
 
+/** `config` and `create` are methods so that a plugin of any configuration can stand in one list with all others. */
 export interface Plugin<Config, Needs extends keyof PluginServices> {
   readonly name: string
   readonly needs: readonly Needs[]
   /** Turns raw configuration into `Config` or throws `InvalidArgument` with a sentence that names the field. */
-  readonly config: (raw: Readonly<Record<string, unknown>>) => Config
-  readonly create: (services: Pick<PluginServices, Needs>, config: Config) => Promise<PluginInstance> | PluginInstance
+  config(raw: Readonly<Record<string, unknown>>): Config
+  create(services: Pick<PluginServices, Needs>, config: Config): Promise<PluginInstance> | PluginInstance
 }
 
 /** Types a plugin's parts against one another; adds nothing. */

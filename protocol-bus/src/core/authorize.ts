@@ -54,6 +54,9 @@ export type TargetOf<A extends Action> = A extends ClusterAction
 /** The member name that stands for every authenticated user. No user can have it: it is not a valid user name. */
 export const everyone = '*'
 
+/** Only this module can say it, so a grant's own `constructor` is of no use elsewhere. */
+const issuing = Symbol('issuing')
+
 class IssuedGrant<A extends Action> {
   // Private to this class, so its presence is the brand.
   readonly #principal: Principal
@@ -65,7 +68,8 @@ class IssuedGrant<A extends Action> {
   /** Empty when the action is not on a user. */
   readonly user: string
 
-  constructor(action: A, principal: Principal, target: Target) {
+  constructor(by: symbol, action: A, principal: Principal, target: Target) {
+    assert(by === issuing, 'a grant that `authorize` did not issue')
     this.action = action
     this.#principal = principal
     this.volume = target.kind === 'volume' ? target.volume.name : target.kind === 'bucket' ? target.bucket.volume : ''
@@ -95,7 +99,7 @@ export function assertGrant<A extends Action>(grant: Grant<A>, action: A): void 
 
 /** The one decision. `AccessDenied` says nothing about why, nor whether the resource exists. */
 export function authorize<A extends Action>(principal: Principal, action: A, target: TargetOf<A>): Grant<A> | Refusal {
-  if (principal.admin || allows(principal, action, target)) return new IssuedGrant(action, principal, target)
+  if (principal.admin || allows(principal, action, target)) return new IssuedGrant(issuing, action, principal, target)
   return denied()
 }
 

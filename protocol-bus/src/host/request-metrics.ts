@@ -18,7 +18,7 @@ interface Instruments {
 /** Others share one label: the method is the client's to choose. */
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH'])
 
-/** Shared by all listeners of a host: a metric is registered once. */
+/** Shared by all listeners that count into the same registry. */
 export interface HostInstruments {
   readonly requests: Family<'mount' | 'method' | 'status', Counter>
   readonly seconds: Family<'mount' | 'method', Histogram>
@@ -28,7 +28,16 @@ export interface HostInstruments {
   readonly refused: Family<'mount', Counter>
 }
 
+const registered = new WeakMap<Metrics, HostInstruments>()
+
+/** A metric is registered once, and a process may run several hosts. */
 export function hostInstruments(metrics: Metrics): HostInstruments {
+  const known = registered.get(metrics) ?? register(metrics)
+  registered.set(metrics, known)
+  return known
+}
+
+function register(metrics: Metrics): HostInstruments {
   const bytes = (name: string, help: string): Family<'mount', Counter> =>
     metrics.counters({ name, help, labelNames: ['mount'] })
   return {

@@ -3,7 +3,7 @@
 import type { Clock, Random } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
-import type { Action, BucketRef, Principal } from '../../api/api.ts'
+import type { Action, BucketRef, KeyRef, Principal } from '../../api/api.ts'
 import { authorize } from '../../core/authorize.ts'
 import type { BucketAction, TargetOf, VolumeAction } from '../../core/authorize.ts'
 import type { Records, StoredBucket, StoredVolume } from './records.ts'
@@ -69,10 +69,21 @@ export function bucketFor(
   return { volume, bucket }
 }
 
-/** Does the work once per request id: a repetition gets the first answer. A refusal is not remembered. */
-export function once<T>(context: ReferenceContext, requestId: string | undefined, work: () => T): T {
-  if (requestId !== undefined && context.answered.has(requestId)) return context.answered.get(requestId) as T
+/**
+ * Does the work once per caller, key and request id: a repetition gets the first answer. A refusal is not remembered.
+ */
+export function once<T>(context: ReferenceContext, asked: AskedOnce, work: () => T): T {
+  const { principal, ref, requestId } = asked
+  if (requestId === undefined) return work()
+  const id = JSON.stringify([principal.user, ref.volume, ref.bucket, ref.key, requestId])
+  if (context.answered.has(id)) return context.answered.get(id) as T
   const answer = work()
-  if (requestId !== undefined) context.answered.set(requestId, answer)
+  context.answered.set(id, answer)
   return answer
+}
+
+export interface AskedOnce {
+  readonly principal: Principal
+  readonly ref: KeyRef
+  readonly requestId: string | undefined
 }

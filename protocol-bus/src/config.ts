@@ -1,0 +1,89 @@
+/** What an administrator may say about the store and the host of the front ends. */
+
+import { choice, duration, integer, section, size } from '@o3/common/config'
+import type { SectionValues } from '@o3/common/config'
+import type { AccessLogLevel } from './host/access-log.ts'
+import type { HttpLimits } from './host/http-limits.ts'
+import type { StoreConfig } from './store/store.ts'
+
+export const storeSection = section('The store.', {
+  blockSize: size({
+    description: 'The longest run of a key in one block.',
+    default: '64MiB',
+    minimum: '1MiB',
+    maximum: '1GiB',
+  }),
+  maxBody: size({
+    description: 'The largest body: a key that is put at once, or a part of one.',
+    default: '5GiB',
+    minimum: '1MiB',
+    maximum: '5TiB',
+  }),
+  leaseBlocks: integer({
+    description: 'Blocks that are leased at once, ahead of need.',
+    default: 256,
+    minimum: 2,
+    maximum: 65_536,
+  }),
+  memory: size({
+    description: 'For the bytes of large bodies on their way in, all together. Who comes when it is used up waits.',
+    default: '96MiB',
+    minimum: '4MiB',
+  }),
+})
+
+export const hostSection = section('The listeners of the front ends.', {
+  maxConnections: integer({ description: 'Connections beyond it are closed.', default: 8000, minimum: 1 }),
+  maxRequests: integer({ description: 'Requests under way beyond it are refused.', default: 4000, minimum: 1 }),
+  maxHeader: size({ description: 'The head of one request.', default: '16KiB', minimum: '1KiB', maximum: '1MiB' }),
+  headersTimeout: duration({ description: 'For the head of a request to come.', default: '10s', minimum: '1s' }),
+  keepAlive: duration({ description: 'Between two requests of a connection.', default: '75s', minimum: '1s' }),
+  stall: duration({
+    description: 'How long a body or its reader may stand still. A whole request may take as long as it moves.',
+    default: '1m',
+    minimum: '1s',
+  }),
+  accessLog: choice({
+    description: 'Which requests get a line in the log.',
+    of: ['all', 'errors', 'off'],
+    default: 'errors',
+  }),
+})
+
+export type StoreSettings = SectionValues<typeof storeSection>
+export type HostSettings = SectionValues<typeof hostSection>
+
+/** Chunks of large bodies: what is written at once, and the unit of `memory`. */
+export const chunkSizeBytes = 512 * 1024
+
+export function storeConfigOf(settings: StoreSettings): StoreConfig {
+  return {
+    // A block holds whole chunks.
+    blockBytes: Math.ceil(settings.blockSize / chunkSizeBytes) * chunkSizeBytes,
+    maxBodyBytes: settings.maxBody,
+    leaseBlocks: settings.leaseBlocks,
+    replication: 'RATIS/ONE',
+  }
+}
+
+export function maxChunksOf({ memory }: StoreSettings): number {
+  return Math.floor(memory / chunkSizeBytes)
+}
+
+export function httpLimitsOf(settings: HostSettings): HttpLimits {
+  return {
+    maxConnections: settings.maxConnections,
+    maxRequests: settings.maxRequests,
+    maxHeaderBytes: settings.maxHeader,
+    headersTimeoutMs: settings.headersTimeout,
+    keepAliveMs: settings.keepAlive,
+    stallMs: settings.stall,
+    stallBytes: 4096,
+    lingerBytes: 16 * 1024 * 1024,
+    lingerMs: 5_000,
+  }
+}
+
+export function accessLogOf({ accessLog }: HostSettings): AccessLogLevel {
+  return accessLog
+}
