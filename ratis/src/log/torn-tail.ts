@@ -28,8 +28,9 @@ export async function inspectTail(file: DiskFile, seed: number, from: number, mi
   const size = await file.size()
   const dirtyBlocks: number[] = []
   let proof: Tail['proof']
-  const window = Buffer.alloc(windowBytes)
-  for (let start = from - (from % blockBytes); start < size; start += windowBytes) {
+  const first = from - (from % blockBytes)
+  const window = Buffer.alloc(Math.min(windowBytes, Math.max(0, size - first)))
+  for (let start = first; start < size; start += windowBytes) {
     const length = await file.read(window, start)
     for (let at = 0; at < length; at += blockBytes) {
       const block = window.subarray(at, Math.min(at + blockBytes, length))

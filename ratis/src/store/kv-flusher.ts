@@ -88,7 +88,7 @@ export class KvFlusher {
       try {
         await this.writeBatch()
       } catch (error) {
-        this.failure = StoreError.from(error)
+        this.failure = new StoreError('VolumeFailed', 'the rows could not be written', { cause: error })
         for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure)
         this.options.onFailure(error)
       }
