@@ -326,6 +326,17 @@ describe('faults', () => {
     expect(await sectorsOf(disk.crash(), 'f')).toBe('1')
   })
 
+  test('a failed sync of a directory leaves names that the next sync does not cover', async () => {
+    const found = await outcomes(async (disk) => {
+      await disk.open('f', 'create')
+      disk.inject({ operation: 'syncDirectory', errno: 'EIO' })
+      await expect(disk.syncDirectory('.')).rejects.toMatchObject({ code: 'Damaged' })
+      await disk.open('g', 'create')
+      await disk.syncDirectory('.')
+    }, namesIn)
+    expect(found).toEqual(['f g', 'g'])
+  })
+
   test('a full disk takes what fits, says OutOfSpace, and recovers', async () => {
     const disk = new SimDisk({ capacityBytes: 5 * 4096 })
     const file = await disk.open('f', 'create')

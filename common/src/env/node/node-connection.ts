@@ -34,7 +34,7 @@ export class NodeConnection implements Connection {
     })
     socket.on('data', (chunk: Buffer) => {
       this.received.push(chunk)
-      if (this.received.queuedBytes >= unreadMarkBytes) socket.pause()
+      if (this.received.queuedBytes >= unreadMarkBytes && this.#closing === undefined) socket.pause()
     })
     socket.on('end', () => this.received.finish())
     socket.on('drain', () => this.#settleWaiters())

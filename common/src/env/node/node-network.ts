@@ -65,7 +65,8 @@ function bind(address: Address, onConnection: (connection: Connection) => void):
         onConnection(new NodeConnection(socket, remoteOf(socket, address)))
       },
     )
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Later errors are of one connection that could not be accepted (no descriptor left): its peer sees that.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       const errno = error.code ?? 'unknown'
       const details = { errno, address: describe(address) }
       const code = errno === 'EADDRINUSE' ? 'Busy' : 'InvalidArgument'

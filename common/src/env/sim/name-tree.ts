@@ -27,6 +27,8 @@ interface NameOperation {
   readonly unsynced: Set<SimDirectory>
   readonly after: readonly NameOperation[]
   durable: boolean
+  /** A sync of it failed: no later sync covers it, and a crash may still keep it. */
+  isForsaken: boolean
 }
 
 /**
@@ -149,7 +151,7 @@ export class NameTree {
   }
 
   syncDone(directory: SimDirectory, mark: number): void {
-    const covered = this.#pending.filter(({ order }) => order <= mark)
+    const covered = this.#pending.filter(({ order, isForsaken }) => order <= mark && !isForsaken)
     const last = covered.findLast(({ unsynced }) => unsynced.has(directory))
     if (last === undefined) return
     for (const operation of covered) {
@@ -158,6 +160,13 @@ export class NameTree {
       if (journaled || operation.unsynced.size === 0) commit(operation)
     }
     this.#pending = this.#pending.filter(({ durable }) => !durable)
+  }
+
+  /** As with the bytes of a file: what a failed sync should have covered is not covered by the next one. */
+  syncFailed(directory: SimDirectory, mark: number): void {
+    for (const operation of this.#pending) {
+      if (operation.order <= mark && operation.unsynced.has(directory)) operation.isForsaken = true
+    }
   }
 
   /** The file at `path` if every crash would leave it there. */
@@ -215,7 +224,7 @@ export class NameTree {
     }
     const after = changes.flatMap(({ directory, name }) => this.#lastPending(directory, name) ?? [])
     const unsynced = new Set(changes.map(({ directory }) => directory))
-    this.#pending.push({ order: ++this.#order, changes, unsynced, after, durable: false })
+    this.#pending.push({ order: ++this.#order, changes, unsynced, after, durable: false, isForsaken: false })
   }
 
   #lastPending(directory: SimDirectory, name: string): NameOperation | undefined {

@@ -35,7 +35,7 @@ export type DiskPace = (
  * - `crash` is a power cut: see `SimInode.crash` for bytes and `NameTree.crash` for names.
  * - An operation takes effect when it completes, so two that do not wait for each other have no order, and a sync covers
  *   the writes that had completed when it was called.
- * - A sync that fails leaves the bytes readable and not on the device, and the next one succeeds.
+ * - A sync that fails leaves bytes, or names, to be seen and not on the device, and the next one succeeds.
  *
  * A `SimDisk` is what one incarnation of a process sees. After `crash` or `restart` it is dead, and the disk that these
  * return takes over.
@@ -122,7 +122,14 @@ export class SimDisk implements Disk {
     return this.#request({
       kind: 'syncDirectory',
       path,
-      act: () => this.#tree.syncDone(this.#tree.directory(path, 'syncDirectory'), mark),
+      act: (struck) => {
+        const directory = this.#tree.directory(path, 'syncDirectory')
+        if (struck === undefined) this.#tree.syncDone(directory, mark)
+        else {
+          this.#tree.syncFailed(directory, mark)
+          throw struck.error
+        }
+      },
     })
   }
 
@@ -258,8 +265,7 @@ export class SimDisk implements Disk {
   #attempt<T>(kind: DiskOperation, path: string, act: (struck: Struck | undefined) => T): T {
     if (this.isReadOnly && changing.has(kind)) throw diskError({ errno: 'EROFS', operation: kind, path })
     const struck = this.#faults.strike(kind, path)
-    // Writes and syncs do part of their work, or harm, before they fail.
-    if (struck !== undefined && kind !== 'write' && kind !== 'sync') throw struck.error
+    if (struck !== undefined && !failing.has(kind)) throw struck.error
     return act(struck)
   }
 
@@ -290,6 +296,9 @@ export interface DurableFile {
 }
 
 const changing: ReadonlySet<DiskOperation> = new Set(['write', 'truncate', 'makeDirectory', 'rename', 'remove', 'lock'])
+
+/** They do part of their work, or harm, before they fail. */
+const failing: ReadonlySet<DiskOperation> = new Set(['write', 'sync', 'syncDirectory'])
 
 function paceOfMicrotasks(_: unknown, complete: () => void): void {
   void Promise.resolve().then(complete)

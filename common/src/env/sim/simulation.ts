@@ -105,7 +105,8 @@ export class Simulation implements World {
       },
     )
     await this.#turnUntil(() => outcome !== undefined)
-    if (outcome === undefined) throw this.#error('nothing is left to happen, and the main function still waits')
+    if (outcome === undefined)
+      throw this.#error('nothing is left to happen, and the main function still waits (for something outside?)')
     if (outcome.isDone) return outcome.value
     throw outcome.error
   }

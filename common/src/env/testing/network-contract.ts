@@ -81,6 +81,20 @@ export function networkContract(name: string, open: () => Promise<NetworkUnderTe
       })
     })
 
+    test('a connection closes though nobody read what was sent on it', async () => {
+      await under.drive(async () => {
+        const { client, server } = await pair()
+        let sent = 0
+        const sending = (async () => {
+          for (; sent < 100; sent++) await client.send([new Uint8Array(64 * 1024)])
+        })().catch((error: unknown) => error)
+        await until(under.clock, () => sent > 0)
+        await server.close()
+        await client.close()
+        expect(await sending).toMatchObject({ category: 'unavailable' })
+      })
+    })
+
     test('after the peer closed, sending fails with Unavailable', async () => {
       await under.drive(async () => {
         const { client, server } = await pair()
