@@ -53,8 +53,6 @@ export class ChunkPool {
 
   /** A chunk, if one is free now. */
   tryAcquire(): Chunk | undefined {
-    // Nobody overtakes those who wait.
-    if (this.waiters.size > 0) return undefined
     const bytes = this.free.pop() ?? this.make()
     return bytes === undefined ? undefined : this.lend(bytes)
   }
