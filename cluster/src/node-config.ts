@@ -66,6 +66,7 @@ export const nodeConfigSchema = defineConfig({
       description: 'How long the blocks of a deleted key stay, for downloads under way; then their space comes back.',
       default: '1m',
     }),
+    segment: size({ description: 'Length of one file of the log, reserved ahead.', default: '64MiB', minimum: '1MiB' }),
     checkpoint: size({ description: 'Log written between two checkpoints.', default: '256MiB', minimum: '1MiB' }),
   }),
   scm: section('Containers.', {

@@ -76,6 +76,8 @@ export interface StartOptions {
 const chunkSizeBytes = 512 * 1024
 const maxChunks = 192
 const leaseBlocks = 256
+/** SCM writes little; a short log file makes the first start quick. */
+const scmSegmentBytes = 8 * 1024 ** 2
 const maxBodyBytes = 5 * 1024 ** 3
 
 /**
@@ -161,6 +163,7 @@ class NodeStart {
       log,
       cacheBytes: 16 * 1024 ** 2,
       checkpointBytes: 16 * 1024 ** 2,
+      segmentBytes: scmSegmentBytes,
     })
     await lifecycle.start('scm store', { start: () => {}, stop: () => opened.close() })
     this.graph
@@ -213,6 +216,7 @@ class NodeStart {
       log,
       cacheBytes: config.om.cache,
       checkpointBytes: config.om.checkpoint,
+      segmentBytes: config.om.segment,
     })
     await lifecycle.start('om store', { start: () => {}, stop: () => opened.close() })
     this.graph

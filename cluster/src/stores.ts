@@ -13,6 +13,7 @@ export interface StoreOptions<Command, Reply> {
   readonly log: Logger
   readonly cacheBytes: number
   readonly checkpointBytes: number
+  readonly segmentBytes: number
 }
 
 export interface OpenedStore<Command, Reply> {
@@ -24,7 +25,7 @@ export interface OpenedStore<Command, Reply> {
 export async function openStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<OpenedStore<Command, Reply>> {
-  const { env, directory, rules, log, cacheBytes, checkpointBytes } = options
+  const { env, directory, rules, log, cacheBytes, checkpointBytes, segmentBytes } = options
   await env.disk.makeDirectory(`${directory}/db`)
   await env.disk.syncDirectory(directory)
   const kv = await openLevelKv(`${directory}/db`, { cacheBytes: cacheBytes / 2 })
@@ -35,6 +36,7 @@ export async function openStore<Command, Reply>(
       rules,
       kv,
       cacheBytes,
+      log: { segmentBytes },
       checkpoint: { everyLogBytes: checkpointBytes },
       observe: (event) => log.info({ store: rules.name, ...event }, `store ${event.kind}`),
     })

@@ -37,7 +37,11 @@ async function listAll(client: S3Client, prefix = ''): Promise<string[]> {
   let token: string | undefined
   do {
     const page = await client.send(
-      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...(token === undefined ? {} : { ContinuationToken: token }) }),
+      new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      }),
     )
     keys.push(...(page.Contents ?? []).map(({ Key }) => Key ?? ''))
     token = page.NextContinuationToken
@@ -86,7 +90,12 @@ export const awsSdk: Suite = {
         await forEach(files, 8, async (file) => {
           const path = join(file.parentPath, file.name)
           const body = statSync(path).size % 2 === 0 ? createReadStream(path) : readFileSync(path)
-          const command = { Bucket: bucket, Key: `tree/${relative(s.tree, path)}`, Body: body, ContentLength: statSync(path).size }
+          const command = {
+            Bucket: bucket,
+            Key: `tree/${relative(s.tree, path)}`,
+            Body: body,
+            ContentLength: statSync(path).size,
+          }
           await client.send(new PutObjectCommand(command))
         })
         const keys = await listAll(client, 'tree/')
@@ -119,7 +128,11 @@ export const awsSdk: Suite = {
         expect(part.PartsCount === 13 && part.ContentLength === 16_777_216, JSON.stringify(part.ContentRange))
         await part.Body?.transformToByteArray()
         const attributes = await client.send(
-          new GetObjectAttributesCommand({ Bucket: bucket, Key: 'large', ObjectAttributes: ['ObjectSize', 'ObjectParts'] }),
+          new GetObjectAttributesCommand({
+            Bucket: bucket,
+            Key: 'large',
+            ObjectAttributes: ['ObjectSize', 'ObjectParts'],
+          }),
         )
         expect(attributes.ObjectSize === bytes.length, JSON.stringify(attributes))
       },
@@ -175,7 +188,9 @@ export const awsSdk: Suite = {
         const client = clientOf(s)
         for (let keys = await listAll(client); keys.length > 0; keys = await listAll(client)) {
           const Objects = keys.slice(0, 1000).map((Key) => ({ Key }))
-          const answer = await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }))
+          const answer = await client.send(
+            new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),
+          )
           expect((answer.Errors ?? []).length === 0, JSON.stringify(answer.Errors?.slice(0, 3)))
         }
         await client.send(new DeleteBucketCommand({ Bucket: bucket }))

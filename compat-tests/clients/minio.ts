@@ -69,7 +69,8 @@ export const minio: Suite = {
         await client.fGetObject(bucket, 'large', `${path}.back`)
         expect(sha256(readFileSync(`${path}.back`)) === sha256(bytes), 'the copy differs')
         const pieces: Buffer[] = []
-        for await (const piece of await client.getPartialObject(bucket, 'large', 5_000_000, 1000)) pieces.push(piece as Buffer)
+        for await (const piece of await client.getPartialObject(bucket, 'large', 5_000_000, 1000))
+          pieces.push(piece as Buffer)
         expect(Buffer.concat(pieces).equals(bytes.subarray(5_000_000, 5_001_000)), 'the range differs')
       },
     },

@@ -41,7 +41,16 @@ export const rclone: Suite = {
     {
       name: 'syncs again and transfers nothing',
       run: async (s) => {
-        const output = await clone(s, 'sync', '--stats-one-line', '-v', '--log-file', join(s.scratch, 'log'), s.tree, `o3:${bucket}/tree`)
+        const output = await clone(
+          s,
+          'sync',
+          '--stats-one-line',
+          '-v',
+          '--log-file',
+          join(s.scratch, 'log'),
+          s.tree,
+          `o3:${bucket}/tree`,
+        )
         const copied = await run('grep', ['-c', 'Copied', join(s.scratch, 'log')], { code: 1 })
         expect(copied.trim() === '0', `${copied} files were copied again\n${output}`)
       },
@@ -51,7 +60,16 @@ export const rclone: Suite = {
       run: async (s) => {
         const bytes = patterned(200 * 1024 * 1024, 9)
         writeFileSync(join(s.scratch, 'large'), bytes)
-        await clone(s, 'copyto', '--s3-upload-cutoff', '10M', '--s3-chunk-size', '8M', join(s.scratch, 'large'), `o3:${bucket}/large`)
+        await clone(
+          s,
+          'copyto',
+          '--s3-upload-cutoff',
+          '10M',
+          '--s3-chunk-size',
+          '8M',
+          join(s.scratch, 'large'),
+          `o3:${bucket}/large`,
+        )
         await clone(s, 'copyto', '--multi-thread-cutoff', '16M', `o3:${bucket}/large`, join(s.scratch, 'back'))
         const back = await run('sha256sum', [join(s.scratch, 'back')])
         expect(back.startsWith(sha256(bytes)), 'the copy differs')

@@ -7,14 +7,18 @@ import { expectSameTree } from '../harness/tree.ts'
 const bucket = 'restic-bucket'
 
 function backup({ server, scratch }: Session, ...args: readonly string[]): Promise<string> {
-  return run('restic', ['--repo', `s3:${server.endpoint}/${bucket}/repo`, '--cache-dir', join(scratch, 'cache'), ...args], {
-    env: {
-      AWS_ACCESS_KEY_ID: server.accessKey,
-      AWS_SECRET_ACCESS_KEY: server.secretKey,
-      AWS_DEFAULT_REGION: 'us-east-1',
-      RESTIC_PASSWORD: 'a password for this test',
+  return run(
+    'restic',
+    ['--repo', `s3:${server.endpoint}/${bucket}/repo`, '--cache-dir', join(scratch, 'cache'), ...args],
+    {
+      env: {
+        AWS_ACCESS_KEY_ID: server.accessKey,
+        AWS_SECRET_ACCESS_KEY: server.secretKey,
+        AWS_DEFAULT_REGION: 'us-east-1',
+        RESTIC_PASSWORD: 'a password for this test',
+      },
     },
-  })
+  )
 }
 
 export const restic: Suite = {

@@ -1,4 +1,14 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { S3Client, CreateBucketCommand } from '@aws-sdk/client-s3'
@@ -17,7 +27,13 @@ async function mount(session: Session): Promise<void> {
   const passwords = join(scratch, 'passwd')
   writeFileSync(passwords, `${server.accessKey}:${server.secretKey}\n`, { mode: 0o600 })
   mkdirSync(mountPoint(session), { recursive: true })
-  const options = [`url=${server.endpoint}`, 'use_path_request_style', `passwd_file=${passwords}`, 'endpoint=us-east-1', 'retries=1']
+  const options = [
+    `url=${server.endpoint}`,
+    'use_path_request_style',
+    `passwd_file=${passwords}`,
+    'endpoint=us-east-1',
+    'retries=1',
+  ]
   await run('s3fs', [bucket, mountPoint(session), ...options.flatMap((option) => ['-o', option])])
   const until = performance.now() + mountDeadlineMs
   while (!readFileSync('/proc/mounts', 'utf8').includes(mountPoint(session))) {

@@ -65,8 +65,11 @@ export function sha256(bytes: Uint8Array): string {
 export function expectSameTree(actual: string, expected: string): void {
   const [got, wanted] = [digestTree(actual), digestTree(expected)]
   const differences = [
-    ...[...wanted].filter(([path, digest]) => got.get(path) !== digest).map(([path]) => `${path} is missing or differs`),
+    ...[...wanted]
+      .filter(([path, digest]) => got.get(path) !== digest)
+      .map(([path]) => `${path} is missing or differs`),
     ...[...got.keys()].filter((path) => !wanted.has(path)).map((path) => `${path} should not be there`),
   ]
-  if (differences.length > 0) throw new Error(`${differences.length} differences:\n${differences.slice(0, 10).join('\n')}`)
+  if (differences.length > 0)
+    throw new Error(`${differences.length} differences:\n${differences.slice(0, 10).join('\n')}`)
 }
