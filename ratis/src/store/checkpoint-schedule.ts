@@ -20,6 +20,7 @@ export class CheckpointSchedule {
   private readonly checkpointer: Checkpointer
   private readonly observe: (event: StoreEvent) => void
   private readonly onFailure: (error: unknown) => void
+  private readonly hasSpace: () => Promise<boolean>
   private bytes = 0
   private cancelTimer: (() => void) | undefined
   private task: Task | undefined
@@ -32,6 +33,8 @@ export class CheckpointSchedule {
       readonly checkpointer: Checkpointer
       readonly observe: (event: StoreEvent) => void
       readonly onFailure: (error: unknown) => void
+      /** Whether the key-value store has room for it: an engine that runs out in the middle is done for. */
+      readonly hasSpace: () => Promise<boolean>
     },
   ) {
     this.env = env
@@ -39,6 +42,7 @@ export class CheckpointSchedule {
     this.checkpointer = parts.checkpointer
     this.observe = parts.observe
     this.onFailure = parts.onFailure
+    this.hasSpace = parts.hasSpace
   }
 
   /** An entry was applied. */
@@ -49,8 +53,9 @@ export class CheckpointSchedule {
     else this.cancelTimer ??= this.env.clock.after(this.policy.everyMs, () => this.start(index))
   }
 
-  /** Takes one now; what was applied before the call is covered. */
+  /** Takes one now; what was applied before the call is covered. Rejects with `OutOfSpace` before it has begun. */
   async checkpoint(index: LogIndex): Promise<void> {
+    if (!(await this.hasSpace())) throw new StoreError('OutOfSpace', 'there is no room for a checkpoint')
     const startMs = this.env.clock.monotonicMs()
     const bytes = this.bytes
     await this.checkpointer.checkpoint(index)

@@ -14,8 +14,12 @@ import { appliedKey, encodeApplied, type Applied } from './system-rows.ts'
 export interface FlusherOptions {
   readonly kv: KvStore
   readonly applied: Applied
-  /** How often a full disk is tried again. */
+  /** How often a full disk is looked at again. */
   readonly retryMs: number
+  /** Whether there is room again, and writing may be tried. */
+  readonly hasSpace: () => Promise<boolean>
+  /** Before it is tried: an engine may refuse all writes after one failed. */
+  readonly revive: () => Promise<void>
   /** The rows of a batch are in the store: its answers are current for them. */
   readonly onWritten: (rowKeys: Iterable<BinaryKey>) => void
   readonly onFailure: (error: unknown) => void
@@ -42,7 +46,8 @@ export class KvFlusher {
   private running = false
   private failure: StoreError | undefined
   private waiters: Waiter[] = []
-  private readonly stop = new AbortController()
+  private readonly abandoned = new AbortController()
+  private ended: Promise<void> = Promise.resolve()
 
   constructor(env: Env, options: FlusherOptions) {
     this.env = env
@@ -65,7 +70,7 @@ export class KvFlusher {
     }
     if (this.running || this.failure !== undefined) return
     this.running = true
-    queueMicrotask(() => void this.run())
+    this.ended = Promise.resolve().then(() => this.run())
   }
 
   /** Resolves when the store holds everything up to `index`. */
@@ -78,9 +83,10 @@ export class KvFlusher {
     return this.when(index, () => ({ snapshot: this.options.kv.snapshot(), index: this.flushed.index }))
   }
 
-  /** Gives up waiting for space; the log has what is missing. */
-  abandon(): void {
-    this.stop.abort()
+  /** Gives up waiting for space (the log has what is missing) and resolves when no batch is in flight. */
+  async stop(): Promise<void> {
+    this.abandoned.abort()
+    await this.ended
   }
 
   private async run(): Promise<void> {
@@ -90,7 +96,7 @@ export class KvFlusher {
       } catch (error) {
         this.failure = new StoreError('VolumeFailed', 'the rows could not be written', { cause: error })
         for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure)
-        this.options.onFailure(error)
+        if (!this.abandoned.signal.aborted) this.options.onFailure(error)
       }
     }
     this.running = false
@@ -123,9 +129,16 @@ export class KvFlusher {
       } catch (error) {
         if (!isStoreError(error, 'OutOfSpace')) throw error
         this.starved = true
-        await this.env.clock.sleep(this.options.retryMs, this.stop.signal)
+        await this.spaceReturns()
       }
     }
+  }
+
+  private async spaceReturns(): Promise<void> {
+    const { retryMs, hasSpace, revive } = this.options
+    do await this.env.clock.sleep(retryMs, this.abandoned.signal)
+    while (!(await hasSpace()))
+    await revive()
   }
 
   /** Runs `action` between two batches, as soon as the store holds `index`. */

@@ -4,7 +4,7 @@
  */
 
 import type { Env } from '@o3/common/env'
-import { StoreError, type ErrorRecord } from '@o3/common/errors'
+import { isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import { utf8Length } from '@o3/common/codec'
 import type {
@@ -30,6 +30,7 @@ import { Overlay } from './overlay.ts'
 import type { PendingEntry } from './pending-entry.ts'
 import { Planner } from './planner.ts'
 import { recoverStore, type Recovered } from './recover-store.ts'
+import { ReopeningKv } from './reopening-kv.ts'
 import { RequestLedger, type LedgerWindow } from './request-ledger.ts'
 import { RowCache } from './row-cache.ts'
 import { RowFetcher } from './row-fetcher.ts'
@@ -51,6 +52,11 @@ export interface StoreOptions<Command, Reply> {
   readonly rules: StoreRules<Command, Reply>
   /** Belongs to this store alone. The caller opened it and closes it after the store. */
   readonly kv: KvStore
+  /**
+   * Opens `kv` once more, after the store closed it: how writing goes on when a full disk has space again. Without it,
+   * an engine that is done for after a failed write stays so until a restart.
+   */
+  readonly reopenKv?: () => Promise<KvStore>
   readonly log?: LogOptions
   /** Decoded rows in memory, by the size of their encoded form. Default 64 MiB. */
   readonly cacheBytes?: number
@@ -82,7 +88,8 @@ const maxRequestIdBytes = 64
 export async function openReplicatedStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<ReplicatedStore<Command, Reply>> {
-  const { env, kv } = options
+  const { env } = options
+  const kv = new ReopeningKv(options.kv, options.reopenKv)
   const startMs = env.clock.monotonicMs()
   await makeDurableDirectory(env.disk, options.directory)
   const log = await openLog(env, `${options.directory}/log`, options.log)
@@ -99,7 +106,7 @@ export async function openReplicatedStore<Command, Reply>(
       replayedEntries: recovered.replayedEntries,
       durationMs: env.clock.monotonicMs() - startMs,
     })
-    return new OneVoterStore(options, { log, ledger, recovered, term })
+    return new OneVoterStore(options, { log, kv, ledger, recovered, term })
   } catch (error) {
     await log.close()
     throw error
@@ -108,6 +115,7 @@ export async function openReplicatedStore<Command, Reply>(
 
 interface Opened {
   readonly log: SegmentedLog
+  readonly kv: ReopeningKv
   readonly ledger: RequestLedger
   readonly recovered: Recovered
   readonly term: Term
@@ -121,6 +129,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   private readonly observe: (event: StoreEvent) => void
   private readonly counters: StoreCounters
   private readonly log: SegmentedLog
+  private readonly kv: ReopeningKv
   private readonly ledger: RequestLedger
   private readonly cache: RowCache
   private readonly fetcher: RowFetcher
@@ -137,12 +146,13 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   private closing: Promise<void> | undefined
 
   constructor(options: StoreOptions<Command, Reply>, opened: Opened) {
-    const { env, kv, rules } = options
-    const { log, ledger, recovered, term } = opened
+    const { env, rules } = options
+    const { log, kv, ledger, recovered, term } = opened
     this.env = env
     this.rules = rules
     this.term = term
     this.log = log
+    this.kv = kv
     this.ledger = ledger
     this.maxQueued = options.maxQueued ?? 10_000
     const counters = options.counters ?? newStoreCounters()
@@ -152,6 +162,12 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       options.observe?.(event)
     }
     const onFailure = (error: unknown): void => this.fail(error)
+    this.space = new SpaceGuard(env, {
+      directory: options.directory,
+      minFreeBytes: options.minFreeBytes ?? 64 * mebi,
+      sampleMs: retryMs,
+    })
+    const hasSpace = (): Promise<boolean> => this.space.hasRoom()
     const overlay = new Overlay()
     const cache = new RowCache(options.cacheBytes ?? 64 * mebi)
     const fetcher = new RowFetcher(kv, cache)
@@ -161,6 +177,8 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       kv,
       applied: recovered.applied,
       retryMs,
+      hasSpace,
+      revive: () => kv.reopen(),
       onWritten: (rowKeys) => this.flushed(rowKeys),
       onFailure,
     })
@@ -196,13 +214,8 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     const { keepLogBytes } = policy
     const { ledgerChunks } = recovered
     const checkpointer = new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes })
-    this.schedule = new CheckpointSchedule(env, { policy, checkpointer, observe: this.observe, onFailure })
+    this.schedule = new CheckpointSchedule(env, { policy, checkpointer, observe: this.observe, onFailure, hasSpace })
     this.stream = new ChangeStream(log, () => this.pipeline.appliedIndex)
-    this.space = new SpaceGuard(env, {
-      directory: options.directory,
-      minFreeBytes: options.minFreeBytes ?? 64 * mebi,
-      sampleMs: retryMs,
-    })
   }
 
   execute(command: Command, options: ExecuteOptions = {}): Promise<Reply> {
@@ -273,11 +286,22 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     if (this.underWay > 0) await new Promise<void>((resolve) => (this.drained = resolve))
     await this.schedule.stop()
     try {
-      if (!this.isStuck()) await this.schedule.checkpoint(this.pipeline.appliedIndex)
+      if (!this.isStuck()) await this.lastCheckpoint()
     } finally {
-      this.flusher.abandon()
+      await this.flusher.stop()
       this.stream.end()
       await this.log.close()
+      await this.kv.close()
+    }
+  }
+
+  /** Only spares the next start a replay: a full disk does not keep the store from closing. */
+  private async lastCheckpoint(): Promise<void> {
+    try {
+      await this.schedule.checkpoint(this.pipeline.appliedIndex)
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      this.observe({ kind: 'checkpoint-postponed', error: error.toRecord() })
     }
   }
 

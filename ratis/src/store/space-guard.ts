@@ -14,7 +14,7 @@ export interface SpaceGuardOptions {
 export class SpaceGuard {
   private readonly env: Env
   private readonly options: SpaceGuardOptions
-  private low = false
+  private availableBytes = Number.POSITIVE_INFINITY
   private nextSampleMs = Number.NEGATIVE_INFINITY
   private sampling = false
 
@@ -23,20 +23,25 @@ export class SpaceGuard {
     this.options = options
   }
 
-  /** By the last sample. */
+  /** By the last sample: too little for commands that need space. */
   isLow(): boolean {
     if (!this.sampling && this.env.clock.monotonicMs() >= this.nextSampleMs) void this.sample()
-    return this.low
+    return this.availableBytes < this.options.minFreeBytes
   }
 
-  async sample(): Promise<void> {
+  /** By a new sample: enough for the key-value store to write its tables. */
+  async hasRoom(): Promise<boolean> {
+    await this.sample()
+    return this.availableBytes >= this.options.minFreeBytes / 2
+  }
+
+  private async sample(): Promise<void> {
     this.sampling = true
     try {
-      const { availableBytes } = await this.env.disk.space(this.options.directory)
-      this.low = availableBytes < this.options.minFreeBytes
+      this.availableBytes = (await this.env.disk.space(this.options.directory)).availableBytes
     } catch {
       // No figure: the writes themselves will say whether there is space.
-      this.low = false
+      this.availableBytes = Number.POSITIVE_INFINITY
     } finally {
       this.sampling = false
       this.nextSampleMs = this.env.clock.monotonicMs() + this.options.sampleMs

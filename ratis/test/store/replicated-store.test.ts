@@ -576,6 +576,56 @@ describe('failures', () => {
     )
   })
 
+  test('an engine that is done for after a full disk is opened again', async () => {
+    let isFull = false
+    let isDead = false
+    let reopened = 0
+    const onFullDisk = (kv: KvStore): KvStore => ({
+      get: (key) => kv.get(key),
+      getMany: (keys) => kv.getMany(keys),
+      cursor: (range) => kv.cursor(range),
+      write: (batch) => {
+        isDead ||= isFull
+        return isDead ? Promise.reject(new StoreError('OutOfSpace', 'full')) : kv.write(batch)
+      },
+      snapshot: () => kv.snapshot(),
+      checkpoint: () => kv.checkpoint(),
+      close: () => kv.close(),
+    })
+    await withStore(async (machine) => {
+      const { node } = machine
+      machine.node.kill()
+      const env = node.boot()
+      const store = await openReplicatedStore({
+        env,
+        directory: 'store',
+        rules: counterRules,
+        kv: onFullDisk(await node.openKv('kv')),
+        reopenKv: async () => {
+          reopened++
+          isDead = false
+          return onFullDisk(await node.openKv('kv'))
+        },
+        log: { segmentBytes: 32 * 1024 },
+        minFreeBytes: 100_000,
+      })
+      isFull = true
+      await store.execute(add('a'))
+      const { totalBytes, availableBytes } = await node.disk.space('.')
+      node.disk.capacityBytes = totalBytes - availableBytes
+      await env.clock.sleep(5000)
+      // Not before there is room: an engine that cannot be opened would take the reads with it.
+      expect(reopened).toBe(0)
+      isFull = false
+      node.disk.capacityBytes += 1_000_000
+      await env.clock.sleep(5000)
+      expect(reopened).toBe(1)
+      expect((await store.execute(add('a'))).value).toBe(2)
+      expect(await store.read((view) => view.get(counters, 'a'))).toMatchObject({ value: 2 })
+      await store.close()
+    })
+  })
+
   test('rows that cannot be written end the store; the log has them', async () => {
     let isBroken = false
     const events: StoreEvent[] = []
