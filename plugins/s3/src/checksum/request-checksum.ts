@@ -13,7 +13,7 @@ import {
   parseChecksumType,
 } from './algorithms.ts'
 import type { ChecksumType } from './algorithms.ts'
-import { decodeDigest } from './base64.ts'
+import { decodeDigest, isDigest } from './base64.ts'
 
 export type PromisedChecksum =
   /** The value came as a header. */
@@ -85,7 +85,7 @@ export function wholeChecksum(
   if (type instanceof S3Error) return type
   if (algorithm === undefined) return type === undefined ? undefined : { type }
   const value = (headers.get(checksumHeader[algorithm]) as string).replace(/-\d{1,5}$/, '')
-  if (decodeDigest(value, algorithm) === undefined) return invalidValue(checksumHeader[algorithm])
+  if (!isDigest(value, algorithm)) return invalidValue(checksumHeader[algorithm])
   return type === undefined ? { algorithm, value } : { algorithm, value, type }
 }
 

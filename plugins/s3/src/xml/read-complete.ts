@@ -2,7 +2,7 @@
 
 import type { ChecksumAlgorithm } from '@o3/protocol-bus/api'
 import { checksumAlgorithms, checksumElement } from '../checksum/algorithms.ts'
-import { decodeDigest } from '../checksum/base64.ts'
+import { isDigest } from '../checksum/base64.ts'
 import { invalidRequest, invalidArgument, S3Error } from '../core/errors/s3-error.ts'
 import { parseDecimal } from '../core/request/decimal.ts'
 import { parseXml } from './parse.ts'
@@ -77,6 +77,6 @@ function addChecksum(
   // SDKs write the elements of all algorithms and leave those empty that the part has not.
   if (algorithm === undefined || text === '') return checksums
   if (checksums[algorithm] !== undefined) return new S3Error('MalformedXML')
-  if (decodeDigest(text, algorithm) === undefined) return invalidRequest(`Value for ${name} element is invalid.`)
+  if (!isDigest(text, algorithm)) return invalidRequest(`Value for ${name} element is invalid.`)
   return { ...checksums, [algorithm]: text }
 }

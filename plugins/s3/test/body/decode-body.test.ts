@@ -321,6 +321,6 @@ test('any chunks, signed or not, cut anywhere, are the bytes again', async () =>
         expect(received.etag).toBe(md5(whole))
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })

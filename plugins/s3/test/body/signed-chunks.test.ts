@@ -37,7 +37,7 @@ describe.each(kinds)('the published upload, %s', (kind) => {
           expect(received.content.equals(publishedContent)).toBe(true)
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     )
   })
 
