@@ -98,7 +98,7 @@ export async function read(
   const pieces: Uint8Array[] = []
   if (body.bytes instanceof Uint8Array) pieces.push(body.bytes)
   // A piece may be overwritten once the next one is asked for.
-  else for await (const piece of body.bytes) pieces.push(piece.slice())
+  else for await (const piece of body.bytes) pieces.push(new Uint8Array(piece))
   const all = Buffer.concat(pieces)
   expect(all.length).toBe(body.length)
   return all

@@ -264,7 +264,7 @@ export function keyContract(opened: () => OpenedStore): void {
       await put(session, 'k', pattern(5 * MiB, 2))
       const pieces: Uint8Array[] = []
       if (body.bytes instanceof Uint8Array) pieces.push(body.bytes)
-      else for await (const piece of body.bytes) pieces.push(piece.slice())
+      else for await (const piece of body.bytes) pieces.push(new Uint8Array(piece))
       expect(etagOf(Buffer.concat(pieces))).toBe(info.etag)
     })
 

@@ -18,7 +18,8 @@ export async function collectBody(
   const pieces: Uint8Array[] = []
   for await (const piece of body instanceof Uint8Array ? [body] : body) {
     refuseAborted(options.signal)
-    pieces.push(piece.slice())
+    // A copy: the piece may be overwritten once the next one is asked for.
+    pieces.push(new Uint8Array(piece))
     digests.update(piece)
   }
   refuseAborted(options.signal)
