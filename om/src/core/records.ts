@@ -20,14 +20,15 @@ export function bucketOf({ volume, bucket }: BucketRef, row: BucketRow, usage: B
 
 export function keyOf(name: string, row: LeafRow): Key {
   const { size, modifiedMs, owner, updateId, content, parts } = row
-  const key = { name, size, modifiedMs, owner, updateId, ...row.attributes, content }
+  const key = { ...row.attributes, name, size, modifiedMs, owner, updateId, content }
   return parts === undefined ? key : { ...key, parts }
 }
 
 /** Does not touch where the bytes are, so that nothing of that is decoded. */
 export function keySummaryOf(name: string, row: LeafRow): KeySummary {
   const { size, modifiedMs, owner, updateId } = row
-  return { name, size, modifiedMs, owner, updateId, ...row.attributes }
+  // The spread stands first: V8 then copies the attributes whole, which a page of a thousand keys feels.
+  return { ...row.attributes, name, size, modifiedMs, owner, updateId }
 }
 
 export function uploadOf(id: UploadId, key: BinaryKey, row: UploadRow): Upload {

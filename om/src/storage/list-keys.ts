@@ -43,9 +43,12 @@ export async function listKeys(
   }
 }
 
-/** Without a delimiter, or with the one that the tree is cut at, every row of a directory becomes an entry of the page. */
+/**
+ * Without a delimiter, or with the one that the tree is cut at, every row of a directory becomes an entry of the page, but
+ * for the marker's own; and one more says whether the page is the last.
+ */
 function firstBatchOf({ delimiter }: Selection, limit: number): number {
-  return delimiter === '' || delimiter === '/' ? limit + 1 : 1
+  return delimiter === '' || delimiter === '/' ? limit + 2 : 1
 }
 
 /** Whether the cursor, behind the entry, is behind everything that starts with `prefix`: then there is nothing to jump. */

@@ -1,10 +1,10 @@
 import { u64Key } from '@o3/common/codec'
 import type { BinaryKey } from '@o3/common/kv'
-import type { StateView } from '@o3/ratis/api'
+import type { Row, StateView } from '@o3/ratis/api'
 import type { BucketId, DirectoryId } from '../api/api.ts'
 import { behind } from '../core/listing/selection.ts'
 import { entries, rootDirectory } from '../core/rows/entry.ts'
-import type { DirectoryRow, EntryRow } from '../core/rows/entry.ts'
+import type { DirectoryRow, EntryKey, EntryRow } from '../core/rows/entry.ts'
 import { pathOfKey } from '../core/tree.ts'
 import { withCursor } from './cursors.ts'
 
@@ -14,10 +14,7 @@ export interface TreeEntry {
   readonly row: EntryRow
 }
 
-interface NamedRow {
-  readonly name: BinaryKey
-  readonly row: EntryRow
-}
+type NamedRow = Row<EntryKey, EntryRow>
 
 /** A directory on the way down, with the rows of it that are in memory. */
 interface Frame {
@@ -79,7 +76,7 @@ export class TreeCursor {
     const next = frame?.rows[frame.at]
     if (frame === undefined || next === undefined) return undefined
     frame.at++
-    this.last = { path: frame.path + next.name, row: next.row }
+    this.last = { path: frame.path + next.key.name, row: next.value }
     return this.last
   }
 
@@ -128,9 +125,9 @@ export class TreeCursor {
       frame.from = `${name}\0`
       return this.enter(frame.path + name, row)
     }
-    if (buffered.name !== name || buffered.row.kind !== 'directory') return undefined
+    if (buffered.key.name !== name || buffered.value.kind !== 'directory') return undefined
     frame.at++
-    return this.enter(frame.path + name, buffered.row)
+    return this.enter(frame.path + name, buffered.value)
   }
 
   private enter(path: BinaryKey, { id }: DirectoryRow): Frame {
@@ -150,10 +147,10 @@ export class TreeCursor {
     const to = frame.to === undefined ? u64Key(this.bucket) + u64Key(frame.directory + 1) : directory + frame.to
     const range = { from: directory + frame.from, to }
     const rows = await withCursor(this.view, { table: entries, range }, (cursor) => cursor.next(frame.batch))
-    frame.rows = rows.map(({ key, value }) => ({ name: key.name, row: value }))
+    frame.rows = rows
     frame.at = 0
     frame.drained = frame.rows.length < frame.batch
-    frame.from = `${frame.rows.at(-1)?.name ?? ''}\0`
+    frame.from = `${frame.rows.at(-1)?.key.name ?? ''}\0`
     frame.batch = Math.min(frame.batch * 2, Math.max(this.firstBatch, smallBatch))
   }
 
@@ -165,7 +162,7 @@ export class TreeCursor {
 
 /** Drops the rows before `name`; when that is all of them, the next read begins there, and small. */
 function skipTo(frame: Frame, name: BinaryKey): void {
-  while (frame.at < frame.rows.length && (frame.rows[frame.at] as NamedRow).name < name) frame.at++
+  while (frame.at < frame.rows.length && (frame.rows[frame.at] as NamedRow).key.name < name) frame.at++
   if (frame.at < frame.rows.length || frame.drained) return
   if (name > frame.from) frame.from = name
   if (frame.rows.length > 0) frame.batch = smallBatch

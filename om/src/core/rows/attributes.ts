@@ -36,31 +36,64 @@ export function readText(reader: ByteReader): string {
   return reader.utf8()
 }
 
+// What is there, in one byte: most keys have few of these, and a listing reads a thousand of them.
+const hasContentType = 1
+const hasHeaders = 2
+const hasMetadata = 4
+const hasTags = 8
+const hasChecksum = 16
+
+type Texts = Readonly<Record<string, string>>
+
+const noTexts: Texts = Object.freeze({})
+
 /** All but the ETag and checksum: an upload has these before it has bytes. */
 export function writeUploadAttributes(writer: ByteWriter, attributes: Upload['attributes']): void {
-  writer
-    .optional(attributes.contentType, writeText)
-    .textMap(attributes.headers)
-    .textMap(attributes.metadata)
-    .textMap(attributes.tags)
+  writer.u8(presentIn(attributes))
+  writePresent(writer, attributes)
 }
 
 export function readUploadAttributes(reader: ByteReader): Upload['attributes'] {
-  const contentType = reader.optional(readText)
-  const headers = reader.textMap()
-  const metadata = reader.textMap()
-  const tags = reader.textMap()
-  return contentType === undefined ? { headers, metadata, tags } : { contentType, headers, metadata, tags }
+  return readPresent(reader, reader.u8())
 }
 
 export function writeAttributes(writer: ByteWriter, attributes: KeyAttributes): void {
-  writer.utf8(attributes.etag).optional(attributes.checksum, writeChecksum)
-  writeUploadAttributes(writer, attributes)
+  const { etag, checksum } = attributes
+  writer.utf8(etag).u8(presentIn(attributes) | (checksum === undefined ? 0 : hasChecksum))
+  writePresent(writer, attributes)
+  if (checksum !== undefined) writeChecksum(writer, checksum)
 }
 
 export function readAttributes(reader: ByteReader): KeyAttributes {
   const etag = reader.utf8()
-  const checksum = reader.optional(readChecksum)
-  const rest = readUploadAttributes(reader)
-  return checksum === undefined ? { etag, ...rest } : { etag, checksum, ...rest }
+  const present = reader.u8()
+  const attributes = { etag, ...readPresent(reader, present) }
+  return (present & hasChecksum) === 0 ? attributes : { ...attributes, checksum: readChecksum(reader) }
+}
+
+function presentIn({ contentType, headers, metadata, tags }: Upload['attributes']): number {
+  return (
+    (contentType === undefined ? 0 : hasContentType) |
+    (isEmpty(headers) ? 0 : hasHeaders) |
+    (isEmpty(metadata) ? 0 : hasMetadata) |
+    (isEmpty(tags) ? 0 : hasTags)
+  )
+}
+
+function isEmpty(texts: Texts): boolean {
+  for (const _ in texts) return false
+  return true
+}
+
+function writePresent(writer: ByteWriter, { contentType, headers, metadata, tags }: Upload['attributes']): void {
+  if (contentType !== undefined) writer.utf8(contentType)
+  for (const texts of [headers, metadata, tags]) if (!isEmpty(texts)) writer.textMap(texts)
+}
+
+function readPresent(reader: ByteReader, present: number): Upload['attributes'] {
+  const contentType = (present & hasContentType) === 0 ? undefined : reader.utf8()
+  const headers = (present & hasHeaders) === 0 ? noTexts : reader.textMap()
+  const metadata = (present & hasMetadata) === 0 ? noTexts : reader.textMap()
+  const tags = (present & hasTags) === 0 ? noTexts : reader.textMap()
+  return contentType === undefined ? { headers, metadata, tags } : { contentType, headers, metadata, tags }
 }
