@@ -10,6 +10,9 @@ interface Fetch {
   readonly promise: Promise<unknown>
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: unknown) => void
+  /** How many plans want the row to stay in the cache for them. */
+  holders: number
+  isHeld: boolean
 }
 
 /**
@@ -29,13 +32,18 @@ export class RowFetcher {
 
   /** The row as it was at some moment between call and resolution. Rejects with what the store or the codec threw. */
   fetch(table: AnyTable, rowKey: BinaryKey): Promise<unknown> {
-    const joined = this.underWay.get(rowKey)
-    if (joined !== undefined) return joined.promise
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const fetch = { rowKey, table, promise, resolve, reject }
-    this.underWay.set(rowKey, fetch)
-    if (this.wanted.push(fetch) === 1) queueMicrotask(() => this.send())
-    return promise
+    return this.start(table, rowKey).promise
+  }
+
+  /**
+   * Brings the row into the cache and pins it there for the caller, who unpins it. Pinned with its arrival: in a small
+   * cache it would otherwise be gone before the caller's turn. False: it was changed meanwhile and has left the cache.
+   */
+  async fetchHeld(table: AnyTable, rowKey: BinaryKey): Promise<boolean> {
+    const fetch = this.start(table, rowKey)
+    fetch.holders++
+    await fetch.promise
+    return fetch.isHeld
   }
 
   /**
@@ -44,6 +52,16 @@ export class RowFetcher {
    */
   supersede(rowKey: BinaryKey): void {
     this.underWay.delete(rowKey)
+  }
+
+  private start(table: AnyTable, rowKey: BinaryKey): Fetch {
+    const joined = this.underWay.get(rowKey)
+    if (joined !== undefined) return joined
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const fetch: Fetch = { rowKey, table, promise, resolve, reject, holders: 0, isHeld: false }
+    this.underWay.set(rowKey, fetch)
+    if (this.wanted.push(fetch) === 1) queueMicrotask(() => this.send())
+    return fetch
   }
 
   private send(): void {
@@ -59,6 +77,7 @@ export class RowFetcher {
     try {
       const value = bytes === undefined ? undefined : fetch.table.decode(bytes)
       if (this.isCurrent(fetch)) this.cache.put(fetch.rowKey, value, bytes?.length ?? 0)
+      for (let holder = 0; holder < fetch.holders; holder++) fetch.isHeld = this.cache.pin(fetch.rowKey)
       fetch.resolve(value)
     } catch (error) {
       fetch.reject(error)

@@ -174,19 +174,21 @@ export class Turns<Command, Reply> {
     if (request.rowsFetched > maxRowsPerCommand) {
       return this.reject(request, new StoreError('TooManyEntries', 'the command touches too many rows'))
     }
-    Promise.all(rows.map(({ table, rowKey }) => fetcher.fetch(table, rowKey))).then(
-      () => {
-        for (const { rowKey } of rows) this.hold(request, rowKey)
-        this.resumed.push(request)
-        this.schedule()
-      },
-      (error: unknown) => this.reject(request, StoreError.from(error)),
-    )
+    void this.fetchAll(request, rows)
   }
 
   /** What a command fetched stays in memory until it is answered: a small cache may not send it round for ever. */
-  private hold(request: Request<Command, Reply>, rowKey: BinaryKey): void {
-    if (this.parts.cache.pin(rowKey)) request.held.push(rowKey)
+  private async fetchAll(request: Request<Command, Reply>, rows: readonly MissingRow[]): Promise<void> {
+    const { fetcher } = this.parts
+    const fetched = await Promise.allSettled(rows.map(({ table, rowKey }) => fetcher.fetchHeld(table, rowKey)))
+    for (const [at, { rowKey }] of rows.entries()) {
+      const outcome = fetched[at]
+      if (outcome?.status === 'fulfilled' && outcome.value) request.held.push(rowKey)
+    }
+    const failed = fetched.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) return this.reject(request, StoreError.from(failed.reason))
+    this.resumed.push(request)
+    this.schedule()
   }
 
   private resolve(request: Request<Command, Reply>, reply: Reply): void {

@@ -273,6 +273,33 @@ describe('reads', () => {
       { kvMaxMs: 30 },
     ))
 
+  test('a fetch that a blind write overtakes does not either, and nobody joins it any more', () =>
+    withStore(
+      async (machine) => {
+        const { store } = machine
+        const old = store.get(padding, 'p')
+        await store.execute({ kind: 'pad', name: 'p', bytes: 5 })
+        expect(((await store.get(padding, 'p')) as Uint8Array).length).toBe(5)
+        await old
+        expect(((await store.get(padding, 'p')) as Uint8Array).length).toBe(5)
+      },
+      { kvMaxMs: 30 },
+    ))
+
+  test('rows that are committed and not yet written stay in memory, whatever the size of the cache', () =>
+    withStore(
+      async (machine) => {
+        const { store } = machine
+        const names = Array.from({ length: 50 }, (_, i) => `n${i}`)
+        await Promise.all(names.map((name) => store.execute(add(name))))
+        expect(names.map((name) => store.get(counters, name))).toMatchObject(names.map(() => ({ value: 1 })))
+        await rowsOf(machine)
+        await Promise.all(names.map((name) => store.execute(add(name))))
+        expect(await rowsOf(machine)).toEqual(names.toSorted().map((name) => `${name}=2`))
+      },
+      { kvMaxMs: 200, store: { cacheBytes: 300 } },
+    ))
+
   test('a view is one moment, no older than the call', () =>
     withStore(async (machine) => {
       const { store } = machine

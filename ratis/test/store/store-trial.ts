@@ -67,6 +67,8 @@ export class StoreTrial {
   constructor(options: StoreTrialOptions) {
     this.machine = new SimulatedStore(counterRules, {
       ...options,
+      // Slower than the log: reads and writes of rows overlap with the commands that change them.
+      kvMaxMs: 6,
       // A cache of a handful of rows: plans wait for rows, rows are evicted while others wait for them.
       store: { cacheBytes: 1000, requests: { maxRequests: 1000, maxAgeMs: 3_600_000 } },
     })
@@ -103,9 +105,11 @@ export class StoreTrial {
       case 'repeat':
         return this.repeat(step.nth)
       case 'get':
-        return this.get(step.name)
+        this.pending.push(this.get(step.name))
+        return
       case 'view':
-        return this.look()
+        this.pending.push(this.look())
+        return
       case 'checkpoint':
         await machine.whileUp(machine.store.checkpoint())
         return
