@@ -69,7 +69,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
   }
   // The index follows before the old file goes: a start need not read the new one.
   await disk.checkpointIndex()
-  disk.removeFile(old)
+  await disk.removeWhenUnused(old)
   return Math.max(0, oldBytes - writer.ledger.usedBytes)
 }
 

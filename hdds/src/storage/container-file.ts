@@ -74,6 +74,10 @@ export class ContainerFile {
     else if (this.file !== undefined) this.pool.rest(this)
   }
 
+  get isInUse(): boolean {
+    return this.users > 0
+  }
+
   /** Resolves when nobody uses the file any more and it is closed. Nobody may acquire it afterwards. */
   async retire(): Promise<void> {
     if (this.users > 0) {

@@ -28,6 +28,7 @@ import { ContainerWriter } from './container-writer.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { proofOf } from './disk-scope.ts'
 import { OneAtATime } from './one-at-a-time.ts'
+import { uninitialised } from './read-buffers.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 
 /** One generation of a container: what a reader holds on to while compaction replaces it. */
@@ -476,10 +477,9 @@ export class Container {
     return old
   }
 
-  /** Under `turns`: nothing may begin any more. Returns the view that is left. */
-  markRemoved(): ContainerView {
+  /** Under `turns`: nothing may begin any more. */
+  markRemoved(): void {
     this.ended = 'removed'
-    return this.view
   }
 
   get isRemoved(): boolean {
@@ -496,7 +496,7 @@ export class Container {
 }
 
 const freshBuffers: Pick<ReadBuffers, 'take' | 'give'> = {
-  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  take: uninitialised,
   give: () => {},
 }
 

@@ -1,7 +1,7 @@
 /** One disk of a datanode: its identity, its index, its containers. */
 
 import type { Env } from '@o3/common/env'
-import { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DiskReport, LocalId } from '@o3/scm/api'
@@ -189,11 +189,10 @@ export class DataDisk {
     await container.turns.run(async () => {
       if (container.isRemoved) return
       health.assertWritable()
-      const view = container.markRemoved()
+      await this.forget(container)
       await container.stop()
-      await this.forgetRows(container)
       env.at('hdds.container.before-remove')
-      await this.removeNow(view)
+      await this.removeNow(container.current)
       this.containers.delete(id)
     })
   }
@@ -202,16 +201,17 @@ export class DataDisk {
    * The index must not know a container whose file is gone, or the next start calls it lost. So first the durable end
    * of its checkpoint, then the file; a crash between them brings the container back whole, and SCM asks again.
    */
-  private async forgetRows(container: Container): Promise<void> {
+  private async forget(container: Container): Promise<void> {
     const { index } = this.scope
     await this.checkpoints.run(async () => {
-      this.checkpointed.delete(container)
-      await index.flush()
       await index.store.write([
         { kind: 'delete', key: checkpointKey(container.id) },
         { kind: 'delete', key: scrubKey(container.id) },
       ])
       await index.store.checkpoint()
+      // In the same turn: the next checkpoint must not write the row again.
+      container.markRemoved()
+      this.checkpointed.delete(container)
     })
   }
 
@@ -321,23 +321,33 @@ export class DataDisk {
     return container
   }
 
-  /** Removes the file that compaction has replaced, when its last reader has finished. */
-  removeFile(view: ContainerView): void {
+  /**
+   * Removes a file that compaction has replaced. With readers it is removed behind the caller's back, when the last of
+   * them has finished: a slow one must not hold up the next compaction.
+   */
+  async removeWhenUnused(view: ContainerView): Promise<void> {
+    const { isInUse } = view.file
     const removal = this.removeNow(view).catch((error: unknown) => {
       this.scope.health.fail(error)
     })
     this.removals.add(removal)
     void removal.finally(() => this.removals.delete(removal))
+    if (!isInUse) await removal
   }
 
   private async removeNow(view: ContainerView): Promise<void> {
-    const { env, index, path } = this.scope
+    const { env, index, path, log } = this.scope
     await view.file.retire()
     env.at('hdds.compact.before-remove')
     await env.disk.remove(view.file.path)
     await env.disk.syncDirectory(containersDirectory(path))
     env.at('hdds.container.removed')
-    await index.deleteRange(blockRange(view.keyPrefix))
+    try {
+      await index.deleteRange(blockRange(view.keyPrefix))
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      log.warn({ path: view.file.path }, 'rows of a removed file stay in the index until the next start')
+    }
   }
 
   newFile(name: ContainerFileName): ContainerFile {

@@ -19,9 +19,9 @@ export class ReadBuffers {
 
   /** Exactly `bytes` long, its content undefined; `bytes` is at most a record of a full chunk. */
   take(bytes: number): Uint8Array {
-    if (bytes < smallestPooledBytes) return Buffer.allocUnsafeSlow(bytes)
+    if (bytes < smallestPooledBytes) return uninitialised(bytes)
     this.lent++
-    return (this.idle.pop() ?? Buffer.allocUnsafeSlow(bufferBytes)).subarray(0, bytes)
+    return (this.idle.pop() ?? uninitialised(bufferBytes)).subarray(0, bytes)
   }
 
   /** Gives back what `take` returned. Nobody may look at it any more. */
@@ -34,4 +34,9 @@ export class ReadBuffers {
   get lentBuffers(): number {
     return this.lent
   }
+}
+
+/** Not zeroed first: a read fills it. A plain array, because the `slice` of a `Buffer` is a view where all others copy. */
+export function uninitialised(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
 }

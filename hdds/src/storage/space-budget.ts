@@ -1,5 +1,7 @@
 import type { DiskSpace } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
+import { maxChunkBytes } from '../api/api.ts'
+import { recordBytes } from '../core/record-layout.ts'
 
 /**
  * How much may still be written to a disk: what was free at the last look, less the reserve, less what was taken
@@ -47,8 +49,9 @@ export class SpaceBudget {
     this.budget = 0
   }
 
+  /** There is no room for one full chunk. */
   get isFull(): boolean {
-    return this.budget <= 0
+    return this.budget < recordBytes(maxChunkBytes)
   }
 
   get availableBytes(): number {

@@ -36,6 +36,8 @@ export interface MachineOptions {
   /** Puts something between the datanode and its disk: a planted bug. */
   readonly wrapDisk?: (disk: Disk) => Disk
   readonly wrapKv?: (kv: KvStore) => KvStore
+  /** Each start finds an empty index. */
+  readonly forgetsIndex?: boolean
   readonly log?: Logger
 }
 
@@ -48,6 +50,7 @@ export class Machine {
   readonly deathsAt = new Map<string, number>()
   private readonly options: MachineOptions
   private running: LocalDatanode | undefined
+  private starts = 0
 
   constructor(options: MachineOptions) {
     this.options = options
@@ -73,6 +76,7 @@ export class Machine {
   /** Starts a process if there is none, and the datanode in it. */
   async start(overrides: { readonly clusterId?: string; readonly datanodeId?: string } = {}): Promise<LocalDatanode> {
     if (!this.node.isUp) this.node.boot()
+    this.starts++
     this.running = await openDatanode({
       env: this.env,
       disks: this.disks,
@@ -82,7 +86,7 @@ export class Machine {
       log: this.options.log ?? nullLogger,
       metrics: createMetrics(),
       openKv: async (path) => {
-        const kv = await this.node.openKv(path)
+        const kv = await this.node.openKv(this.options.forgetsIndex === true ? `${path}-${this.starts}` : path)
         return this.options.wrapKv?.(kv) ?? kv
       },
     })

@@ -1,0 +1,108 @@
+import { isStoreError } from '@o3/common/errors'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeRow, encodeRow, storedBytes } from '../../src/core/block-row.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/core/checkpoint-row.ts'
+import { decodeScrubStamp, encodeScrubStamp } from '../../src/core/scrub-schedule.ts'
+import { decodeTombstone, encodeTombstone, runsOf } from '../../src/core/tombstone.ts'
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+const sums = { end: 5000, liveBytes: 300, blockCount: 2, sealed: true, damaged: [{ from: 64, to: 128 }] }
+const streamed = {
+  lengthBytes: 200_000,
+  whole: false,
+  extents: [
+    { fileOffset: 64, length: 100_000 },
+    { fileOffset: undefined, length: 100_000 },
+  ],
+}
+const tombstone = { runs: [{ first: 7, count: 300 }], blocks: 300, freedBytes: 70_000 }
+
+describe('version 1 is these bytes', () => {
+  test.each([
+    [
+      'a small block',
+      encodeRow({ lengthBytes: 5, whole: true, extents: [{ fileOffset: 0, length: 5 }] }),
+      '0101010105',
+    ],
+    ['a streamed block with a lost part', encodeRow(streamed), '01000202a08d0600a08d06'],
+    ['a tombstone', encodeTombstone(tombstone), '01ac02f0a2040107ac02'],
+    ['a checkpoint', encodeCheckpoint({ generation: 3, scanFrom: 4096, sums }), '010380208827ac0202010140' + '8001'],
+    ['a scrub stamp', encodeScrubStamp(1000.5), '01e807'],
+  ])('%s', (_, bytes, expected) => {
+    expect(hex(bytes)).toBe(expected)
+  })
+})
+
+describe('rows come back as they were', () => {
+  const extents = fc.array(
+    fc.record({
+      fileOffset: fc.option(
+        fc.integer({ min: 0, max: 2 ** 34 }).map((slot) => slot * 64),
+        { nil: undefined },
+      ),
+      length: fc.integer({ min: 0, max: 1 << 20 }),
+    }),
+    { maxLength: 40 },
+  )
+
+  test('blocks', () => {
+    fc.assert(
+      fc.property(extents, fc.boolean(), (list, whole) => {
+        const lengthBytes = list.reduce((sum, { length }) => sum + length, 0)
+        const row = { lengthBytes, whole, extents: list }
+        expect(decodeRow(encodeRow(row))).toEqual(row)
+      }),
+    )
+  })
+
+  test('tombstones', () => {
+    expect(decodeTombstone(encodeTombstone(tombstone))).toEqual(tombstone)
+  })
+
+  test('checkpoints', () => {
+    const checkpoint = { generation: 3, scanFrom: 4096, sums }
+    expect(decodeCheckpoint(encodeCheckpoint(checkpoint))).toEqual(checkpoint)
+  })
+
+  test('scrub stamps', () => {
+    expect(decodeScrubStamp(encodeScrubStamp(1_795_000_000_000))).toBe(1_795_000_000_000)
+  })
+})
+
+describe('an unknown version is refused', () => {
+  test.each([
+    ['block', decodeRow],
+    ['tombstone', decodeTombstone],
+    ['checkpoint', decodeCheckpoint],
+    ['scrub stamp', decodeScrubStamp],
+  ])('%s', (_, decode: (bytes: Uint8Array) => unknown) => {
+    expect(() => decode(Uint8Array.of(99, 0, 0, 0, 0, 0, 0, 0))).toThrowError(
+      expect.toSatisfy((error: unknown) => isStoreError(error, 'Damaged')),
+    )
+  })
+})
+
+test.each([
+  ['one record', { lengthBytes: 4096, whole: true, extents: [{ fileOffset: 0, length: 4096 }] }, 4160],
+  ['an empty block', { lengthBytes: 0, whole: true, extents: [{ fileOffset: 0, length: 0 }] }, 64],
+  ['two records and a commit', streamed, 2 * 100_096 + 64],
+])('%s takes its records with headers and padding', (_, row, bytes) => {
+  expect(storedBytes(row)).toBe(bytes)
+})
+
+test.each([
+  [[], []],
+  [[5], [{ first: 5, count: 1 }]],
+  [
+    [1, 2, 3, 7, 8, 10],
+    [
+      { first: 1, count: 3 },
+      { first: 7, count: 2 },
+      { first: 10, count: 1 },
+    ],
+  ],
+])('runs of %j', (locals, runs) => {
+  expect(runsOf(locals)).toEqual(runs)
+})
