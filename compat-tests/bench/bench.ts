@@ -1,0 +1,170 @@
+/**
+ * `npm run bench`: the server as a user starts it, driven from outside, next to a floor measured in the same run
+ * (`floor.ts`). Absolute figures depend on the machine and on what else it does; the ratio to the floor is the claim.
+ *
+ *   npm run bench [-- --seconds 3] [-- --only put] [-- --save]   (--save rewrites docs/benchmark.md)
+ */
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startServer } from '../harness/server.ts'
+import { usageOf } from './process-usage.ts'
+import { row, table } from './table.ts'
+import type { Measured, Row } from './table.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    save: { type: 'boolean', default: false },
+  },
+})
+
+interface Case {
+  readonly operation: 'put' | 'get' | 'head' | 'list' | 'delete'
+  readonly size: number
+  readonly connections: number
+  readonly keys: number
+  /** The floor that the ratio is against; a list or a delete has none. */
+  readonly floor?: 'put' | 'get'
+  readonly prefix?: string
+}
+
+const KiB = 1024
+const MiB = KiB * KiB
+const bucket = 'bench'
+const manyKeys = 200_000
+
+const cases: readonly Case[] = [
+  { operation: 'put', size: 4 * KiB, connections: 1, keys: 2048, floor: 'put' },
+  { operation: 'put', size: 4 * KiB, connections: 64, keys: 2048, floor: 'put' },
+  { operation: 'get', size: 4 * KiB, connections: 64, keys: 2048, floor: 'get' },
+  { operation: 'head', size: 4 * KiB, connections: 64, keys: 2048 },
+  { operation: 'put', size: 64 * KiB, connections: 16, keys: 1024, floor: 'put' },
+  { operation: 'get', size: 64 * KiB, connections: 16, keys: 1024, floor: 'get' },
+  { operation: 'put', size: MiB, connections: 16, keys: 128, floor: 'put' },
+  { operation: 'get', size: MiB, connections: 16, keys: 128, floor: 'get' },
+  { operation: 'put', size: 10 * MiB, connections: 16, keys: 32, floor: 'put' },
+  { operation: 'get', size: 10 * MiB, connections: 16, keys: 32, floor: 'get' },
+  { operation: 'list', size: 0, connections: 16, keys: 2000, prefix: 'few/' },
+  { operation: 'list', size: 0, connections: 16, keys: manyKeys, prefix: 'many/' },
+  { operation: 'delete', size: 4 * KiB, connections: 16, keys: 20_000, prefix: 'gone/' },
+]
+
+const launcher = join(import.meta.dirname, '../../cli/bin/o3.mjs')
+const directory = mkdtempSync(join(tmpdir(), 'o3-bench-'))
+
+interface Target {
+  readonly endpoint: string
+  readonly pid: number
+  readonly args: readonly string[]
+}
+
+/** One run of `o3 bench` in a process of its own. */
+async function measure(target: Target, given: Case, more: readonly string[] = []): Promise<Measured> {
+  const before = usageOf(target.pid)
+  const args = [
+    ...['bench', given.operation, '--endpoint', target.endpoint, '--bucket', bucket, '--json', '--size', `${given.size}`],
+    ...['--connections', `${given.connections}`, '--keys', `${given.keys}`, '--duration', `${flags.seconds}s`],
+    ...['--prefix', given.prefix ?? `${given.operation}-${given.size}-`],
+    ...target.args,
+    ...more,
+  ]
+  const result = JSON.parse(await outputOf(args)) as Omit<Measured, 'cpuUsPerRequest' | 'rssMB'>
+  const after = usageOf(target.pid)
+  return {
+    ...result,
+    cpuUsPerRequest: ((after.cpuMs - before.cpuMs) * 1000) / Math.max(result.requests, 1),
+    rssMB: after.rssMB,
+  }
+}
+
+/** Puts the keys that a read needs; not measured. */
+function fill(target: Target, { size, keys, prefix, operation }: Case): Promise<Measured> {
+  const filled = { operation: 'head', size: Math.max(size, 1), connections: 32, keys } as const
+  return measure(target, { ...filled, prefix: prefix ?? `${operation}-${size}-` }, ['--fill', '--duration', '10ms'])
+}
+
+function outputOf(args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => {
+      if (code === 0) resolve(output)
+      else reject(new Error(`o3 ${args.join(' ')} ended with ${code}\n${output}`))
+    })
+  })
+}
+
+async function startFloor(size: number): Promise<Target & { readonly child: ChildProcess }> {
+  const flag = '--external-memory-accounted-in-global-limit'
+  const child = spawn(process.execPath, [flag, join(import.meta.dirname, 'floor.ts'), directory, `${size}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const port = await new Promise<string>((resolve) => {
+    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim().split(' ')[1] ?? ''))
+  })
+  return { endpoint: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, args: ['--unsigned'], child }
+}
+
+async function measureFloor(given: Case): Promise<Measured | undefined> {
+  if (given.floor === undefined) return undefined
+  const floor = await startFloor(given.size)
+  try {
+    return await measure(floor, { ...given, operation: given.floor })
+  } finally {
+    floor.child.kill('SIGTERM')
+  }
+}
+
+try {
+  const server = await startServer({ directory: join(directory, 'data'), args: ['--admin-port', '0'] })
+  const target: Target = {
+    endpoint: server.endpoint,
+    pid: server.pid,
+    args: ['--access-key', server.accessKey, '--secret-key', server.secretKey],
+  }
+  const rows: Row[] = []
+  await makeBucket(server.endpoint, server.accessKey, server.secretKey)
+  for (const given of cases) {
+    if (flags.only !== '' && given.operation !== flags.only) continue
+    if (given.operation !== 'put') await fill(target, given)
+    // Twice, interleaved with the floor, and the better of each: one pause of the machine must not make a ratio.
+    const pairs = []
+    for (let round = 0; round < 2; round++) {
+      if (given.operation === 'delete' && round > 0) break
+      pairs.push({ own: await measure(target, given), floor: await measureFloor(given) })
+    }
+    const made = row(given, pairs)
+    rows.push(made)
+    process.stdout.write(`${table([made]).split('\n').at(-2)}\n`)
+  }
+  const text = table(rows)
+  process.stdout.write(`\n${text}`)
+  if (flags.save) writeFileSync(join(import.meta.dirname, '../../docs/benchmark.md'), page(text))
+  const errors = rows.reduce((sum, { errors: each }) => sum + each, 0)
+  await server.stop()
+  process.stdout.write(`${rows.length} measured, ${errors} errors\n`)
+  if (errors > 0) process.exitCode = 1
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
+
+async function makeBucket(endpoint: string, accessKeyId: string, secretAccessKey: string): Promise<void> {
+  const { CreateBucketCommand, S3Client } = await import('@aws-sdk/client-s3')
+  const credentials = { accessKeyId, secretAccessKey }
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
+  await client.send(new CreateBucketCommand({ Bucket: bucket }))
+  client.destroy()
+}
+
+function page(text: string): string {
+  const head = readFileSync(join(import.meta.dirname, 'page.md'), 'utf8')
+  return `${head}\n${text}`
+}
