@@ -192,7 +192,10 @@ export interface Preconditions {
   readonly ifNoneMatch?: readonly string[] | '*'
 }
 
-/** The new content of a key or part. Blocks are named with the lease they came from. */
+/**
+ * The new content of a key or part. Blocks are named with the lease they came from. Inline bytes are kept: nobody may
+ * write to the array any more.
+ */
 export type NewContent =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   | { readonly kind: 'leased'; readonly lease: LeaseId; readonly extents: readonly Extent[] }

@@ -3,6 +3,7 @@
 import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { KeyAttributes, Quota } from '../api/api.ts'
+import { isText } from './names.ts'
 
 /** Of all names and values together, in UTF-16 units: S3 front ends allow 2 KiB of metadata and 10 tags. */
 const maxAttributeUnits = 65_536
@@ -16,28 +17,29 @@ export const maxBlocksPerLease = 65_536
 
 type Texts = Readonly<Record<string, string>>
 
-/** `TooLarge`. */
-export function checkAttributes(
-  attributes: Omit<KeyAttributes, 'etag'> & { readonly etag?: string },
-): Refusal | undefined {
-  const { etag = '', contentType = '', headers, metadata, tags } = attributes
-  return checkUnits(etag.length + contentType.length + units(headers) + units(metadata) + units(tags))
+/** Everything that a caller says of a key, upload or part. `TooLarge`, `InvalidArgument` for what is no text. */
+export function checkAttributes(owner: string, attributes: Partial<KeyAttributes>): Refusal | undefined {
+  const { etag = '', contentType = '', checksum, headers, metadata, tags } = attributes
+  return checkTexts([owner, etag, contentType, checksum?.value ?? ''], headers, metadata, tags)
 }
 
-/** `TooLarge`. */
-export function checkTexts(...texts: readonly (Texts | undefined)[]): Refusal | undefined {
-  return checkUnits(texts.reduce((total, text) => total + (text === undefined ? 0 : units(text)), 0))
-}
-
-function checkUnits(found: number): Refusal | undefined {
-  if (found <= maxAttributeUnits) return undefined
-  return refuse('TooLarge', `attributes have at most ${maxAttributeUnits} characters`)
-}
-
-function units(texts: Texts): number {
-  let total = 0
-  for (const name in texts) total += name.length + (texts[name] as string).length
-  return total
+/** `TooLarge`, `InvalidArgument` for what is no text. */
+export function checkTexts(texts: readonly string[], ...maps: readonly (Texts | undefined)[]): Refusal | undefined {
+  let units = 0
+  let wellFormed = true
+  const add = (text: string): void => {
+    units += text.length
+    wellFormed &&= isText(text)
+  }
+  for (const text of texts) add(text)
+  for (const map of maps) {
+    for (const name in map) {
+      add(name)
+      add(map[name] as string)
+    }
+  }
+  if (units > maxAttributeUnits) return refuse('TooLarge', `attributes have at most ${maxAttributeUnits} characters`)
+  return wellFormed ? undefined : refuse('InvalidArgument', 'an attribute is no well-formed text')
 }
 
 /** `InvalidArgument` for what is no count. */
@@ -52,7 +54,7 @@ export function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-/** The members as changed; `null` takes one out. `TooManyEntries`. */
+/** The members as changed; `null` takes one out. `TooManyEntries`, `TooLarge`, `InvalidArgument` (names). */
 export function changeMembers<R>(
   members: Readonly<Record<string, R>>,
   changes: Readonly<Record<string, R | null>> | undefined,
@@ -64,5 +66,5 @@ export function changeMembers<R>(
     else changed.set(name, right)
   }
   if (changed.size > maxMembers) return refuse('TooManyEntries', `at most ${maxMembers} members`)
-  return Object.fromEntries(changed)
+  return checkTexts([...changed.keys()]) ?? Object.fromEntries(changed)
 }

@@ -29,20 +29,21 @@ export function checkAccessKeyId(id: string): Refusal | undefined {
 
 /** The key as row keys hold it. `InvalidName` when it is empty or no well-formed text, `KeyTooLong`. */
 export function binaryKeyName(key: string): BinaryKey | Refusal {
-  if (key === '' || hasLoneSurrogate(key)) return refuse('InvalidName', 'not a valid key')
+  if (key === '' || !isText(key)) return refuse('InvalidName', 'not a valid key')
   if (key.length > maxKeyBytes || utf8Length(key) > maxKeyBytes) return keyTooLong
   return utf8ToBinary(key)
 }
 
 export const keyTooLong: Refusal = refuse('KeyTooLong', `a key has at most ${maxKeyBytes} bytes`)
 
-function hasLoneSurrogate(text: string): boolean {
+/** Well-formed: no half of a surrogate pair stands alone. What is not, UTF-8 cannot say, and would come back changed. */
+export function isText(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     if (unit < 0xd800 || unit > 0xdfff) continue
     const next = text.charCodeAt(i + 1)
-    if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return true
+    if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return false
     i++
   }
-  return false
+  return true
 }

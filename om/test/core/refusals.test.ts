@@ -19,6 +19,7 @@ import { PureOm } from '../fixtures/pure-om.ts'
 const nowhere = { volume: 'vol', bucket: 'nowhere' } as const
 const long = 'x'.repeat(1025)
 const blob = { headers: { h: 'x'.repeat(65_536) }, metadata: {}, tags: {} }
+const broken = { headers: {}, metadata: { name: '\ud800' }, tags: {} }
 const plain = { headers: {}, metadata: {}, tags: {} }
 const negative: Quota = { bytes: -1 }
 
@@ -161,6 +162,12 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
     { code: 'KeyTooLong', when: 'the key is', command: commitInline(long, []) },
     { code: 'KeyTooLong', when: 'the key is, in bytes', command: commitInline('é'.repeat(513), []) },
     { code: 'TooLarge', when: 'headers are', command: { ...put, attributes: { ...blob, etag: 'e' } } },
+    {
+      code: 'InvalidArgument',
+      when: 'metadata is no text',
+      command: { ...put, attributes: { ...broken, etag: 'e' } },
+    },
+    { code: 'TooLarge', when: 'the owner is', command: { ...put, owner: 'x'.repeat(65_537) } },
     {
       code: 'TooLarge',
       when: 'it cannot ride in a row',
@@ -447,6 +454,11 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
       command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), size: 7 }),
     },
     {
+      code: 'TooLarge',
+      when: 'the ETag is',
+      command: (om) => ({ ...part(uploadIdOf(om.do(startUpload)), 1), etag: 'x'.repeat(65_537) }),
+    },
+    {
       code: 'QuotaExceeded',
       when: 'parts fill the bucket',
       before: [updateBucket({ quota: { bytes: 4 } })],
@@ -515,6 +527,11 @@ const rows: Readonly<Record<OmCommand['kind'], readonly Row[]>> = {
         om.do(complete(upload, named(2, 3)))
         return complete(upload, named(2))
       },
+    },
+    {
+      code: 'InvalidArgument',
+      when: 'the ETag is no text',
+      command: (om) => ({ ...complete(uploadWithParts(om), named(2, 3)), etag: '\udfff' }),
     },
     {
       code: 'TooManyEntries',

@@ -12,18 +12,18 @@ import type { LeafRow } from '../rows/entry.ts'
 import type { CommandOf } from './handler.ts'
 
 /**
- * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge` (attributes, inline bytes), what its content refuses
+ * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge` (attributes, inline bytes), `InvalidArgument` (attributes), what its content refuses
  * (core/new-content.ts: `LeaseExpired`, `InvalidArgument`, `TooManyEntries`, and for a copy `KeyNotFound`, `ConcurrentChange`,
  * `InvalidRange`), `PreconditionFailed`, `KeyNotFound` (If-Match), `QuotaExceeded`.
  */
 export function commitKey(draft: Draft, command: CommandOf<'commit-key'>): OmReply | Refusal {
-  const { attributes, size } = command
+  const { attributes, owner, size } = command
   const bucket = findBucket(draft, command)
   if (isRefusal(bucket)) return bucket
   const name = binaryKeyName(command.key)
   if (isRefusal(name)) return name
-  const tooLarge = checkAttributes(attributes)
-  if (tooLarge !== undefined) return tooLarge
+  const refusal = checkAttributes(owner, attributes)
+  if (refusal !== undefined) return refusal
 
   // Before the key is located: a copy of a key onto itself changes the row that is then replaced.
   const held = acquireContent(draft, command.content, size)
@@ -34,7 +34,7 @@ export function commitKey(draft: Draft, command: CommandOf<'commit-key'>): OmRep
     kind: 'leaf',
     size,
     modifiedMs: wallMs,
-    owner: command.owner,
+    owner,
     updateId: sequence,
     attributes,
     shared: held.shared,

@@ -5,6 +5,7 @@ import type { OmReply } from '../../api/api.ts'
 import { releaseContent } from '../block-references.ts'
 import { acquireContent } from '../new-content.ts'
 import type { Draft } from '../draft.ts'
+import { checkAttributes } from '../limits.ts'
 import { isRefusal } from '../refusal.ts'
 import { withBit } from '../rows/bits.ts'
 import { parts, uploadProgress } from '../rows/upload.ts'
@@ -14,7 +15,7 @@ import type { CommandOf } from './handler.ts'
 
 /**
  * A part counts as used bytes from now on: else uploads that are never completed would pass every quota.
- * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `UploadNotFound`, `InvalidArgument` (number), what its content refuses
+ * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `UploadNotFound`, `InvalidArgument` (number, ETag), `TooLarge` (ETag), what its content refuses
  * (core/new-content.ts), `QuotaExceeded`.
  */
 export function commitPart(draft: Draft, command: CommandOf<'commit-part'>): OmReply | Refusal {
@@ -25,6 +26,9 @@ export function commitPart(draft: Draft, command: CommandOf<'commit-part'>): OmR
   if (!(Number.isInteger(number) && number >= 1 && number <= maxParts)) {
     return refuse('InvalidArgument', `part numbers go from 1 to ${maxParts}`, { number })
   }
+
+  const wrong = checkAttributes('', checksum === undefined ? { etag } : { etag, checksum })
+  if (wrong !== undefined) return wrong
 
   const partKey = { upload: command.upload, number }
   const before = draft.get(parts, partKey)

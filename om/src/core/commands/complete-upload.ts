@@ -3,6 +3,7 @@ import type { OmReply } from '../../api/api.ts'
 import { recallCompletion, rememberCompletion } from '../completed-uploads.ts'
 import type { Draft } from '../draft.ts'
 import { keyReply, locateKey, replaceKey } from '../key.ts'
+import { checkAttributes } from '../limits.ts'
 import { findNamedParts, joinParts } from '../named-parts.ts'
 import { judgeWrite } from '../preconditions.ts'
 import { isRefusal } from '../refusal.ts'
@@ -17,7 +18,7 @@ import type { CommandOf } from './handler.ts'
  * preconditions are not looked at.
  *
  * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `UploadNotFound`, `InvalidPartOrder`, `InvalidPart`, `PartTooSmall`,
- * `TooManyEntries` (extents, inline bytes), `PreconditionFailed`, `KeyNotFound` (If-Match), `QuotaExceeded` (keys).
+ * `TooManyEntries` (extents, inline bytes), `TooLarge`, `InvalidArgument` (ETag), `PreconditionFailed`, `KeyNotFound` (If-Match), `QuotaExceeded` (keys).
  */
 export function completeUpload(draft: Draft, command: CommandOf<'complete-upload'>): OmReply | Refusal {
   const { upload, etag, checksum } = command
@@ -40,6 +41,7 @@ export function completeUpload(draft: Draft, command: CommandOf<'complete-upload
   }
   const at = locateKey(draft, found.bucket, found.key.key)
   const refusal =
+    checkAttributes(owner, row.attributes) ??
     judgeWrite(command.preconditions, at.row) ??
     // First what goes: the bytes of the parts must not stand in the way of the key that they become.
     charge(draft, found.bucket, { bytes: -progressOf(draft, upload).bytes, keys: 0, uploads: -1 }) ??

@@ -13,13 +13,13 @@ import { volumeNotFound } from '../volume.ts'
 import type { CommandOf } from './handler.ts'
 
 /**
- * `InvalidName`, `InvalidArgument` (quota), `TooLarge` (tags and metadata), `VolumeNotFound`, `BucketAlreadyExists`,
+ * `InvalidName`, `InvalidArgument` (quota, texts), `TooLarge` (tags and metadata), `VolumeNotFound`, `BucketAlreadyExists`,
  * `QuotaExceeded` (buckets of the volume).
  */
 export function createBucket(draft: Draft, command: CommandOf<'create-bucket'>): OmReply | Refusal {
   const { owner, quota, replication, tags = {}, metadata = {} } = command
   const refusal =
-    checkBucketName(command.bucket) ?? checkUserName(owner) ?? checkQuotaShape(quota) ?? checkTexts(tags, metadata)
+    checkBucketName(command.bucket) ?? checkUserName(owner) ?? checkQuotaShape(quota) ?? checkTexts([], tags, metadata)
   if (refusal !== undefined) return refusal
 
   const volume = draft.get(volumes, command.volume)

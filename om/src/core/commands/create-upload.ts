@@ -10,14 +10,14 @@ import { uploadProgress, uploads } from '../rows/upload.ts'
 import { charge } from '../usage.ts'
 import type { CommandOf } from './handler.ts'
 
-/** `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge` (attributes). */
+/** `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge`, `InvalidArgument` (attributes). */
 export function createUpload(draft: Draft, command: CommandOf<'create-upload'>): OmReply | Refusal {
   const { owner, attributes, checksum } = command
   const bucket = findBucket(draft, command)
   if (isRefusal(bucket)) return bucket
   const key = binaryKeyName(command.key)
   if (isRefusal(key)) return key
-  const refusal = checkAttributes(attributes) ?? charge(draft, bucket, { bytes: 0, keys: 0, uploads: 1 })
+  const refusal = checkAttributes(owner, attributes) ?? charge(draft, bucket, { bytes: 0, keys: 0, uploads: 1 })
   if (refusal !== undefined) return refusal
 
   const { wallMs, sequence, nonce } = draft.stamp

@@ -10,14 +10,14 @@ import type { CommandOf } from './handler.ts'
 
 /**
  * Replaces all tags. The modification time stays: S3's Last-Modified is that of the bytes.
- * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge`, `KeyNotFound`.
+ * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `TooLarge`, `InvalidArgument`, `KeyNotFound`.
  */
 export function setKeyTags(draft: Draft, command: CommandOf<'set-key-tags'>): OmReply | Refusal {
   const { tags } = command
   const at = findKeyPlace(draft, command)
   if (isRefusal(at)) return at
-  const tooLarge = checkTexts(tags)
-  if (tooLarge !== undefined) return tooLarge
+  const refusal = checkTexts([], tags)
+  if (refusal !== undefined) return refusal
   if (at.row === undefined) return keyNotFound(command.key)
   const row = changeLeaf(at.row, { attributes: { ...at.row.attributes, tags }, updateId: draft.stamp.sequence })
   putEntry(draft, at.place, row)

@@ -11,7 +11,7 @@ import { isRefusal } from '../refusal.ts'
 import { buckets, bucketUsage } from '../rows/bucket.ts'
 import type { CommandOf } from './handler.ts'
 
-/** `BucketNotFound`, `InvalidName` (owner), `InvalidArgument` (quota), `TooLarge` (tags, metadata), `TooManyEntries` (members). */
+/** `BucketNotFound`, `InvalidName` (owner), `InvalidArgument` (quota, texts), `TooLarge` (tags, metadata), `TooManyEntries` (members). */
 export function updateBucket(draft: Draft, command: CommandOf<'update-bucket'>): OmReply | Refusal {
   const ref = { volume: command.volume, bucket: command.bucket }
   const found = findBucket(draft, ref)
@@ -19,7 +19,9 @@ export function updateBucket(draft: Draft, command: CommandOf<'update-bucket'>):
   const before = found.row
   const { owner = before.owner, quota = before.quota, tags = before.tags, metadata = before.metadata } = command
   const refusal =
-    (owner === before.owner ? undefined : checkUserName(owner)) ?? checkQuotaShape(quota) ?? checkTexts(tags, metadata)
+    (owner === before.owner ? undefined : checkUserName(owner)) ??
+    checkQuotaShape(quota) ??
+    checkTexts([], tags, metadata)
   if (refusal !== undefined) return refusal
   const members = changeMembers(before.members, command.members)
   if (isRefusal(members)) return members

@@ -11,13 +11,13 @@ import { volumes, volumeUsage } from '../rows/volume.ts'
 import { volumeNotFound } from '../volume.ts'
 import type { CommandOf } from './handler.ts'
 
-/** `VolumeNotFound`, `InvalidName` (owner), `InvalidArgument` (quota), `TooLarge` (metadata), `TooManyEntries` (members). */
+/** `VolumeNotFound`, `InvalidName` (owner), `InvalidArgument` (quota, texts), `TooLarge` (metadata), `TooManyEntries` (members). */
 export function updateVolume(draft: Draft, command: CommandOf<'update-volume'>): OmReply | Refusal {
   const before = draft.get(volumes, command.volume)
   if (before === undefined) return volumeNotFound(command.volume)
   const { owner = before.owner, quota = before.quota, metadata = before.metadata } = command
   const refusal =
-    (owner === before.owner ? undefined : checkUserName(owner)) ?? checkQuotaShape(quota) ?? checkTexts(metadata)
+    (owner === before.owner ? undefined : checkUserName(owner)) ?? checkQuotaShape(quota) ?? checkTexts([], metadata)
   if (refusal !== undefined) return refusal
   const members = changeMembers(before.members, command.members)
   if (isRefusal(members)) return members
