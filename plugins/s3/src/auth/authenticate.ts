@@ -1,5 +1,6 @@
 /** Who sent this request, and did they send exactly this. The one verifier of signatures. */
 
+import { utf8ToBinary } from '@o3/common/codec'
 import type { Clock } from '@o3/common/env'
 import type { Credential, Identities, Principal } from '@o3/protocol-bus/api'
 import { canonicalRequest, canonicalTargets } from '../core/auth/canonical-request.ts'
@@ -127,8 +128,12 @@ function checkSignature(signed: Signed, key: HmacKey, scope: string): S3Error | 
   const { request, claim } = signed
   const targets = canonicalTargets(request, claim)
   for (const target of targets) {
-    const { toSign } = calculate(signed, scope, target)
+    const { toSign, canonical } = calculate(signed, scope, target)
     if (signaturesEqual(key.sign(toSign), claim.signature)) return undefined
+    // A client may sign its header text in UTF-8 and send it in Latin-1 (the JavaScript SDK under Node does).
+    const encoded = utf8ToBinary(canonical)
+    if (encoded === canonical) continue
+    if (signaturesEqual(key.sign(stringToSign(claim, scope, encoded)), claim.signature)) return undefined
   }
   return signatureMismatch(signed, calculate(signed, scope, targets[0]))
 }
@@ -140,7 +145,11 @@ interface Calculation {
 
 function calculate({ request, claim, headers }: Signed, scope: string, target: CanonicalTarget): Calculation {
   const canonical = canonicalRequest(request, claim, target, headers)
-  return { canonical, toSign: `AWS4-HMAC-SHA256\n${claim.timestamp}\n${scope}\n${sha256Hex(canonical)}` }
+  return { canonical, toSign: stringToSign(claim, scope, canonical) }
+}
+
+function stringToSign(claim: Claim, scope: string, canonical: string): string {
+  return `AWS4-HMAC-SHA256\n${claim.timestamp}\n${scope}\n${sha256Hex(canonical)}`
 }
 
 function unknownKey(accessKeyId: string): S3Error {

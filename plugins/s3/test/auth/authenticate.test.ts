@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Credential } from '@o3/protocol-bus/api'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
@@ -370,4 +371,32 @@ describe('identities', () => {
     })
     expect(verdictCode(signed(put, { region: 'eu-central-1' }), elsewhere)).toBe('ok')
   })
+})
+
+test('no claim makes the verifier throw', () => {
+  const words =
+    'AWS4-HMAC-SHA256 Credential= SignedHeaders= Signature= , ; / = AKIAIOSFODNN7EXAMPLE 20130524 us-east-1 s3 aws4_request host x-amz-date AWS : \u00e9 \u0161 %'
+  const shard = fc.constantFrom(' ', '0'.repeat(64), ...words.split(' '))
+  const text = fc.oneof(fc.string({ unit: shard, maxLength: 24 }), fc.string({ unit: 'binary' }))
+  const names = [
+    'X-Amz-Algorithm',
+    'X-Amz-Credential',
+    'X-Amz-Date',
+    'X-Amz-Expires',
+    'X-Amz-SignedHeaders',
+    'X-Amz-Signature',
+  ]
+  fc.assert(
+    fc.property(
+      text,
+      fc.array(fc.tuple(fc.constantFrom(...names, 'Signature', 'x'), text), { maxLength: 7 }),
+      (value, query) => {
+        const unique = [...new Map(query)].map(([name, each]) => `${name}=${encodeURIComponent(each)}`)
+        const inHeader = s3Request({ headers: signedHeaders(put).with(-1, ['Authorization', value]) })
+        const inQuery = s3Request({ target: `/b/k?${unique.join('&')}` })
+        for (const request of [inHeader, inQuery]) expect(verdict(request)).toBeInstanceOf(S3Error)
+      },
+    ),
+    { numRuns: 400 },
+  )
 })

@@ -137,7 +137,7 @@ const signers: Readonly<Record<string, Signer>> = {
   },
   'the same, presigned by it': (request) => {
     const asked = { method: request.method, path: target(request), headers: { host }, protocol: 'http:' }
-    const url = presignSignatureV4(asked, accessKeyId, secret, undefined as never, 'us-east-1', signingDate, 600)
+    const url = presignSignatureV4(asked, accessKeyId, secret, undefined, 'us-east-1', signingDate, 600)
     return received(request.method, url.slice(`http://${host}`.length), { host })
   },
 }
@@ -225,7 +225,7 @@ const unsigned: fc.Arbitrary<{ key: string; request: Unsigned }> = fc
     },
   }))
 
-const runs = { numRuns: 450 }
+const runs = { numRuns: 410 }
 
 describe.each(Object.entries(signers))('%s', (_, sign) => {
   test('is believed, and names the key that it signed', async () => {
@@ -251,7 +251,7 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
         const longer = sent.rawQuery === '' ? 'acl=' : `${sent.rawQuery}&acl=`
         expect(verdictCode({ ...sent, rawQuery: longer })).toBe('SignatureDoesNotMatch')
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })

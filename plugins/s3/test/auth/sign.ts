@@ -93,7 +93,7 @@ function signerOf(headers: readonly (readonly [string, string])[], options: Sign
         .map((part) => (part === '' || part.includes('=') ? part : `${part}=`))
         .toSorted()
       const canonical = `${method}\n${path}\n${parameters.join('&')}\n${covered.map(([name, value]) => `${name}:${value}\n`).join('')}\n${names}\n${payloadHash}`
-      return hmac(key as Buffer, `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${sha256(canonical)}`).toString('hex')
+      return hmac(key, `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${sha256(canonical)}`).toString('hex')
     },
   }
 }

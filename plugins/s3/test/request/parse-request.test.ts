@@ -268,6 +268,6 @@ test('nothing else comes out of rubbish but a request or an S3 error', () => {
         expect(request instanceof S3Error || request.host !== undefined).toBe(true)
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 800 },
   )
 })

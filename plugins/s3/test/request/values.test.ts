@@ -147,7 +147,7 @@ describe('dates', () => {
           expect(parseBasicDate(formatBasicDate(date.getTime()))).toBe(seconds.getTime())
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     )
   })
 })
@@ -176,7 +176,7 @@ describe('percent-encoding', () => {
         // In a path an escaped slash is one that decoding would lose, so it is not canonical there.
         expect(isCanonical(raw, 'plain')).toBe(isSame(encodePath))
       }),
-      { numRuns: 2000 },
+      { numRuns: 800 },
     )
   })
 

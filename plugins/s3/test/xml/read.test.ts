@@ -101,46 +101,10 @@ describe('XML', () => {
 
   test('judges and reads as another strict parser does, but for what is never allowed', () => {
     const piece = fc.constantFrom(
-      ...[
-        '<a>',
-        '</a>',
-        '<a/>',
-        '<b>',
-        '</b>',
-        '<b',
-        '/>',
-        '<',
-        '>',
-        '&',
-        '&lt;',
-        '&#65;',
-        '&#x1F;',
-        '&#xD800;',
-        '&x;',
-        ';',
-        '#',
-      ],
-      ...[
-        'x',
-        '"',
-        "'",
-        '=',
-        ' c="1"',
-        " d='&amp;'",
-        ' e="<"',
-        '/',
-        '!',
-        '[',
-        ']]>',
-        '<![CDATA[',
-        '<!--',
-        '-->',
-        '--',
-        ' ',
-        '\n',
-        '\r',
-      ],
-      ...['\0', 'é', '\u00b7', '.', '-', ':', '1'],
+      ...[' ', '\n', '\r', '\0'].concat(shards.split(' ')),
+      ' c="1"',
+      " d='&amp;'",
+      ' e="<"',
     )
     const inside = fc.array(piece, { maxLength: 12 }).map((pieces) => `<a>${pieces.join('')}</a>`)
     fc.assert(
@@ -149,7 +113,7 @@ describe('XML', () => {
         const answer = parse(text)
         expect(answer instanceof S3Error ? undefined : answer).toEqual(bySaxes(text))
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     )
   })
 
@@ -200,6 +164,10 @@ describe('XML', () => {
   })
 })
 
+/** What XML is made of, whole and broken. */
+const shards =
+  '<a> </a> <a/> <b> </b> <b /> < > & &lt; &#65; &#x1F; &#xD800; &x; ; # x " \' = / ! [ ]]> <![CDATA[ <!-- --> -- é \u00b7 . - : 1'
+
 const withoutBlanks = ({ name, children, text }: XmlElement): XmlElement => ({
   name,
   children: children.map(withoutBlanks),
@@ -248,7 +216,7 @@ function fromOracle(nodes: readonly OracleNode[]): XmlElement[] {
     .map(([name, content]) => {
       const inner = content as OracleNode[]
       const text = inner.map((node) => node['#text'] ?? '').join('')
-      return { name, children: fromOracle(inner), text: text as string }
+      return { name, children: fromOracle(inner), text }
     })
 }
 
