@@ -145,6 +145,8 @@ async function startHdds(graph: Graph, options: ComposedOptions, closing: Closin
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await reconcilers.start()
   closing.push(() => reconcilers.stop())
+  // SCM hands out no block before the datanode has registered.
+  while (!(await graph.get(SCM).listNodes()).some(({ health }) => health === 'HEALTHY')) await env.clock.sleep(5)
 }
 
 async function startOm(graph: Graph, options: ComposedOptions, closing: Closing): Promise<void> {

@@ -500,6 +500,8 @@ export type Mount =
       readonly host: string
       readonly port: number
       readonly serve: (connection: import('@o3/common/env').Connection) => Promise<void>
+      /** The listener stops: says goodbye, so that idle connections end at once and busy ones after their answers. */
+      readonly drain?: () => void
     }
 
 /** The services a plugin may ask for; it reaches nothing else. */

@@ -44,13 +44,14 @@ export class FramedListener {
 
   /**
    * Takes no more connections. Those that are served end by themselves within `deadlineMs` or are closed. The protocol
-   * above knows what is under way, not this listener: a plugin that wants to say goodbye does so in its `close`.
+   * above knows what is under way, not this listener: `drain` tells it.
    */
   async stop(deadlineMs: number): Promise<void> {
     if (this.stopping) return
     this.stopping = true
     await this.listener?.close()
-    const { clock } = this.options
+    const { clock, mount } = this.options
+    mount.drain?.()
     const served = Promise.all(this.open.values())
     const cancel = clock.after(deadlineMs, () => {
       for (const connection of this.open.keys()) void this.close(connection)

@@ -6,6 +6,7 @@
 import type { BlockStore, BlockWriter } from '@o3/hdds/api'
 import type { Extent, LeaseId, NewContent } from '@o3/om/api'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
+import { placeBlock } from './place-block.ts'
 
 interface Failure {
   readonly error: unknown
@@ -63,11 +64,11 @@ export class BlockSequence {
   }
 
   private async open(): Promise<BlockWriter> {
-    const leased = await this.leases.take()
+    const { leased, result: writer } = await placeBlock(this.leases, ({ block }) => this.blocks.openWriter(block))
     this.leased.push(leased)
     this.length = 0
-    this.writer = await this.blocks.openWriter(leased.block)
-    return this.writer
+    this.writer = writer
+    return writer
   }
 
   private async closeBlock(writer: BlockWriter): Promise<void> {

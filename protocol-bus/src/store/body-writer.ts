@@ -19,6 +19,7 @@ import { BlockSequence } from './block-sequence.ts'
 import { ChunkPipeline } from './chunk-pipeline.ts'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
+import { placeBlock } from './place-block.ts'
 import { refuseAborted } from './refused.ts'
 import type { MaybePromise } from './settled.ts'
 
@@ -74,17 +75,12 @@ export class BodyWriter {
   }
 
   private async writeSmall(body: Uint8Array, algorithms: readonly DigestAlgorithm[]): Promise<WrittenBody> {
-    const leased = await this.options.leases.take()
-    try {
-      // The hashes are computed while the bytes are on their way.
-      const writing = this.options.blocks.writeBlock(leased.block, [body])
-      const digests = digestsOf(body, algorithms)
-      await writing
-      return oneBlockBody(leased, body.length, digests)
-    } catch (error) {
-      leased.finish()
-      throw error
-    }
+    const { blocks, leases } = this.options
+    const writing = placeBlock(leases, ({ block }) => blocks.writeBlock(block, [body]))
+    // The hashes are computed while the bytes are on their way.
+    const digests = digestsOf(body, algorithms)
+    const { leased } = await writing
+    return oneBlockBody(leased, body.length, digests)
   }
 
   private async writeStream(source: AsyncIterable<Uint8Array>, options: BodyOptions): Promise<WrittenBody> {
@@ -110,13 +106,16 @@ export class BodyWriter {
       const chunk = await chunks.take()
       return inlineBody(chunk.slice(0, length), options.digests)
     }
-    const leased = await this.options.leases.take()
+    const { blocks, leases } = this.options
+    let placed: LeasedBlock | undefined
     try {
-      await chunks.submit(length, (bytes) => this.options.blocks.writeBlock(leased.block, [bytes]))
+      await chunks.submit(length, async (bytes) => {
+        placed = (await placeBlock(leases, ({ block }) => blocks.writeBlock(block, [bytes]))).leased
+      })
       const digests = await chunks.finish()
-      return oneBlockBody(leased, length, digests)
+      return oneBlockBody(placed as LeasedBlock, length, digests)
     } catch (error) {
-      leased.finish()
+      placed?.finish()
       throw error
     }
   }

@@ -13,7 +13,7 @@ import type { Cancel, Clock, Tasks } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import type { Lease, LeaseId, OmClient } from '@o3/om/api'
-import type { BlockId, BlockRange } from '@o3/scm/api'
+import type { BlockId, BlockRange, ContainerId } from '@o3/scm/api'
 import type { ReplicationConfig } from '../api/api.ts'
 
 /** A block to write. Give it back by `finish`, whatever became of it. */
@@ -36,12 +36,20 @@ export interface LeaseHolderOptions {
   readonly batch: number
 }
 
+/** Long enough for SCM to hear of it and for OM's stock to age; short enough for a disk that has room again. */
+const avoidMs = 30_000
+const maxAvoided = 1024
+/** Leases in a row without a block that can be written. */
+const maxFetches = 16
+
 export class LeaseHolder {
   private readonly options: LeaseHolderOptions
   /** Not used up and not old, oldest first. */
   private readonly drawing: HeldLease[] = []
   /** All that OM was not told to end. */
   private readonly held = new Set<HeldLease>()
+  /** Containers that did not take a block lately, and until when nothing is drawn from them. */
+  private readonly avoided = new Map<ContainerId, number>()
   private fetching: Promise<void> | undefined
   private cancelTick: Cancel | undefined
   private closed = false
@@ -58,6 +66,18 @@ export class LeaseHolder {
     return drawn ?? this.takeLater()
   }
 
+  /**
+   * Draws nothing from this container for a while: it is closed, or its disk is full or failed. OM's stock may bring more
+   * of its blocks with the next leases; they are passed over too.
+   */
+  avoid(container: ContainerId): void {
+    this.avoided.delete(container)
+    this.avoided.set(container, this.options.clock.monotonicMs() + avoidMs)
+    // The oldest goes first: a map keeps the order in which things were put.
+    const [oldest] = this.avoided.keys()
+    if (this.avoided.size > maxAvoided && oldest !== undefined) this.avoided.delete(oldest)
+  }
+
   /** Ends every lease that no body holds open. Nothing can be drawn any more. */
   async close(): Promise<void> {
     this.closed = true
@@ -70,7 +90,7 @@ export class LeaseHolder {
 
   private draw(): LeasedBlock | undefined {
     for (let lease = this.drawing[0]; lease !== undefined; lease = this.drawing[0]) {
-      const block = lease.next()
+      const block = lease.next(this.isAvoided)
       if (block === undefined) {
         this.drawing.shift()
         this.release(lease)
@@ -83,17 +103,25 @@ export class LeaseHolder {
   }
 
   private async takeLater(): Promise<LeasedBlock> {
-    for (;;) {
+    for (let fetches = 0; fetches < maxFetches; fetches++) {
       await this.fetch()
       if (this.closed) throw new StoreError('Closed', 'the store is closed')
       // Others who waited may have drawn it empty.
       const drawn = this.draw()
       if (drawn !== undefined) return drawn
     }
+    throw new StoreError('Unavailable', 'there are blocks only in containers that take none')
+  }
+
+  private readonly isAvoided = (container: ContainerId): boolean => {
+    const untilMs = this.avoided.get(container)
+    return untilMs !== undefined && this.options.clock.monotonicMs() < untilMs
   }
 
   private remaining(): number {
-    return this.drawing.reduce((sum, lease) => sum + lease.remaining, 0)
+    let sum = 0
+    for (const lease of this.drawing) sum += lease.remaining
+    return sum
   }
 
   private fetchAhead(): void {
@@ -194,12 +222,13 @@ class HeldLease {
     this.remaining = lease.ranges.reduce((sum, { count }) => sum + count, 0)
   }
 
-  next(): BlockId | undefined {
+  next(isAvoided: (container: ContainerId) => boolean): BlockId | undefined {
     for (let range = this.ranges[this.range]; range !== undefined; range = this.ranges[this.range]) {
-      if (this.offset < range.count) {
+      if (this.offset < range.count && !isAvoided(range.container)) {
         this.remaining--
         return { container: range.container, local: range.firstLocal + this.offset++ }
       }
+      this.remaining -= range.count - this.offset
       this.range++
       this.offset = 0
     }
