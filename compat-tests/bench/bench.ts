@@ -68,7 +68,17 @@ interface Target {
 async function measure(target: Target, given: Case, more: readonly string[] = []): Promise<Measured> {
   const before = usageOf(target.pid)
   const args = [
-    ...['bench', given.operation, '--endpoint', target.endpoint, '--bucket', bucket, '--json', '--size', `${given.size}`],
+    ...[
+      'bench',
+      given.operation,
+      '--endpoint',
+      target.endpoint,
+      '--bucket',
+      bucket,
+      '--json',
+      '--size',
+      `${given.size}`,
+    ],
     ...['--connections', `${given.connections}`, '--keys', `${given.keys}`, '--duration', `${flags.seconds}s`],
     ...['--prefix', given.prefix ?? `${given.operation}-${given.size}-`],
     ...target.args,

@@ -27,8 +27,12 @@ export interface Pair {
 }
 
 /** The round with the better ratio, or, without a floor, with the better rate. */
-export function row(given: { readonly operation: string; readonly size: number; readonly keys: number }, pairs: readonly Pair[]): Row {
-  const ratioOf = ({ own, floor }: Pair): number | undefined => (floor === undefined ? undefined : own.perSecond / floor.perSecond)
+export function row(
+  given: { readonly operation: string; readonly size: number; readonly keys: number },
+  pairs: readonly Pair[],
+): Row {
+  const ratioOf = ({ own, floor }: Pair): number | undefined =>
+    floor === undefined ? undefined : own.perSecond / floor.perSecond
   const better = (a: Pair, b: Pair): Pair => ((ratioOf(b) ?? b.own.perSecond) > (ratioOf(a) ?? a.own.perSecond) ? b : a)
   const best = pairs.reduce(better)
   const what = given.operation === 'list' ? `of ${given.keys.toLocaleString('en')}` : sizeText(given.size)
@@ -41,7 +45,18 @@ export function row(given: { readonly operation: string; readonly size: number; 
   }
 }
 
-const headings = ['operation', 'conn', 'ops/s', 'MB/s', 'p50 ms', 'p99 ms', 'CPU µs/op', 'RSS MB', 'floor ops/s', 'ratio']
+const headings = [
+  'operation',
+  'conn',
+  'ops/s',
+  'MB/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU µs/op',
+  'RSS MB',
+  'floor ops/s',
+  'ratio',
+]
 
 export function table(rows: readonly Row[]): string {
   const cells = rows.map((each) => [
@@ -56,7 +71,9 @@ export function table(rows: readonly Row[]): string {
     each.floorPerSecond?.toFixed(0) ?? '',
     each.ratio?.toFixed(2) ?? '',
   ])
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...cells.map((line) => (line[at] ?? '').length)))
+  const widths = headings.map((heading, at) =>
+    Math.max(heading.length, ...cells.map((line) => (line[at] ?? '').length)),
+  )
   const lineOf = (line: readonly string[]): string =>
     `| ${line.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join(' | ')} |`
   const rule = `|${widths.map((width, at) => (at === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
