@@ -113,7 +113,8 @@ describe('index keys', () => {
     const inside = (key: string, range: { readonly from: string; readonly to: string }): boolean =>
       key >= range.from && key < range.to
     fc.assert(
-      fc.property(containers, generations, locals, containers, generations, (c, g, l, otherC, otherG) => {
+      fc.property(fc.tuple(containers, generations), locals, fc.tuple(containers, generations), ([c, g], l, other) => {
+        const [otherC, otherG] = other
         const key = blockKey(blockKeyPrefix(c, g), l)
         expect(inside(key, blockRange(blockKeyPrefix(otherC, otherG)))).toBe(c === otherC && g === otherG)
         expect(inside(key, allGenerations(otherC))).toBe(c === otherC)

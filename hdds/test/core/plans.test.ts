@@ -8,6 +8,7 @@ import { nextScrub, scrubRate } from '../../src/core/scrub-schedule.ts'
 import { SparseBits } from '../../src/core/sparse-bits.ts'
 
 const KiB = 1024
+const MiB = 1024 * KiB
 
 describe('a read', () => {
   test('takes from each record what the range wants of it, and all of the range', () => {
@@ -31,20 +32,19 @@ describe('a read', () => {
     )
   })
 
-  test.each([
-    ['a small block: header and payload at once', 4096, 0, 4096, { from: 0, to: 4096, together: true }],
+  test.each<[string, number, [number, number], object]>([
+    ['a small block: header and payload at once', 4096, [0, 4096], { from: 0, to: 4096, together: true }],
     [
       'a byte in the middle: its unit',
-      1024 * KiB,
-      700 * KiB,
-      700 * KiB + 1,
+      MiB,
+      [700 * KiB, 700 * KiB + 1],
       { from: 640 * KiB, to: 704 * KiB, together: false },
     ],
-    ['near the start: one read', 1024 * KiB, 200 * KiB, 210 * KiB, { from: 192 * KiB, to: 256 * KiB, together: true }],
-    ['over a unit edge', 1024 * KiB, 64 * KiB - 1, 64 * KiB + 1, { from: 0, to: 128 * KiB, together: true }],
-    ['the short last unit', 100 * KiB, 90 * KiB, 100 * KiB, { from: 64 * KiB, to: 100 * KiB, together: true }],
-    ['an empty block', 0, 0, 0, { from: 0, to: 0, together: true }],
-  ])('%s', (_, length, from, to, expected) => {
+    ['near the start: one read', MiB, [200 * KiB, 210 * KiB], { from: 192 * KiB, to: 256 * KiB, together: true }],
+    ['over a unit edge', MiB, [64 * KiB - 1, 64 * KiB + 1], { from: 0, to: 128 * KiB, together: true }],
+    ['the short last unit', 100 * KiB, [90 * KiB, 100 * KiB], { from: 64 * KiB, to: 100 * KiB, together: true }],
+    ['an empty block', 0, [0, 0], { from: 0, to: 0, together: true }],
+  ])('%s', (_, length, [from, to], expected) => {
     expect(planUnits({ extent: { fileOffset: 0, length }, blockOffset: 0, from, to })).toMatchObject(expected)
   })
 })
@@ -52,7 +52,11 @@ describe('a read', () => {
 describe('compaction', () => {
   const limits = { compactGarbageShare: 0.3, compactGarbageBytes: 1000 }
   const candidate = (container: number, facts: Partial<CompactionCandidate>): CompactionCandidate => ({
-    ...{ container, sealed: true, damaged: false, usedBytes: 10_000, liveBytes: 5_000 },
+    container,
+    sealed: true,
+    damaged: false,
+    usedBytes: 10_000,
+    liveBytes: 5_000,
     ...facts,
   })
 

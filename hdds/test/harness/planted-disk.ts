@@ -17,8 +17,8 @@ export interface FileUse {
   readonly path: string
   writes: number
   syncs: number
-  /** Kinds of the records in the last write: 1 data, 2 commit, 3 tombstone, 4 seal, 5 skip. */
-  lastKinds: readonly number[]
+  /** Of the last write; see `kindsIn`. */
+  lastPieces: readonly Uint8Array[]
 }
 
 export function plantedDisk(disk: Disk, bug: PlantedBug): Disk {
@@ -42,14 +42,14 @@ export function plantedDisk(disk: Disk, bug: PlantedBug): Disk {
 }
 
 function plantedFile(file: DiskFile, bug: PlantedBug): DiskFile {
-  const use: FileUse = { path: file.path, writes: 0, syncs: 0, lastKinds: [] }
+  const use: FileUse = { path: file.path, writes: 0, syncs: 0, lastPieces: [] }
   return {
     path: file.path,
     read: (target, offset) => file.read(target, offset),
     readNow: (target, offset) => file.readNow(target, offset),
     write: (pieces, offset) => {
       use.writes++
-      use.lastKinds = kindsIn(pieces)
+      use.lastPieces = pieces
       const real = (): Promise<void> => file.write(pieces, offset)
       return bug.write?.(use, real) ?? real()
     },
@@ -64,7 +64,8 @@ function plantedFile(file: DiskFile, bug: PlantedBug): DiskFile {
   }
 }
 
-function kindsIn(pieces: readonly Uint8Array[]): readonly number[] {
+/** Kinds of the records in a write: 1 data, 2 commit, 3 tombstone, 4 seal, 5 skip. */
+export function kindsIn(pieces: readonly Uint8Array[]): readonly number[] {
   const bytes = Buffer.concat(pieces)
   const kinds: number[] = []
   for (let at = 0; at + 8 <= bytes.length; at += 64) {

@@ -5,7 +5,7 @@ import { runLives } from '../harness/lives.ts'
 import type { MixName } from '../harness/program.ts'
 
 /** So many processes must have died at each site, in each way. */
-const deathsWanted = 3
+const deathsWanted = 2
 const seedsAllowed = 200
 
 /** Programs that come by. */

@@ -3,7 +3,7 @@ import type { KvStore } from '@o3/common/kv'
 import { describe, expect, test } from 'vitest'
 import { runLives } from '../harness/lives.ts'
 import type { LivesOptions } from '../harness/lives.ts'
-import { plantedDisk } from '../harness/planted-disk.ts'
+import { kindsIn, plantedDisk } from '../harness/planted-disk.ts'
 import type { PlantedBug } from '../harness/planted-disk.ts'
 
 /** The crash programs are worth what they catch: each of these bugs must break a promise within so many of them. */
@@ -17,7 +17,7 @@ const onDisk = (bug: PlantedBug): Partial<LivesOptions> => ({ wrapDisk: (disk: D
 
 /** Leaves out the sync behind a write with a record of this kind. */
 const unsynced = (kind: number): Partial<LivesOptions> =>
-  onDisk({ sync: (file, real) => (file.lastKinds.includes(kind) ? nothing() : real()) })
+  onDisk({ sync: (file, real) => (kindsIn(file.lastPieces).includes(kind) ? nothing() : real()) })
 
 const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
   'no sync before the acknowledgement of a block': unsynced(1),
