@@ -77,6 +77,14 @@ describe('a signature in the header', () => {
     expect(verdictCode(signed({ ...put, headers: [['x-amz-meta-a', bytes]] }))).toBe('ok')
   })
 
+  test('covers text in UTF-8 that is sent in ISO-8859-1, as the AWS SDK does on Node', () => {
+    const signedBytes = Buffer.from('é').toString('latin1')
+    const headers = signedHeaders({ ...put, headers: [['x-amz-meta-a', signedBytes]] })
+    const sent = (value: string) => withHeaders(headers.map((h) => (h[0] === 'x-amz-meta-a' ? [h[0], value] : h)))
+    expect(verdictCode(sent('\u00e9'))).toBe('ok')
+    expect(verdictCode(sent('\u00e8'))).toBe('SignatureDoesNotMatch')
+  })
+
   test('may take its time from Date', () => {
     const headers = signedHeaders(
       { ...put, headers: [['Date', 'Fri, 24 May 2013 00:00:00 GMT']] },
