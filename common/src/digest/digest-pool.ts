@@ -2,9 +2,8 @@
  * Hashing of large bodies on other cores. MD5 runs at 0.7 GB/s on one core, so it, not the disk, is the ceiling of an
  * upload; in the event loop it would also hold up everybody else.
  *
- * A session stays with one worker, because the state of a hash cannot move between threads. That is why this is not a
- * piscina pool: its tasks are independent, and one task per session would hold a worker for as long as a client sends.
- * Here a worker serves any number of sessions, message by message, in order.
+ * A session stays with one thread, because the state of a hash cannot move between threads. A thread serves any number
+ * of sessions, message by message, in order.
  */
 
 import { StoreError, assert } from '../errors.ts'

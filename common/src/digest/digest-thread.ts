@@ -1,4 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
 import { StoreError } from '../errors.ts'
 import type { DigestAlgorithm, Digests } from './digest.ts'
 import type { DigestReply, DigestRequest } from './digest-messages.ts'
@@ -8,9 +10,16 @@ interface Waiting {
   readonly reject: (error: StoreError) => void
 }
 
-/** One worker thread and the sessions in it. When it dies, all that wait for it reject, and so do later calls. */
+/**
+ * One worker thread and the sessions in it. When it dies, all that wait for it reject, and so do later calls.
+ *
+ * The thread is piscina's: a pool of one whose only task serves a port until it is closed. The task is one because the
+ * state of a hash cannot move between threads, and a task per session would hold the thread for as long as a client
+ * sends.
+ */
 export class DigestThread {
-  private readonly worker: Worker
+  private readonly pool: Piscina
+  private readonly port: MessagePort
   /** Those who wait for an answer, in the order in which the worker gives them. */
   private readonly waiting: Waiting[] = []
   /** By session, what to do when it ends. */
@@ -18,10 +27,20 @@ export class DigestThread {
   private death: StoreError | undefined
 
   constructor() {
-    this.worker = new Worker(new URL('./digest-worker.ts', import.meta.url), { name: 'digest' })
-    this.worker.on('message', (reply: DigestReply) => this.waiting.shift()?.resolve(reply))
-    this.worker.on('error', (cause) => this.die(new StoreError('Unavailable', 'a hashing thread failed', { cause })))
-    this.worker.on('exit', () => this.die(new StoreError('Unavailable', 'a hashing thread stopped')))
+    const { port1, port2 } = new MessageChannel()
+    this.port = port1
+    this.port.on('message', (reply: DigestReply) => this.waiting.shift()?.resolve(reply))
+    this.pool = new Piscina({
+      filename: new URL('./digest-worker.ts', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      // Waiting on a lock between tasks would also stop the messages of the one task there is.
+      atomics: 'disabled',
+    })
+    this.pool.run(port2, { name: 'serve', transferList: [port2] }).then(
+      () => this.die(new StoreError('Unavailable', 'a hashing thread stopped')),
+      (cause: unknown) => this.die(new StoreError('Unavailable', 'a hashing thread failed', { cause })),
+    )
   }
 
   get dead(): boolean {
@@ -55,7 +74,8 @@ export class DigestThread {
 
   async close(): Promise<void> {
     this.die(new StoreError('Closed', 'the digest pool is closed'))
-    await this.worker.terminate()
+    this.port.close()
+    await this.pool.destroy()
   }
 
   private ask(session: number, request: DigestRequest): Promise<DigestReply> {
@@ -68,7 +88,7 @@ export class DigestThread {
   }
 
   private post(request: DigestRequest): void {
-    this.worker.postMessage(request)
+    this.port.postMessage(request)
   }
 
   private end(session: number): void {

@@ -1,16 +1,13 @@
-/** The thread in which the digest pool hashes. It fails as a whole: the pool rejects all its sessions. */
+/** The task in which the digest pool hashes. It fails as a whole: the pool rejects all its sessions. */
 
-import { parentPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { assert, unreachable } from '../errors.ts'
 import type { DigestReply, DigestRequest } from './digest-messages.ts'
 import { createDigests } from './node-digest.ts'
 import type { DigestSet } from './node-digest.ts'
 
-assert(parentPort, 'the digest worker runs in a thread')
-serve(parentPort)
-
-function serve(port: MessagePort): void {
+/** The task: answers `port` until the other side closes it. Rejects with what went wrong. */
+export function serve(port: MessagePort): Promise<void> {
   const sessions = new Map<number, DigestSet>()
   const sessionOf = (id: number): DigestSet => {
     const found = sessions.get(id)
@@ -18,7 +15,7 @@ function serve(port: MessagePort): void {
     return found
   }
   const reply = (answer: DigestReply): void => port.postMessage(answer)
-  port.on('message', (request: DigestRequest) => {
+  const obey = (request: DigestRequest): void => {
     switch (request.kind) {
       case 'open':
         sessions.set(request.session, createDigests(request.algorithms))
@@ -36,5 +33,16 @@ function serve(port: MessagePort): void {
       default:
         unreachable(request)
     }
+  }
+  return new Promise((resolve, reject) => {
+    port.on('message', (request: DigestRequest) => {
+      try {
+        obey(request)
+      } catch (error) {
+        reject(error)
+        port.close()
+      }
+    })
+    port.on('close', resolve)
   })
 }
