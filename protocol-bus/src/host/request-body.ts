@@ -25,6 +25,8 @@ export class RequestBody implements HttpBody {
   private readonly response: ServerResponse
   private readonly expectsContinue: boolean
   private sink: BodySink | undefined
+  /** Went wrong before anybody asked: a malformed chunk may come in one piece with the head. */
+  private earlyFailure: StoreError | undefined
   private state: 'untouched' | 'reading' | 'complete' | 'failed' | 'abandoned' = 'untouched'
 
   constructor(
@@ -78,8 +80,12 @@ export class RequestBody implements HttpBody {
     this.message.resume()
   }
 
-  /** Ends the reading: a stall, a malformed chunk, a stop. Does nothing to a body that is complete or not read. */
+  /**
+   * Ends the reading, also one that has not begun: a stall, a malformed chunk, a stop. Does nothing to a body that is
+   * complete.
+   */
   fail(error: StoreError): void {
+    if (this.state === 'untouched') this.earlyFailure ??= error
     if (this.state !== 'reading') return
     this.state = 'failed'
     this.message.pause()
@@ -111,6 +117,10 @@ export class RequestBody implements HttpBody {
     this.sink = sink
     if (this.message.destroyed && !this.message.complete) {
       this.brokenOff()
+      return
+    }
+    if (this.earlyFailure !== undefined) {
+      this.fail(this.earlyFailure)
       return
     }
     if (this.expectsContinue) this.response.writeContinue()

@@ -104,3 +104,13 @@ test('what is no HTTP is refused in XML, with a request id', async () => {
   const answer = await receives('</Error>')
   expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*x-amz-request-id: \w+[^]*<Code>InvalidRequest<\/Code>/)
 })
+
+test('a chunk that is none is refused at once, also when it comes in one piece with the head', async () => {
+  const { socket, receives } = converse()
+  const url = new URL(await getSignedUrl(s3, new PutObjectCommand({ Bucket: 'bkt', Key: 'malformed' })))
+  socket.write(
+    `PUT ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n`,
+  )
+  expect(await receives('</Error>')).toMatch(/^HTTP\/1\.1 400 [^]*<Code>IncompleteBody<\/Code>/)
+  socket.destroy()
+})
