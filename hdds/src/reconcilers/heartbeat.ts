@@ -20,6 +20,9 @@ export interface HeartbeatingOptions {
 /** More commands than this are not begun at a time; SCM repeats what was not done. */
 const maxRunningCommands = 64
 
+type DeletionCommand = Extract<DatanodeCommand, { readonly kind: 'delete-blocks' }>
+type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | { readonly kind: 'full-report' }>
+
 /**
  * Tells SCM what is here and does what it asks. Commands run beside the heartbeats, each at most once at a time, and
  * are idempotent: what fails, or is left out, comes again with a later answer.
@@ -40,7 +43,11 @@ export class Heartbeating implements Reconciler {
 
   async run(): Promise<void> {
     const commands = this.isRegistered ? await this.heartbeat() : await this.register()
-    for (const command of commands) this.begin(command)
+    this.wantsFull ||= commands.some(({ kind }) => kind === 'full-report')
+    for (const command of commands) {
+      if (command.kind !== 'full-report' && command.kind !== 'delete-blocks') this.beginOnContainer(command)
+    }
+    this.beginDeletions(commands.filter((command) => command.kind === 'delete-blocks'))
   }
 
   pauseMs(): number {
@@ -70,17 +77,26 @@ export class Heartbeating implements Reconciler {
     return answer.commands
   }
 
-  private begin(command: DatanodeCommand): void {
-    if (command.kind === 'full-report') {
-      this.wantsFull = true
-      return
-    }
-    const key = keyOf(command)
+  private beginOnContainer(command: ContainerCommand): void {
+    this.begin(`${command.kind} ${command.container}`, () => this.carryOut(command))
+  }
+
+  /** All that one answer asks for shares the tombstones, and so the syncs. The next ones wait until these are done. */
+  private beginDeletions(commands: readonly DeletionCommand[]): void {
+    const wanted = commands.filter(({ transaction }) => !this.done.has(transaction))
+    if (wanted.length === 0) return
+    this.begin('delete-blocks', async () => {
+      await this.options.datanode.deleteBlocks(wanted.flatMap(({ blocks }) => blocks))
+      for (const { transaction } of wanted) this.done.add(transaction)
+    })
+  }
+
+  private begin(key: string, action: () => Promise<void>): void {
     if (this.running.has(key) || this.running.size >= maxRunningCommands) return
     this.running.add(key)
     this.options.env.tasks.spawn(`hdds.command ${key}`, async () => {
       try {
-        await this.carryOut(command)
+        await action()
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         this.options.log.warn({ command: key, error }, 'a command of SCM was not carried out; it will come again')
@@ -90,30 +106,19 @@ export class Heartbeating implements Reconciler {
     })
   }
 
-  private async carryOut(command: Exclude<DatanodeCommand, { kind: 'full-report' }>): Promise<void> {
+  private async carryOut({ kind, container }: ContainerCommand): Promise<void> {
     const { datanode } = this.options
-    switch (command.kind) {
+    switch (kind) {
       case 'create-container':
-        return await datanode.createContainer(command.container)
+        return await datanode.createContainer(container)
       case 'close-container':
-        return await ignoreMissing(datanode.closeContainer(command.container))
+        return await ignoreMissing(datanode.closeContainer(container))
       case 'delete-container':
-        return await datanode.deleteContainer(command.container)
-      case 'delete-blocks':
-        if (this.done.has(command.transaction)) return
-        await datanode.deleteBlocks(command.blocks)
-        this.done.add(command.transaction)
-        return
+        return await datanode.deleteContainer(container)
       default:
-        return unreachable(command)
+        return unreachable(kind)
     }
   }
-}
-
-function keyOf(command: Exclude<DatanodeCommand, { kind: 'full-report' }>): string {
-  return command.kind === 'delete-blocks'
-    ? `${command.kind} ${command.transaction}`
-    : `${command.kind} ${command.container}`
 }
 
 /** SCM learns from the next full report that the container is not here. */

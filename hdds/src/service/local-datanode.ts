@@ -6,6 +6,8 @@ import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFi
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
+import { deleteBlocks } from '../storage/container-deletion.ts'
+import { readPieces, readSmall } from '../storage/container-reads.ts'
 import type { ContainerWriter } from '../storage/container-writer.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { Pace } from '../storage/pace.ts'
@@ -55,11 +57,11 @@ export class LocalDatanode implements Datanode {
   }
 
   read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
-    return this.container(block.container).read(block.local, range.offset, range.length)
+    return readPieces(this.container(block.container), block.local, range)
   }
 
   async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
-    return await this.container(block.container).readSmall(block.local, range.offset, range.length)
+    return await readSmall(this.container(block.container), block.local, range)
   }
 
   async deleteBlocks(blocks: readonly BlockRange[]): Promise<void> {
@@ -72,7 +74,7 @@ export class LocalDatanode implements Datanode {
       runs.set(container, list)
       list.push({ first: firstLocal, count })
     }
-    await Promise.all([...runs].map(([container, list]) => container.deleteBlocks(list)))
+    await Promise.all([...runs].map(([container, list]) => deleteBlocks(container, list)))
   }
 
   // -------------------------------------------------------------------------------------------------- containers

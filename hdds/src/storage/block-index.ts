@@ -61,13 +61,16 @@ export class BlockIndex {
 
   /** In the order asked. */
   async getMany(keys: readonly BinaryKey[]): Promise<(BlockRow | undefined)[]> {
-    const missing = keys.filter((key) => !this.staged.has(key))
+    // Taken before the trip: what is staged now may be in the store, and staged no more, when it ends.
+    const before = keys.map((key) => this.staged.get(key))
+    const missing = keys.filter((_, i) => before[i] === undefined)
     const values = missing.length === 0 ? [] : await this.store.getMany(missing)
-    const loaded = new Map(missing.map((key, i) => [key, values[i]]))
-    return keys.map((key) => {
-      const staged = this.staged.get(key)
+    let next = 0
+    return keys.map((key, i) => {
+      const value = before[i] === undefined ? values[next++] : undefined
+      const now = this.staged.get(key)
+      const staged = now === undefined ? before[i] : now
       if (staged !== undefined) return staged ?? undefined
-      const value = loaded.get(key)
       return value === undefined ? undefined : decodeRow(value)
     })
   }

@@ -18,6 +18,7 @@ import { runsOf } from '../core/tombstone.ts'
 import { readExtent } from './block-reader.ts'
 import type { ReadSource } from './block-reader.ts'
 import type { Container, ContainerView } from './container.ts'
+import { sourceOf } from './container-reads.ts'
 import type { DataDisk } from './data-disk.ts'
 import { GenerationWriter } from './generation-writer.ts'
 import type { IndexedBlock } from './generation-writer.ts'
@@ -101,7 +102,7 @@ async function copyBlocks(
   const { index } = container.scope
   const file = await old.file.acquire()
   try {
-    const source = container.source(old, file)
+    const source = sourceOf(container, old, file)
     let copied: IndexedBlock[] = []
     const store = async (): Promise<void> => {
       await index.writeRows(copied.map(({ local, row }) => ({ key: blockKey(keyPrefix, local), row })))

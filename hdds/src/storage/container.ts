@@ -7,28 +7,22 @@ import { StoreError, assert } from '@o3/common/errors'
 import type { ContainerId, ContainerReport, LocalId } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
-import { storedBytes } from '../core/block-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, LedgerChange, LedgerRecord } from '../core/container-ledger.ts'
 import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
-import { planReads } from '../core/read-plan.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
-import { encodeTombstone, runsOf } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
 import type { HeaderProof } from '../core/record.ts'
 import { Appender } from './appender.ts'
 import type { NewRecord } from './appender.ts'
-import { readExtent } from './block-reader.ts'
-import type { ReadSource } from './block-reader.ts'
-import { BlockPieces } from './block-pieces.ts'
 import { totalLength, unitChecksums } from './checksum.ts'
 import type { ContainerFile } from './container-file.ts'
+import { readSmall } from './container-reads.ts'
 import { ContainerWriter } from './container-writer.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { proofOf } from './disk-scope.ts'
 import { OneAtATime } from './one-at-a-time.ts'
-import { uninitialised } from './read-buffers.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 
 /** One generation of a container: what a reader holds on to while compaction replaces it. */
@@ -46,9 +40,6 @@ export interface ContainerOptions {
   /** No block with a higher local id was written before. */
   readonly highestLocal: LocalId
 }
-
-/** Ids looked up at once by a deletion, and named by one tombstone. */
-const deletionSlice = 1024
 
 export class Container {
   readonly id: ContainerId
@@ -155,7 +146,7 @@ export class Container {
     this.spent.add(local)
     const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
     try {
-      await this.appendTo({ ...record, checksums: unitChecksums(pieces), pieces }, 'durable')
+      await this.append({ ...record, checksums: unitChecksums(pieces), pieces }, 'durable')
     } catch (error) {
       this.spent.delete(local)
       throw error
@@ -170,7 +161,7 @@ export class Container {
     const writer = new ContainerWriter({
       local,
       scope: this.scope,
-      append: (record, durability) => this.appendTo(record, durability),
+      append: (record, durability) => this.append(record, durability),
       room: () => (this.appender?.hasRoomForStream === false ? this.appender.roomForStream() : undefined),
       ended: (outcome) => this.writerEnded(local, outcome),
     })
@@ -187,7 +178,7 @@ export class Container {
     await this.settled()
     const row = await this.find(this.view, local)
     if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
-    const stored = await this.readSmall(local, 0, length)
+    const stored = await readSmall(this, local, { offset: 0, length })
     let at = 0
     for (const piece of pieces) {
       if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)
@@ -207,8 +198,7 @@ export class Container {
   }
 
   private assertOpen(): void {
-    this.scope.health.assertWritable()
-    this.assertNotEnded()
+    this.assertWritable()
     if (!this.isOpen) {
       throw new StoreError('Unavailable', `container ${this.id} is closed: write to another block`, {
         details: { container: this.id, state: 'CLOSED' },
@@ -228,7 +218,7 @@ export class Container {
 
   // ----------------------------------------------------------------------------------------------------- append
 
-  private appendTo(record: NewRecord, durability: 'cached' | 'durable'): Promise<void> {
+  append(record: NewRecord, durability: 'cached' | 'durable'): Promise<void> {
     return this.useAppender((appender) => appender.append(record, durability))
   }
 
@@ -299,121 +289,26 @@ export class Container {
     this.appender?.fail(error)
   }
 
-  // ------------------------------------------------------------------------------------------------------- read
-
-  async readSmall(local: LocalId, offset: number, length: number): Promise<Uint8Array> {
-    const { view } = this
-    const held = view.file.acquire()
-    const file = held instanceof Promise ? await held : held
-    try {
-      const row = await this.mustFind(view, local)
-      const reads = planReads(row, checkRange(row, offset, length), length)
-      const source = this.source(view, file)
-      const [only] = reads
-      if (only === undefined) return new Uint8Array(0)
-      if (reads.length === 1) {
-        // The caller may keep the bytes: this buffer never goes back to the pool.
-        return (await readExtent(source, local, only, freshBuffers)).bytes
-      }
-      const out = new Uint8Array(length)
-      for (const read of reads) {
-        const piece = await readExtent(source, local, read, this.buffers)
-        out.set(piece.bytes, read.blockOffset + read.from - offset)
-        this.buffers.give(piece.buffer)
-      }
-      return out
-    } finally {
-      view.file.release()
-    }
-  }
-
-  read(local: LocalId, offset: number, length: number): AsyncIterableIterator<Uint8Array> {
-    const { view } = this
-    const origin = {
-      open: async () => {
-        const file = await view.file.acquire()
-        try {
-          const row = await this.mustFind(view, local)
-          return { source: this.source(view, file), reads: planReads(row, checkRange(row, offset, length), length) }
-        } catch (error) {
-          view.file.release()
-          throw error
-        }
-      },
-      close: () => view.file.release(),
-    }
-    return new BlockPieces(local, origin, this.buffers)
-  }
+  // ------------------------------------------------------------------------------------------------------ index
 
   /** The row of a block, or undefined. */
   find(view: ContainerView, local: LocalId): BlockRow | undefined | Promise<BlockRow | undefined> {
     return this.scope.index.get(blockKey(view.keyPrefix, local))
   }
 
-  private async mustFind(view: ContainerView, local: LocalId): Promise<BlockRow> {
-    const found = this.find(view, local)
-    const row = found instanceof Promise ? await found : found
-    if (row !== undefined) return row
-    const details = { container: this.id, local }
-    if (this.ledgerOfView.isDamaged) {
-      // Damaged headers hide blocks: nobody may conclude that this one never was.
-      const { path } = view.file
-      const [range] = this.ledgerOfView.sums().damaged
-      throw new StoreError('Damaged', 'the block may lie in a damaged part of its container', {
-        details: { ...details, offset: 0, path, fileOffset: range?.from ?? 0 },
-      })
-    }
-    throw new StoreError('BlockNotFound', `no block ${this.id}/${local}`, { details })
+  /** False when there cannot be a block with this id; there will not be one either: a writer that comes late is refused. */
+  claimForDeletion(local: LocalId): boolean {
+    if (!this.isOpen) return true
+    const mayExist = this.spent.has(local) || local <= this.highestLocal
+    this.spent.add(local)
+    this.writers.get(local)?.cancel()
+    return mayExist
   }
 
-  source(view: ContainerView, file: ReadSource['file']): ReadSource {
-    const { report, metrics } = this.scope
-    const { readBytes } = metrics
-    return { file, path: view.file.path, name: view.file.name, proof: view.proof, report, readBytes }
-  }
-
-  // ----------------------------------------------------------------------------------------------------- delete
-
-  /** Durable when it resolves. Ids that have no block are spent: a writer that comes late is refused. */
-  async deleteBlocks(runs: readonly LocalRun[]): Promise<void> {
-    for (const { first, count } of runs) {
-      for (let from = first; from < first + count; from += deletionSlice) {
-        const to = Math.min(first + count, from + deletionSlice)
-        await this.turns.run(() => this.deleteSlice(from, to))
-      }
-    }
-  }
-
-  private async deleteSlice(from: LocalId, to: LocalId): Promise<void> {
-    if (this.ended === 'removed') return
-    this.assertNotEnded()
+  /** Throws `VolumeFailed`, `ContainerNotFound`, `Closed`. */
+  assertWritable(): void {
     this.scope.health.assertWritable()
-    const { view } = this
-    const asked: LocalId[] = []
-    for (let local = from; local < to; local++) {
-      if (this.isOpen) {
-        const known = this.spent.has(local) || local <= this.highestLocal
-        this.spent.add(local)
-        this.writers.get(local)?.cancel()
-        if (!known) continue
-      }
-      asked.push(local)
-    }
-    if (asked.length === 0) return
-    await this.settled()
-    const rows = await this.scope.index.getMany(asked.map((local) => blockKey(view.keyPrefix, local)))
-    const found: LocalId[] = []
-    let freedBytes = 0
-    for (const [i, row] of rows.entries()) {
-      if (row === undefined) continue
-      found.push(asked[i] as LocalId)
-      freedBytes += storedBytes(row)
-    }
-    if (found.length === 0) return
-    const tombstone = { runs: runsOf(found), blocks: found.length, freedBytes }
-    this.scope.env.at('hdds.delete.before-tombstone')
-    await this.appendTo({ ...bareRecord('tombstone'), ...payloadOf(encodeTombstone(tombstone)), tombstone }, 'durable')
-    this.scope.env.at('hdds.delete.after-tombstone')
+    this.assertNotEnded()
   }
 
   /** The deletions that become durable until `end`. */
@@ -445,7 +340,7 @@ export class Container {
     await this.turns.run(async () => {
       this.assertNotEnded()
       this.scope.env.at('hdds.close.before-seal')
-      await this.appendTo(bareRecord('seal'), 'durable')
+      await this.append(seal, 'durable')
       this.scope.env.at('hdds.close.after-seal')
       this.spent = new SparseBits()
       await this.dropPreallocation()
@@ -466,15 +361,13 @@ export class Container {
 
   // ----------------------------------------------------------------------------------------- compaction, removal
 
-  /** Under `turns`: readers and writers use the next generation from now on. Returns the view that is left. */
-  switchTo(file: ContainerFile, ledger: ContainerLedger): ContainerView {
+  /** Under `turns`: readers and deletions use the next generation from now on. */
+  switchTo(file: ContainerFile, ledger: ContainerLedger): void {
     assert(this.appenderUsers === 0, 'a container is switched while it is written')
     this.closeAppender()
-    const old = this.view
     this.view = viewOf(this.scope, file)
     this.ledgerOfView = ledger
     this.changes++
-    return old
   }
 
   /** Under `turns`: nothing may begin any more. */
@@ -495,9 +388,14 @@ export class Container {
   }
 }
 
-const freshBuffers: Pick<ReadBuffers, 'take' | 'give'> = {
-  take: uninitialised,
-  give: () => {},
+const seal: NewRecord = {
+  kind: 'seal',
+  local: 0,
+  whole: false,
+  blockOffset: 0,
+  length: 0,
+  checksums: [],
+  pieces: [],
 }
 
 export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerChange): void {
@@ -510,14 +408,6 @@ export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerC
   }
 }
 
-export function bareRecord(kind: 'seal' | 'tombstone'): NewRecord {
-  return { kind, local: 0, whole: false, blockOffset: 0, length: 0, checksums: [], pieces: [] }
-}
-
-function payloadOf(bytes: Uint8Array): Pick<NewRecord, 'length' | 'checksums' | 'pieces'> {
-  return { length: bytes.length, checksums: unitChecksums([bytes]), pieces: [bytes] }
-}
-
 function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
   const { name } = file
   return { file, proof: proofOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
@@ -525,15 +415,6 @@ function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
 
 /** A failed disk has no unacknowledged block to show. */
 function ignoreFailedDisk(): void {}
-
-function checkRange(row: BlockRow, offset: number, length: number): number {
-  if (offset < 0 || length < 0 || offset + length > row.lengthBytes) {
-    throw new StoreError('InvalidRange', 'the range reaches past the end of the block', {
-      details: { offset, length, blockLength: row.lengthBytes },
-    })
-  }
-  return offset
-}
 
 function alreadyWritten(container: ContainerId, local: LocalId): StoreError {
   return new StoreError('InvalidArgument', `block ${container}/${local} was written before`, {

@@ -14,6 +14,7 @@ import { SparseBits } from '../core/sparse-bits.ts'
 import { decodeTombstone } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
 import type { Container, ContainerView } from './container.ts'
+import { sourceOf } from './container-reads.ts'
 import type { ReadSource } from './block-reader.ts'
 import type { Pace } from './pace.ts'
 import { readPayload } from './payload.ts'
@@ -35,7 +36,7 @@ export async function scrubContainer({ container, pace, signal }: ScrubOptions):
   try {
     await container.settled()
     if (container.current !== view) return []
-    const scrub = new ContainerScrub(container, container.source(view, file), deletions.runs)
+    const scrub = new ContainerScrub(container, sourceOf(container, view, file), deletions.runs)
     await scrub.readFile(pace, signal)
     await scrub.compareIndex()
     return scrub.findings
@@ -123,9 +124,9 @@ class ContainerScrub {
 
   /** A commit whose data was torn off by a power cut is no block, as recovery decided. */
   private noteProgress({ kind, local, whole, blockOffset, length }: RecordHeader): void {
+    const seen = blockOffset === 0 ? 0 : (this.lengths.get(local) ?? 0)
     if (kind === 'data' && whole) this.complete.add(local)
-    else if (kind === 'data' && (this.lengths.get(local) ?? 0) === blockOffset)
-      this.lengths.set(local, blockOffset + length)
+    else if (kind === 'data' && seen === blockOffset) this.lengths.set(local, blockOffset + length)
     else if (kind === 'commit') {
       if ((this.lengths.get(local) ?? 0) === blockOffset) this.complete.add(local)
       this.lengths.delete(local)
