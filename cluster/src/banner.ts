@@ -4,6 +4,7 @@ import type { AdministratorCredentials } from './administrator.ts'
 
 export interface BannerFacts {
   readonly endpoint: string
+  readonly native: string
   readonly admin: string
   readonly directory: string
   readonly region: string
@@ -20,6 +21,7 @@ export function banner(facts: BannerFacts): string {
     `  O3 serves ${facts.directory}`,
     '',
     `  S3        ${endpoint}   (region ${facts.region})`,
+    `  native    ${facts.native}   (o3 sh)`,
     `  health    ${facts.admin}/readyz   metrics ${facts.admin}/metrics`,
     `  log       ${facts.logFile}`,
     '',

@@ -5,6 +5,8 @@ import { replaceFile } from './data-directory.ts'
 
 export interface Endpoints {
   readonly s3: string
+  /** `o3://host:port`. */
+  readonly native: string
   readonly admin: string
 }
 

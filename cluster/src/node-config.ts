@@ -3,6 +3,7 @@
 import { choice, defineConfig, duration, integer, secret, section, size, text, texts } from '@o3/common/config'
 import type { ConfigValues } from '@o3/common/config'
 import { logLevels } from '@o3/common/log'
+import { nativeSection } from '@o3/plugin-native'
 import { s3Section } from '@o3/plugin-s3'
 
 const port = { minimum: 0, maximum: 65_535 } as const
@@ -33,14 +34,7 @@ export const nodeConfigSchema = defineConfig({
     secretKey: secret({ description: 'Secret key, at least 8 characters.' }),
   }),
   s3: s3Section,
-  native: section('The native protocol, which `o3 sh` speaks.', {
-    host: text({ description: 'The address it listens on.', default: '127.0.0.1' }),
-    port: integer({
-      description: 'Default: 9862, or any free one where that is taken.',
-      ...port,
-      flag: 'native-port',
-    }),
-  }),
+  native: nativeSection,
   admin: section('Health and metrics, without credentials: keep it on loopback.', {
     host: text({ description: 'The address it listens on.', default: '127.0.0.1' }),
     port: integer({ description: 'Default: 9874, or any free one where that is taken.', ...port, flag: 'admin-port' }),

@@ -44,8 +44,9 @@ import {
   omRules,
 } from '@o3/om/module'
 import { startHost } from '@o3/protocol-bus/host'
-import type { AnyPlugin, OpenMount, PluginEntry } from '@o3/protocol-bus/host'
+import type { OpenMount, PluginEntry } from '@o3/protocol-bus/host'
 import { createIdentities, createKeyring, createStore } from '@o3/protocol-bus/store'
+import { defaultNativePort, plugin as nativePlugin } from '@o3/plugin-native'
 import { plugin as s3Plugin } from '@o3/plugin-s3'
 import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE, defaultScmConfig, installScm, scmRules } from '@o3/scm/module'
 import { adminPlugin } from './admin-plugin.ts'
@@ -263,12 +264,14 @@ class NodeStart {
       identities: this.graph.get(IDENTITIES),
       clock: env.clock,
       random: env.random,
+      tasks: env.tasks,
       log,
       metrics: this.metrics,
     }
     const plugins: readonly PluginEntry[] = [
-      { plugin: adminPlugin({ problem }) as AnyPlugin, config: await withPort(env, config.admin, defaultAdminPort) },
-      { plugin: s3Plugin as AnyPlugin, config: config.s3 },
+      { plugin: adminPlugin({ problem }), config: await withPort(env, config.admin, defaultAdminPort) },
+      { plugin: nativePlugin, config: await withPort(env, config.native, defaultNativePort) },
+      { plugin: s3Plugin, config: config.s3 },
     ]
     const host = await startHost({ env, services, plugins })
     await lifecycle.start('front ends', { start: () => {}, stop: () => host.stop(config.stop.deadline / 2) })
@@ -283,10 +286,11 @@ class NodeStart {
       const host = mount.host.includes(':') ? `[${mount.host}]` : mount.host
       return `${mount.kind === 'http' ? 'http' : 'o3'}://${host}:${mount.port}`
     }
-    const endpoints = { s3: url('s3'), admin: url('admin') }
+    const endpoints = { s3: url('s3'), native: url('native'), admin: url('admin') }
     await writeEndpoints(env, directory.path, endpoints)
     return {
       endpoint: endpoints.s3,
+      native: endpoints.native,
       admin: endpoints.admin,
       directory: directory.path,
       region: config.s3.region,

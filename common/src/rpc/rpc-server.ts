@@ -1,5 +1,5 @@
 import type { Address, Connection, Clock, Listener, Network, Tasks } from '../env/env.ts'
-import { StoreError } from '../errors.ts'
+import { StoreError, assert } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import type { ServerAuthentication } from './authentication.ts'
 import { defaultRpcLimits } from './limits.ts'
@@ -11,7 +11,8 @@ import type { RpcHandler } from './server-call.ts'
 export type RpcMethods<Peer> = Readonly<Record<string, RpcHandler<Peer>>>
 
 export interface RpcServerOptions<Peer> {
-  readonly network: Network
+  /** For `listen`. */
+  readonly network?: Network
   readonly clock: Clock
   readonly tasks: Tasks
   readonly log: Logger
@@ -38,8 +39,27 @@ export class RpcServer<Peer> {
 
   /** Resolves with the bound address. */
   async listen(address: Address): Promise<Address> {
-    this.listener = await this.options.network.listen(address, (connection) => this.accept(connection))
+    const { network } = this.options
+    assert(network !== undefined, 'a server that listens has a network')
+    this.listener = await network.listen(address, (connection) => this.accept(connection))
     return this.listener.address
+  }
+
+  /** Serves a connection that somebody else's listener has accepted; resolves when it is closed. */
+  serve(connection: Connection): Promise<void> {
+    return new Promise((resolve) => {
+      this.accept({
+        remote: connection.remote,
+        received: connection.received,
+        send: (pieces) => connection.send(pieces),
+        close: () => connection.close().finally(resolve),
+      })
+    })
+  }
+
+  /** Takes no more calls: idle connections end now, the others after their last answer. */
+  drain(): void {
+    for (const connection of this.connections) connection.drain()
   }
 
   /**
@@ -80,7 +100,7 @@ export class RpcServer<Peer> {
     const empty = new Promise<void>((resolve) => {
       this.onEmpty = resolve
     })
-    for (const connection of this.connections) connection.drain()
+    this.drain()
     if (this.connections.size === 0) return
     const cancel = this.options.clock.after(graceMs, () => {
       const error = new StoreError('Closed', 'the server has stopped')

@@ -24,7 +24,7 @@ import type {
   VolumeRight,
 } from '@o3/om/api'
 import type { ContainerInfo, DatanodeInfo, ReplicationConfig, ScmSummary } from '@o3/scm/api'
-import type { Clock, Random } from '@o3/common/env'
+import type { Clock, Random, Tasks } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { Metrics } from '@o3/common/metrics'
 
@@ -510,6 +510,8 @@ export interface PluginServices {
   readonly identities: Identities
   readonly clock: Clock
   readonly random: Random
+  /** For what goes on beside calls. */
+  readonly tasks: Tasks
   readonly log: Logger
   readonly metrics: Metrics
 }

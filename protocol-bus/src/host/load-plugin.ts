@@ -13,6 +13,7 @@ const serviceNames: ReadonlySet<string> = new Set<keyof PluginServices>([
   'identities',
   'clock',
   'random',
+  'tasks',
   'log',
   'metrics',
 ])

@@ -49,7 +49,7 @@ export class S3Gateway implements Gateway {
   readonly #parseOptions: ParseOptions
   #closed = false
 
-  constructor(services: PluginServices, config: S3Config) {
+  constructor(services: Omit<PluginServices, 'tasks'>, config: S3Config) {
     this.config = config
     this.clock = services.clock
     this.hostId = Buffer.from(services.random.bytes(24)).toString('base64')

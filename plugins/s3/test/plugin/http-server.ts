@@ -22,7 +22,7 @@ export async function httpServer(): Promise<HttpServer> {
   const reference = referenceStore({ clock, random })
   const host = await startHost({
     env,
-    services: { ...reference, clock, random, log: nullLogger, metrics: createMetrics() },
+    services: { ...reference, clock, random, tasks: env.tasks, log: nullLogger, metrics: createMetrics() },
     plugins: [{ plugin, config: { port: 0 } }],
   })
   const [mount] = host.mounts
