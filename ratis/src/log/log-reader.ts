@@ -47,7 +47,7 @@ export class SegmentsReader implements LogReader {
       entries = await scanner.next(last, maxBytes)
     }
     if (entries.length === 0)
-      throw damaged(segment.path, scanner.end, `the record of index ${this.index} does not verify`)
+      throw damaged(segment.path, scanner.offset, `the record of index ${this.index} does not verify`)
     await this.skipTo(position, entries)
     return entries
   }
@@ -74,7 +74,7 @@ export class SegmentsReader implements LogReader {
     while (scanner.index < this.index) {
       const skipped = await scanner.next(this.index - 1, Number.MAX_SAFE_INTEGER)
       if (skipped.length === 0)
-        throw damaged(segment.path, scanner.end, `the record of index ${scanner.index} does not verify`)
+        throw damaged(segment.path, scanner.offset, `the record of index ${scanner.index} does not verify`)
     }
     return this.position
   }

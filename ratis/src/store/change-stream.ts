@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { CommittedPatch, LogIndex } from '../api/api.ts'
-import type { SegmentedLog } from '../log/segmented-log.ts'
+import type { LogEntry, SegmentedLog } from '../log/segmented-log.ts'
 import { decodeEntry } from './entry-codec.ts'
 
 /** How much of the log one follower holds in memory. */
@@ -37,16 +37,11 @@ export class ChangeStream {
     }
     const reader = this.log.read(from)
     try {
-      for (;;) {
-        const upTo = this.committed()
-        const entries = signal.aborted || this.ended ? [] : await reader.next(upTo, readBytes)
-        for (const entry of entries) {
-          if (signal.aborted) return
-          const { wallMs, rows } = decodeEntry(entry.payload)
-          yield { index: entry.index, term: entry.term, wallMs, rows }
-        }
-        if (signal.aborted) return
+      while (!signal.aborted) {
         if (this.ended) throw new StoreError('Closed', 'the store was closed')
+        const upTo = this.committed()
+        const entries = await reader.next(upTo, readBytes)
+        yield* patchesOf(entries, signal)
         if (entries.length === 0) await this.moreThan(upTo, signal)
       }
     } finally {
@@ -65,5 +60,13 @@ export class ChangeStream {
       signal.addEventListener('abort', wake)
       this.sleepers.add(wake)
     })
+  }
+}
+
+function* patchesOf(entries: readonly LogEntry[], signal: AbortSignal): Generator<CommittedPatch, void, undefined> {
+  for (const { index, term, payload } of entries) {
+    if (signal.aborted) return
+    const { wallMs, rows } = decodeEntry(payload)
+    yield { index, term, wallMs, rows }
   }
 }

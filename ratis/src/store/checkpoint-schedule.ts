@@ -5,7 +5,7 @@ import type { Checkpointer } from './checkpointer.ts'
 import type { StoreEvent } from './store-events.ts'
 
 export interface CheckpointPolicy {
-  /** After so much log since the last one. Default 64 MiB. */
+  /** After so much log since the last one. Default 32 MiB. */
   readonly everyLogBytes: number
   /** After so long, if anything was applied. Default 60,000. */
   readonly everyMs: number

@@ -7,7 +7,7 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { BinaryKey, KvStore, KvWrite } from '@o3/common/kv'
-import type { SegmentedLog } from '../log/segmented-log.ts'
+import type { LogEntry, SegmentedLog } from '../log/segmented-log.ts'
 import { decodeEntry } from './entry-codec.ts'
 import type { RequestLedger } from './request-ledger.ts'
 import {
@@ -90,7 +90,7 @@ async function loadLedger(kv: KvStore, ledger: RequestLedger): Promise<readonly 
       if (chunks.length === 0) return keys
       for (const { key, value } of chunks) {
         keys.push(key)
-        for (const record of decodeLedgerChunk(value)) ledger.rememberReply(record.requestId, record.reply, record)
+        ledger.restore(decodeLedgerChunk(value))
       }
     }
   } finally {
@@ -103,34 +103,55 @@ async function replay(
   parts: { readonly log: SegmentedLog; readonly kv: KvStore; readonly ledger: RequestLedger },
   known: Applied,
 ): Promise<Applied> {
-  const { log, kv, ledger } = parts
+  const { log, kv } = parts
   let applied: Applied = { index: log.hardState.checkpointIndex, term: known.term, lastSequence: known.lastSequence }
   const reader = log.read(applied.index + 1)
+  // The engine writes one batch while the next one is read and decoded.
+  let writing: Promise<void> = Promise.resolve()
   try {
     for (;;) {
       const entries = await reader.next(log.durableIndex, replayBytes)
+      const batch = new ReplayBatch(parts.ledger, applied)
+      for (const entry of entries) batch.add(entry)
+      await writing
       if (entries.length === 0) return applied
-      const rows = new Map<BinaryKey, Uint8Array | undefined>()
-      for (const entry of entries) {
-        const record = decodeEntry(entry.payload)
-        for (const { rowKey, value } of record.rows) rows.set(rowKey, value)
-        for (const { requestId, reply } of record.replies) {
-          ledger.rememberReply(requestId, reply.slice(), { index: entry.index, wallMs: record.wallMs })
-        }
-        const lastSequence = Math.max(applied.lastSequence, record.lastSequence)
-        applied = { index: entry.index, term: entry.term, lastSequence }
-      }
+      applied = batch.applied
       env.at('store.recover.before-write')
-      await kv.write(batchOf(rows, applied))
+      writing = kv.write(batch.writes())
     }
   } finally {
+    await Promise.allSettled([writing])
     await reader.close()
   }
 }
 
-function batchOf(rows: ReadonlyMap<BinaryKey, Uint8Array | undefined>, applied: Applied): readonly KvWrite[] {
-  const batch: KvWrite[] = [{ kind: 'put', key: appliedKey, value: encodeApplied(applied) }]
-  for (const [key, value] of rows)
-    batch.push(value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value })
-  return batch
+/** Merges entries: the last change of each row, the replies, how far they lead. */
+class ReplayBatch {
+  applied: Applied
+  private readonly ledger: RequestLedger
+  private readonly rows = new Map<BinaryKey, Uint8Array | undefined>()
+
+  constructor(ledger: RequestLedger, applied: Applied) {
+    this.ledger = ledger
+    this.applied = applied
+  }
+
+  add(entry: LogEntry): void {
+    const { rows, replies, wallMs, lastSequence } = decodeEntry(entry.payload)
+    for (const { rowKey, value } of rows) this.rows.set(rowKey, value)
+    // Copies: a reply stays for as long as the ledger's window, its entry's bytes should not.
+    for (const { requestId, reply } of replies) {
+      this.ledger.rememberReply(requestId, reply.slice(), { index: entry.index, wallMs })
+    }
+    const highest = Math.max(this.applied.lastSequence, lastSequence)
+    this.applied = { index: entry.index, term: entry.term, lastSequence: highest }
+  }
+
+  writes(): readonly KvWrite[] {
+    const batch: KvWrite[] = [{ kind: 'put', key: appliedKey, value: encodeApplied(this.applied) }]
+    for (const [key, value] of this.rows) {
+      batch.push(value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value })
+    }
+    return batch
+  }
 }

@@ -58,13 +58,13 @@ export interface StoreOptions<Command, Reply> {
    */
   readonly reopenKv?: () => Promise<KvStore>
   readonly log?: LogOptions
-  /** Decoded rows in memory, by the size of their encoded form. Default 64 MiB. */
+  /** Decoded rows in memory, by the size of their encoded form. Default 32 MiB. */
   readonly cacheBytes?: number
   /** Commands that were not answered yet; beyond, `execute` rejects with `Busy`. Default 10,000. */
   readonly maxQueued?: number
   /** Rows applied but not yet in the key-value store; beyond, planning pauses. Default 32 MiB. */
   readonly maxUnflushedBytes?: number
-  /** Most bytes that one plan may change and about the most that one entry holds. Default 8 MiB. */
+  /** Most bytes that one plan may change, and that one entry holds; at most a third of a log segment. Default 8 MiB. */
   readonly maxEntryBytes?: number
   /** Free space of the disk below which only commands that free space are taken. Default 64 MiB. */
   readonly minFreeBytes?: number
@@ -76,7 +76,7 @@ export interface StoreOptions<Command, Reply> {
 }
 
 const mebi = 1024 * 1024
-const defaultPolicy: CheckpointPolicy = { everyLogBytes: 64 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
+const defaultPolicy: CheckpointPolicy = { everyLogBytes: 32 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
 const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
 const retryMs = 1000
 const maxRequestIdBytes = 64
@@ -169,7 +169,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     })
     const hasSpace = (): Promise<boolean> => this.space.hasRoom()
     const overlay = new Overlay()
-    const cache = new RowCache(options.cacheBytes ?? 64 * mebi)
+    const cache = new RowCache(options.cacheBytes ?? 32 * mebi)
     const fetcher = new RowFetcher(kv, cache)
     this.cache = cache
     this.fetcher = fetcher
@@ -196,6 +196,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       onApplied: (entry) => this.applied(entry),
       onRefused: (error) => this.refused(error),
     })
+    const third = Math.floor(log.maxAppendBytes / 3)
     const maxUnflushedBytes = options.maxUnflushedBytes ?? 32 * mebi
     this.turns = new Turns(env, {
       rules,
@@ -207,8 +208,9 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       pipeline: this.pipeline,
       planner: new Planner(rules, overlay, cache),
       stamps: new Stamps(env.random, recovered.applied.lastSequence),
-      maxEntryBytes: options.maxEntryBytes ?? Math.min(8 * mebi, Math.floor(log.maxAppendBytes / 2)),
-      isBlocked: () => flusher.pendingBytes > maxUnflushedBytes || log.queuedBytes > maxUnflushedBytes,
+      // What waits in the log, the entry that a turn is filling and the next one: together they always fit.
+      maxEntryBytes: Math.min(options.maxEntryBytes ?? 8 * mebi, third),
+      isBlocked: () => flusher.pendingBytes > maxUnflushedBytes || log.queuedBytes > third,
     })
     const policy = { ...defaultPolicy, ...options.checkpoint }
     const { keepLogBytes } = policy
@@ -282,7 +284,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   private async finish(): Promise<void> {
-    if (this.isStuck()) this.turns.refuseWaiting(closed())
+    if (this.isStuck()) this.turns.end(closed())
     if (this.underWay > 0) await new Promise<void>((resolve) => (this.drained = resolve))
     await this.schedule.stop()
     try {
@@ -378,14 +380,14 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
 
   private refused(error: StoreError): void {
     if (error.code === 'OutOfSpace') this.turns.resume()
-    else this.turns.refuseWaiting(this.failure ?? StoreError.fromRecord(this.log.failed ?? error.toRecord()))
+    else this.turns.end(this.failure ?? StoreError.fromRecord(this.log.failed ?? error.toRecord()))
   }
 
   private fail(error: unknown): void {
     if (this.failure !== undefined) return
     this.failure = new StoreError('VolumeFailed', 'the store failed; a restart verifies it again', { cause: error })
     this.observe({ kind: 'failed', error: this.failure.toRecord(), cause: error })
-    this.turns.refuseWaiting(this.failure)
+    this.turns.end(this.failure)
   }
 }
 

@@ -63,6 +63,11 @@ export class RequestLedger {
     if (retryOf(refusal.code) === 'never') this.remember(requestId, { kind: 'refusal', refusal, wallMs })
   }
 
+  /** What a checkpoint kept, oldest first. */
+  restore(records: readonly LedgerRecord[]): void {
+    for (const record of records) this.rememberReply(record.requestId, record.reply, record)
+  }
+
   /** Replies to requests of entries behind `after`, oldest first: what the next checkpoint has to keep. */
   repliesAfter(after: LogIndex): readonly LedgerRecord[] {
     const records: LedgerRecord[] = []

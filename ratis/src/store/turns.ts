@@ -6,7 +6,6 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, unreachable } from '@o3/common/errors'
-import type { BinaryKey } from '@o3/common/kv'
 import type { StoreRules } from '../api/api.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
 import type { Overlay } from './overlay.ts'
@@ -52,6 +51,8 @@ export class Turns<Command, Reply> {
   private resumed: Request<Command, Reply>[] = []
   private arrived: Request<Command, Reply>[] = []
   private scheduled = false
+  /** Set when the store takes nothing any more: also those whose rows are still to come are refused. */
+  private ended: StoreError | undefined
   private readonly run = (): void => this.runTurn()
 
   constructor(env: Env, parts: TurnParts<Command, Reply>) {
@@ -69,9 +70,10 @@ export class Turns<Command, Reply> {
     if (this.arrived.length > 0 || this.resumed.length > 0) this.schedule()
   }
 
-  /** Answers all that no turn has planned yet; nothing of them happened. */
-  refuseWaiting(error: StoreError): void {
-    for (const request of [...this.resumed.splice(0), ...this.arrived.splice(0)]) this.reject(request, error)
+  /** Answers all that no turn has planned, or ever will; nothing of them happened. */
+  end(error: StoreError): void {
+    this.ended ??= error
+    for (const request of [...this.resumed.splice(0), ...this.arrived.splice(0)]) this.reject(request, this.ended)
   }
 
   private schedule(): void {
@@ -82,18 +84,20 @@ export class Turns<Command, Reply> {
 
   private runTurn(): void {
     this.scheduled = false
-    if (this.parts.isBlocked()) return
+    if (this.ended !== undefined) return this.end(this.ended)
+    const { isBlocked } = this.parts
     const turn: Turn = { wallMs: Math.floor(this.env.clock.wallMs()), entry: undefined }
-    for (const request of this.take()) this.plan(request, turn)
-    this.close(turn)
-    this.resume()
-  }
-
-  private take(): readonly Request<Command, Reply>[] {
     const waiting = this.resumed.length === 0 ? this.arrived : this.resumed.concat(this.arrived)
     this.resumed = []
-    this.arrived = waiting.length > commandsPerTurn ? waiting.splice(commandsPerTurn) : []
-    return waiting
+    this.arrived = []
+    let planned = 0
+    while (planned < waiting.length && planned < commandsPerTurn && !isBlocked()) {
+      this.plan(waiting[planned++] as Request<Command, Reply>, turn)
+    }
+    this.close(turn)
+    if (planned === waiting.length) return
+    this.arrived = planned === 0 ? waiting : waiting.slice(planned)
+    if (!isBlocked()) this.schedule()
   }
 
   private plan(request: Request<Command, Reply>, turn: Turn): void {
@@ -168,7 +172,7 @@ export class Turns<Command, Reply> {
   }
 
   private fetch(request: Request<Command, Reply>, rows: readonly MissingRow[]): void {
-    const { fetcher, counters } = this.parts
+    const { counters } = this.parts
     counters.cacheMisses += rows.length
     request.rowsFetched += rows.length
     if (request.rowsFetched > maxRowsPerCommand) {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Env } from '@o3/common/env'
-import { SimRandom, Simulation, type SimNode, type SimProcess } from '@o3/common/env/sim'
+import { Simulation, type SimNode, type SimProcess, type SimRandom } from '@o3/common/env/sim'
 import { openLog, type LogEntry, type LogOptions, type SegmentedLog } from '../../src/log/segmented-log.ts'
 import { plantedEnv, type Planting } from '../../src/testing/planted-env.ts'
 

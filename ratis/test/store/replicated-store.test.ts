@@ -316,7 +316,7 @@ describe('reads', () => {
 
   test('cursors stay within their table and range, both ways, and seek', () =>
     withStore(async ({ store }) => {
-      await Promise.all([...'abcdef'].map((name) => store.execute(add(name))))
+      await Promise.all('abcdef'.split('').map((name) => store.execute(add(name))))
       await store.execute({ kind: 'pad', name: 'zzz', bytes: 1 })
       await store.read(async (view) => {
         const keys = async (range: { from: string; to?: string; reverse?: boolean }, seek?: string) => {
@@ -446,6 +446,24 @@ describe('checkpoints', () => {
       { store: { checkpoint: { keepLogBytes: 60_000 } } },
     ))
 
+  test('cut nothing that came while they ran', () =>
+    withStore(
+      async (machine) => {
+        const { store } = machine
+        // Three entries fill a segment; the checkpoint covers two.
+        const pad = (n: number): CounterCommand => ({ kind: 'pad', name: `p${n}`, bytes: 3900 })
+        for (const n of [1, 2]) await store.execute(pad(n))
+        await rowsOf(machine)
+        const checkpoint = store.checkpoint()
+        for (const n of [3, 4, 5, 6]) await store.execute(pad(n))
+        await checkpoint
+        expect(store.status()).toMatchObject({ checkpointIndex: 2, firstLogIndex: 1, commitIndex: 6 })
+        await machine.restart('crash')
+        for (let n = 1; n <= 6; n++) expect((await machine.store.get(padding, `p${n}`))?.length).toBe(3900)
+      },
+      { kvMaxMs: 300, store: { log: { segmentBytes: 16 * 1024 } } },
+    ))
+
   test('a start after one replays nothing; without one it replays everything', async () => {
     const events: StoreEvent[] = []
     const replayed = () => events.findLast((event) => event.kind === 'opened')?.replayedEntries
@@ -535,9 +553,10 @@ describe('failures', () => {
       const { store, node } = machine
       await store.execute(add('a'))
       node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: segment })
-      const outcomes = await Promise.allSettled([store.execute(add('a')), store.execute(move('a', 'b', 2))])
+      const ask = () => store.execute(add('a'), { requestId: 'r' })
+      const outcomes = await Promise.allSettled([ask(), store.execute(move('a', 'b', 2))])
       expect(outcomes).toMatchObject([{ reason: { code: 'OutOfSpace' } }, { reason: { code: 'OutOfSpace' } }])
-      expect((await store.execute(add('a'))).value).toBe(2)
+      expect((await ask()).value).toBe(2)
       await machine.restart('crash')
       expect(await rowsOf(machine)).toEqual(['a=2'])
     }))
@@ -563,6 +582,38 @@ describe('failures', () => {
         expect((await store.execute(add('a'))).value).toBe(1)
       },
       { store: { minFreeBytes: 1_000_000 } },
+    ))
+
+  test('without room for the next log segment deletes go on, a checkpoint gives room back, and all is well again', () =>
+    withStore(
+      async (machine) => {
+        const { store, node } = machine
+        const pad = (name: string): CounterCommand => ({ kind: 'pad', name, bytes: 9000 })
+        await store.execute(add('a'))
+        await node.process.clock.sleep(500)
+        const { totalBytes, availableBytes } = await node.disk.space('.')
+        node.disk.capacityBytes = totalBytes - availableBytes
+        // Into the spare segment: from then on there is no reserve behind it.
+        for (let i = 0; i < 3; i++) await store.execute(pad(`p${i}`))
+        await node.process.clock.sleep(500)
+        expect(await failureOf(store.execute(pad('more')))).toBe('OutOfSpace')
+        expect((await store.execute({ kind: 'drop', name: 'a' })).value).toBe(1)
+        await store.checkpoint()
+        await node.process.clock.sleep(2000)
+        await store.execute(pad('again'))
+        expect(store.status().failed).toBeUndefined()
+      },
+      { store: { minFreeBytes: 0, checkpoint: { everyLogBytes: 1e9, keepLogBytes: 0 } } },
+    ))
+
+  test('more than the log can hold at once is planned bit by bit', () =>
+    withStore(
+      async ({ store }) => {
+        const pads = Array.from({ length: 60 }, (_, i) => store.execute({ kind: 'pad', name: `p${i}`, bytes: 7000 }))
+        await Promise.all(pads)
+        expect(store.status().commitIndex).toBe(60)
+      },
+      { store: { log: { segmentBytes: 32 * 1024, maxQueuedBytes: 24_000 } } },
     ))
 
   test('rows that find no space wait for it, and nothing is lost', async () => {
@@ -708,7 +759,7 @@ test('two starts on one seed go the same way', async () => {
   const run = async () => {
     const machine = new SimulatedStore(counterRules, { seed: 'same' })
     await machine.run(async () => {
-      await Promise.all([...'abcabc'].map((name) => machine.store.execute(add(name), { requestId: name })))
+      await Promise.all('abcabc'.split('').map((name) => machine.store.execute(add(name), { requestId: name })))
       await machine.restart('crash')
       await machine.store.checkpoint()
     })
