@@ -6,7 +6,7 @@
  * Bounded: `isBehind` asks writers to wait when more than `maxStagedRows` are not in the store yet.
  */
 
-import type { Env } from '@o3/common/env'
+import type { Cancel, Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { BinaryKey, KeyRange, KvWrite } from '@o3/common/kv'
 import { LRUCache } from 'lru-cache'
@@ -15,7 +15,7 @@ import type { BlockRow } from '../core/block-row.ts'
 import type { IndexStore } from './index-store.ts'
 
 export interface BlockIndexOptions {
-  readonly env: Pick<Env, 'tasks' | 'at' | 'clock'>
+  readonly env: Pick<Env, 'at' | 'clock'>
   readonly store: IndexStore
   readonly cachedExtents: number
 }
@@ -26,6 +26,9 @@ interface StagedRow {
 }
 
 const batchRows = 1024
+/** So many rows, or so much time, make a batch: a batch of one row would cost a lone writer as much as its sync. */
+const rowsWorthABatch = 256
+const flushDelayMs = 20
 const maxStagedRows = 16 * 1024
 const retryFullDiskMs = 500
 
@@ -36,7 +39,7 @@ export class BlockIndex {
   /** Not in the store yet; null is a deletion. In order of staging. */
   private readonly staged = new Map<BinaryKey, BlockRow | null>()
   private flushing: Promise<void> | undefined
-  private scheduled = false
+  private timer: Cancel | undefined
   /** Why nothing more is flushed. */
   private stopped: StoreError | undefined
   /** The store had no room; it is tried again later. */
@@ -142,6 +145,7 @@ export class BlockIndex {
   /** Rows that are not in the store are not lost: the next start finds them in the container files. */
   async close(): Promise<void> {
     this.stopped ??= new StoreError('Closed', 'the index is closed')
+    this.timer?.()
     await this.flushing?.catch(ignoreReported)
     await this.store.close()
   }
@@ -163,14 +167,18 @@ export class BlockIndex {
     // Deleted first, so that the map stays in order of staging.
     this.staged.delete(key)
     this.staged.set(key, row)
-    // While the disk is full the retry timer goes on.
-    if (this.flushing !== undefined || this.scheduled || this.stopped !== undefined || this.full !== undefined) return
-    this.scheduled = true
-    this.env.tasks.nextTurn(this.flushInBackground)
+    if (this.flushing !== undefined || this.stopped !== undefined) return
+    if (this.staged.size === rowsWorthABatch && this.full === undefined) this.flushInBackground()
+    else this.flushLater(flushDelayMs)
+  }
+
+  private flushLater(delayMs: number): void {
+    this.timer ??= this.env.clock.after(delayMs, this.flushInBackground)
   }
 
   private readonly flushInBackground = (): void => {
-    this.scheduled = false
+    this.timer?.()
+    this.timer = undefined
     if (this.stopped === undefined && this.staged.size > 0) void this.startFlush().catch(ignoreReported)
   }
 
@@ -178,6 +186,8 @@ export class BlockIndex {
     if (this.stopped !== undefined) return Promise.reject(this.stopped)
     this.flushing ??= this.writeStaged().finally(() => {
       this.flushing = undefined
+      // Staged after the last batch was taken, and before this.
+      if (this.staged.size > 0 && this.stopped === undefined) this.flushLater(flushDelayMs)
     })
     return this.flushing
   }
@@ -202,7 +212,7 @@ export class BlockIndex {
     if (isStoreError(error, 'OutOfSpace')) {
       // The rows stay in memory and are tried again: deletions will have made room.
       this.full = error
-      this.env.clock.after(retryFullDiskMs, this.flushInBackground)
+      this.flushLater(retryFullDiskMs)
     } else this.stopped = error
     return error
   }
