@@ -143,7 +143,7 @@ async function startHdds(graph: Graph, options: ComposedOptions, closing: Closin
     .build(HDDS_SCM, (parts) => parts.get(SCM))
   installHdds(graph)
   const reconcilers = graph.get(HDDS_RECONCILERS)
-  await reconcilers.start()
+  reconcilers.start()
   closing.push(() => reconcilers.stop())
   // SCM hands out no block before the datanode has registered.
   while (!(await graph.get(SCM).listNodes()).some(({ health }) => health === 'HEALTHY')) await env.clock.sleep(5)
@@ -165,7 +165,7 @@ async function startOm(graph: Graph, options: ComposedOptions, closing: Closing)
     .build(OM_SCM, (parts) => parts.get(SCM))
   installOm(graph)
   const reconcilers = graph.get(OM_RECONCILERS)
-  await reconcilers.start()
+  reconcilers.start()
   closing.push(() => reconcilers.stop())
 }
 

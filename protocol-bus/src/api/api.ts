@@ -54,8 +54,8 @@ export type {
 // ---------------------------------------------------------------------------------------------------------- bytes
 
 /**
- * Bytes on their way in: either all of them (small bodies; the fast path) or a stream with back-pressure. A piece
- * belongs to the receiver until it asks for the next one.
+ * Bytes on their way in: either all of them (small bodies; the fast path), which are the receiver's from then on, or a
+ * stream with back-pressure, of which a piece belongs to the receiver until it asks for the next one.
  */
 export type ByteSource = Uint8Array | AsyncIterable<Uint8Array>
 

@@ -66,12 +66,13 @@ export class Exchange implements HttpRequest {
     if (this.abort !== undefined) return this.abort.signal
     const abort = new AbortController()
     this.abort = abort
-    if (this.response.closed && !this.response.writableFinished) abort.abort(gone())
-    else {
-      this.response.once('close', () => {
-        if (!this.response.writableFinished) abort.abort(gone())
-      })
+    // Also of the request: a client that closes its side has given up, though the connection still takes an answer.
+    const onClose = (): void => {
+      if (!this.isFinished) abort.abort(gone())
     }
+    this.message.once('close', onClose)
+    this.response.once('close', onClose)
+    if (this.message.destroyed || this.response.destroyed) onClose()
     return abort.signal
   }
 }

@@ -44,6 +44,8 @@ export interface HttpListenerOptions {
 
 /** While stopping, connections that have become idle are looked for this often. */
 const drainPollMs = 20
+/** For a front end to notice that a request was cut. */
+const letGoMs = 1000
 /** So little of an unwanted body is cheaper to read than a connection is to make. */
 const discardBytes = 64 * 1024
 
@@ -92,29 +94,41 @@ export class HttpListener {
 
   /**
    * Takes no more connections, lets what is under way finish, closes what is idle. After `deadlineMs` everything left is
-   * cut: bodies end in `IncompleteBody`, signals abort. Resolves when no connection is open.
+   * cut: bodies end in `IncompleteBody`, signals abort. Resolves when no connection is open and the front end has let go
+   * of every request, or has had a second for that.
    */
   async stop(deadlineMs: number): Promise<void> {
     if (this.stopping) return
     this.stopping = true
-    const { clock, log } = this.options
     // Not `http.Server.close`: it also cuts connections whose last response is still on its way out.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.server, () => resolve()))
-    const cutMs = clock.monotonicMs() + deadlineMs
-    while (this.connections.size > 0 || this.underway > 0) {
-      if (clock.monotonicMs() >= cutMs) {
-        log.warn({ mount: this.mount.name, underway: this.underway }, 'cutting what did not finish in time')
-        this.connections.closeAll()
-        break
-      }
-      this.connections.closeIdle()
-      await clock.sleep(drainPollMs)
-    }
+    await this.drain(deadlineMs)
     await closed
     this.connections.stop()
     // Ends the timer that looks for late heads; the server itself is closed.
     this.server.close()
     await this.app.close()
+  }
+
+  private async drain(deadlineMs: number): Promise<void> {
+    const { clock, log } = this.options
+    const cutMs = clock.monotonicMs() + deadlineMs
+    let isCut = false
+    while (this.connections.size > 0 || this.underway > 0) {
+      const lateMs = clock.monotonicMs() - cutMs
+      const left = { mount: this.mount.name, requests: this.underway, connections: this.connections.size }
+      if (lateMs >= letGoMs) {
+        log.warn(left, 'a front end does not let go of its requests')
+        return
+      }
+      if (lateMs < 0) this.connections.closeIdle()
+      else if (!isCut) {
+        log.warn(left, 'cutting what did not finish in time')
+        this.connections.closeAll()
+        isCut = true
+      }
+      await clock.sleep(drainPollMs)
+    }
   }
 
   private openFastify(): FastifyInstance {
@@ -243,7 +257,7 @@ export class HttpListener {
     const { unreadBytes } = body
     if (unreadBytes === 0) return 'none'
     // What was not asked for by `100 Continue` may come or not: only closing tells it from the next request.
-    if (body.isWithheld) return 'large'
+    if (body.isWithheld || body.isBroken) return 'large'
     return unreadBytes !== undefined && unreadBytes <= discardBytes ? 'small' : 'large'
   }
 
@@ -283,22 +297,22 @@ export class HttpListener {
   }
 
   private onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    // A body that turns out malformed belongs to a request that somebody is serving: they answer.
-    const exchange = this.connections.exchangeOn(socket)
-    if (exchange !== undefined && !exchange.isFinished) {
-      const { status, reason } = statusOfParseError(error)
-      const broken = new StoreError('IncompleteBody', reason, { details: { status }, cause: error })
-      exchange.body.fail(broken)
-      if (socket.writable && exchange.touchedBody !== undefined) return
-    }
-    if (this.refusedSockets.has(socket)) return
-    this.refusedSockets.add(socket)
-    if (error.code === 'ECONNRESET') {
+    // The client is gone: what it had under way hears of it from the end of the connection.
+    if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE') {
       socket.destroy()
       return
     }
-    this.metrics.refused.add(1)
     const { status, reason } = statusOfParseError(error)
+    // A body that turns out malformed belongs to a request that somebody is serving: they answer.
+    const exchange = this.connections.exchangeOn(socket)
+    if (exchange?.touchedBody !== undefined && !exchange.isFinished) {
+      exchange.body.fail(new StoreError('IncompleteBody', reason, { details: { status }, cause: error }))
+      return
+    }
+    // The parser says it again for every piece that still comes.
+    if (this.refusedSockets.has(socket)) return
+    this.refusedSockets.add(socket)
+    this.metrics.refused.add(1)
     const { clock, limits } = this.options
     refuseSocket(socket, this.refusal(status, reason, this.nextId()), (close) => clock.after(limits.lingerMs, close))
   }

@@ -69,6 +69,11 @@ export class RequestBody implements HttpBody {
     return this.length === undefined ? undefined : this.length - this.received
   }
 
+  /** It broke off, or was given up: what may still come is not to be told from a next request. */
+  get isBroken(): boolean {
+    return this.state === 'failed'
+  }
+
   /** The client was not told to send its body, and will not. */
   get isWithheld(): boolean {
     return this.expectsContinue && this.state === 'untouched'
@@ -108,7 +113,9 @@ export class RequestBody implements HttpBody {
   }
 
   brokenOff(): void {
-    this.fail(new StoreError('IncompleteBody', 'the client broke off', { details: { received: this.received } }))
+    // Every message closes. An error costs as much as the rest of a small request; it is made when it is needed.
+    if (this.state === 'reading')
+      this.fail(new StoreError('IncompleteBody', 'the client broke off', { details: { received: this.received } }))
   }
 
   private start(sink: BodySink): void {

@@ -30,13 +30,15 @@ export function wholeResponse(response: HttpResponse, { headOnly, close }: Write
   const { body, status } = response
   if (isStream(body) && !headOnly) return undefined
   const headers = close ? [...response.headers, 'Connection', 'close'] : response.headers
-  if (headOnly || isBodiless(status)) return { headers, body: undefined }
-  const whole = body as Uint8Array | string | undefined
-  const length = whole === undefined ? 0 : typeof whole === 'string' ? Buffer.byteLength(whole) : whole.length
+  if (isBodiless(status) || isStream(body)) return { headers, body: undefined }
+  const sent = headOnly ? undefined : body
   const stated = contentLengthOf(headers)
-  if (stated === undefined) return { headers: [...headers, 'Content-Length', String(length)], body: whole }
+  // Of what a GET would answer, a HEAD need not know the length.
+  if (headOnly && (body === undefined || stated !== undefined)) return { headers, body: sent }
+  const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  if (stated === undefined) return { headers: [...headers, 'Content-Length', String(length)], body: sent }
   assert(stated === String(length), `a response states ${stated} bytes and has ${length}`)
-  return { headers, body: whole }
+  return { headers, body: sent }
 }
 
 export function isStream(body: HttpResponse['body']): body is AsyncIterable<Uint8Array> {
