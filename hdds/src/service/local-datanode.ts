@@ -10,6 +10,7 @@ import { deleteBlocks } from '../storage/container-deletion.ts'
 import { readPieces, readSmall } from '../storage/container-reads.ts'
 import type { ContainerWriter } from '../storage/container-writer.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
+import type { ReadBuffers } from '../storage/read-buffers.ts'
 import { Pace } from '../storage/pace.ts'
 import type { FindingLog } from './finding-log.ts'
 
@@ -19,6 +20,7 @@ export interface LocalDatanodeOptions {
   readonly disks: readonly DataDisk[]
   readonly log: Logger
   readonly findings: FindingLog
+  readonly buffers: ReadBuffers
 }
 
 const maxRememberedDeletions = 10_000
@@ -57,7 +59,8 @@ export class LocalDatanode implements Datanode {
   }
 
   read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
-    return readPieces(this.container(block.container), block.local, range)
+    const container = () => this.container(block.container)
+    return readPieces({ container, local: block.local, range, buffers: this.options.buffers })
   }
 
   async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {

@@ -52,7 +52,7 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     throw failures[0]
   }
   for (const disk of disks) sampleDisk(options.metrics, disk)
-  return new LocalDatanode({ env, id: datanodeId, disks, log, findings })
+  return new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
 }
 
 function sampleDisk(metrics: Metrics, disk: DataDisk): void {

@@ -7,12 +7,11 @@ import type { ReadBuffers } from './read-buffers.ts'
 
 const piecesAhead = 2
 
-/** What a stream of pieces reads from, and lets go of at its end. */
-export interface PieceSource {
-  /** Resolves once, before the first read. */
-  open(): Promise<{ readonly source: ReadSource; readonly reads: readonly ExtentRead[] }>
-  /** Called once after a successful `open`. */
-  close(): void
+/** What a stream of pieces reads, and how it lets go at its end. */
+export interface OpenedPieces {
+  readonly source: ReadSource
+  readonly reads: readonly ExtentRead[]
+  readonly close: () => void
 }
 
 /**
@@ -21,18 +20,18 @@ export interface PieceSource {
  */
 export class BlockPieces implements AsyncIterableIterator<Uint8Array> {
   private readonly local: LocalId
-  private readonly origin: PieceSource
+  private readonly open: () => Promise<OpenedPieces>
   private readonly buffers: ReadBuffers
-  private opened: Awaited<ReturnType<PieceSource['open']>> | undefined
+  private opened: OpenedPieces | undefined
   private nextRead = 0
   private ahead: Promise<ReadPiece>[] = []
   private lent: Uint8Array | undefined
   private finished = false
   private busy = false
 
-  constructor(local: LocalId, origin: PieceSource, buffers: ReadBuffers) {
+  constructor(local: LocalId, open: () => Promise<OpenedPieces>, buffers: ReadBuffers) {
     this.local = local
-    this.origin = origin
+    this.open = open
     this.buffers = buffers
   }
 
@@ -46,7 +45,7 @@ export class BlockPieces implements AsyncIterableIterator<Uint8Array> {
     this.busy = true
     try {
       this.takeBack()
-      this.opened ??= await this.origin.open()
+      this.opened ??= await this.open()
       this.readAhead(this.opened)
       const piece = await this.ahead.shift()
       if (piece === undefined) {
@@ -69,7 +68,7 @@ export class BlockPieces implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined }
   }
 
-  private readAhead({ source, reads }: { readonly source: ReadSource; readonly reads: readonly ExtentRead[] }): void {
+  private readAhead({ source, reads }: OpenedPieces): void {
     while (this.ahead.length < piecesAhead && this.nextRead < reads.length) {
       const read = readExtent(source, this.local, reads[this.nextRead++] as ExtentRead, this.buffers)
       // It is awaited later; until then its failure must not count as unhandled.
@@ -92,7 +91,7 @@ export class BlockPieces implements AsyncIterableIterator<Uint8Array> {
     for (const result of await Promise.allSettled(ahead)) {
       if (result.status === 'fulfilled') this.buffers.give(result.value.buffer)
     }
-    if (this.opened !== undefined) this.origin.close()
+    this.opened?.close()
   }
 }
 

@@ -53,7 +53,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
     await copyBlocks(options, writer, { old, keyPrefix })
     scope.env.at('hdds.compact.copied')
     await container.turns.run(async () => {
-      if (container.isRemoved) throw gone
+      if (container.isRemoved) throw gone()
       await repeatDeletions({ container, writer, keyPrefix, runs: deletions.runs })
       await writer.finish()
       scope.env.at('hdds.compact.before-switch')
@@ -63,7 +63,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
     })
   } catch (error) {
     if (!switched) await abandon(container, writer, keyPrefix)
-    if (error === gone || isStoreError(error, 'Damaged')) return 0
+    if (isStoreError(error, 'ContainerNotFound', 'Damaged')) return 0
     throw error
   } finally {
     deletions.end()
@@ -74,7 +74,9 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
   return Math.max(0, oldBytes - writer.ledger.usedBytes)
 }
 
-const gone = new StoreError('ContainerNotFound', 'the container was deleted')
+function gone(): StoreError {
+  return new StoreError('ContainerNotFound', 'the container was deleted')
+}
 
 async function abandon(container: Container, writer: GenerationWriter, keyPrefix: string): Promise<void> {
   const { scope } = container
@@ -130,7 +132,7 @@ async function copyBlock(copy: BlockCopy, local: LocalId, row: BlockRow): Promis
   let blockOffset = 0
   let block: IndexedBlock | undefined
   for (const extent of row.extents) {
-    if (container.isRemoved) throw gone
+    if (container.isRemoved) throw gone()
     const all = { extent, blockOffset, from: 0, to: extent.length }
     const { header, bytes, buffer } = await readExtent(source, local, all, container.buffers)
     try {

@@ -4,7 +4,7 @@
  */
 
 import type { Disk, DiskFile, OpenMode } from '@o3/common/env'
-import { assert } from '@o3/common/errors'
+import { StoreError, assert } from '@o3/common/errors'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName } from '../core/container-name.ts'
 
@@ -40,6 +40,7 @@ export class ContainerFile {
   private opening: Promise<DiskFile> | undefined
   private closing: Promise<void> = Promise.resolve()
   private users = 0
+  private retired = false
   private whenUnused: (() => void) | undefined
 
   constructor(options: {
@@ -57,8 +58,10 @@ export class ContainerFile {
     this.file = options.file
   }
 
-  /** Each `acquire` that returned or resolved is followed by one `release`. */
+  /** Each `acquire` that returned or resolved is followed by one `release`. `ContainerNotFound` after `retire`. */
   acquire(): DiskFile | Promise<DiskFile> {
+    // Whoever looks a container up again after a compaction gets the next file: this one's container was deleted.
+    if (this.retired) throw new StoreError('ContainerNotFound', `container ${this.name.container} was deleted`)
     this.users++
     this.pool.wake(this)
     if (this.file !== undefined) return this.file
@@ -78,8 +81,9 @@ export class ContainerFile {
     return this.users > 0
   }
 
-  /** Resolves when nobody uses the file any more and it is closed. Nobody may acquire it afterwards. */
+  /** Resolves when nobody uses the file any more and it is closed. */
   async retire(): Promise<void> {
+    this.retired = true
     if (this.users > 0) {
       await new Promise<void>((resolve) => {
         this.whenUnused = resolve

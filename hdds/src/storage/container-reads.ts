@@ -39,21 +39,36 @@ export async function readSmall(container: Container, local: LocalId, range: Rea
   }
 }
 
+export interface PieceReading {
+  /** Asked at the first `next`; what it throws comes out there. */
+  readonly container: () => Container
+  readonly local: LocalId
+  readonly range: ReadRange
+  readonly buffers: ReadBuffers
+}
+
 /** The range piece by piece; the same errors, from the first `next`. */
-export function readPieces(container: Container, local: LocalId, range: ReadRange): AsyncIterableIterator<Uint8Array> {
-  const view = container.current
+export function readPieces({
+  container: find,
+  local,
+  range,
+  buffers,
+}: PieceReading): AsyncIterableIterator<Uint8Array> {
   const open = async () => {
+    const container = find()
+    const view = container.current
     const file = await view.file.acquire()
     try {
       const row = assertFound(container, local, await container.find(view, local))
       assertInside(row, range)
-      return { source: sourceOf(container, view, file), reads: planReads(row, range.offset, range.length) }
+      const reads = planReads(row, range.offset, range.length)
+      return { source: sourceOf(container, view, file), reads, close: () => view.file.release() }
     } catch (error) {
       view.file.release()
       throw error
     }
   }
-  return new BlockPieces(local, { open, close: () => view.file.release() }, container.buffers)
+  return new BlockPieces(local, open, buffers)
 }
 
 export function sourceOf(container: Container, view: ContainerView, file: DiskFile): ReadSource {

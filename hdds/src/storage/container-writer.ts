@@ -1,7 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
-import { bareRecordBytes, recordBytes } from '../core/record-layout.ts'
+import { recordBytes } from '../core/record-layout.ts'
 import type { NewRecord } from './appender.ts'
 import { totalLength, unitChecksums } from './checksum.ts'
 import type { DiskScope } from './disk-scope.ts'
@@ -37,7 +37,6 @@ export class ContainerWriter {
     return this.exclusively(async () => {
       const { scope, local, append, ended } = this.options
       scope.env.at('hdds.stream.before-commit')
-      scope.space.take(bareRecordBytes)
       const length = this.lengthBytes
       const none = { length: 0, checksums: [], pieces: [] }
       await append({ kind: 'commit', local, whole: false, blockOffset: length, ...none }, 'durable')

@@ -338,10 +338,10 @@ export class DataDisk {
   private async removeNow(view: ContainerView): Promise<void> {
     const { env, index, path, log } = this.scope
     await view.file.retire()
-    env.at('hdds.compact.before-remove')
+    env.at('hdds.file.before-remove')
     await env.disk.remove(view.file.path)
     await env.disk.syncDirectory(containersDirectory(path))
-    env.at('hdds.container.removed')
+    env.at('hdds.file.removed')
     try {
       await index.deleteRange(blockRange(view.keyPrefix))
     } catch (error) {

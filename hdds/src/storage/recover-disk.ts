@@ -130,7 +130,7 @@ async function recoverFile(
     for (const range of recovered.damaged) reportDamage(scope, file, range)
     const { ledger } = recovered
     const { tornBytes, scannedBytes } = recovered
-    scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container opened')
+    if (scannedBytes > 0) scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container read again')
     return { file, ledger, highestLocal: await highestLocal(scope, keyPrefix, recovered.abandoned) }
   } finally {
     file.release()

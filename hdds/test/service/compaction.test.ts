@@ -134,3 +134,33 @@ describe('compaction', () => {
     })
   })
 })
+
+test('a container that is deleted while it is compacted or scrubbed is gone, and nothing else happens', async () => {
+  await withDatanode(async ({ datanode, machine }) => {
+    for (const container of [1, 2]) {
+      for (let local = 1; local <= 10; local++) {
+        await datanode.writeBlock(block(local, container), [patternOf(local, 20_000)])
+      }
+      await datanode.closeContainer(container)
+      await datanode.deleteBlocks([{ container, firstLocal: 1, count: 8 }])
+    }
+    const during: Promise<void>[] = []
+    machine.node.onSite = (site) => {
+      if (site === 'hdds.compact.copied' && during.length === 0) during.push(datanode.deleteContainer(1))
+      return 'go-on'
+    }
+    await datanode.compact()
+    await Promise.all(during)
+    expect(during).toHaveLength(1)
+    expect(datanode.containers()).toMatchObject([{ id: 2, generation: 2 }])
+    expect(await machine.node.disk.list('/disk1/containers')).toEqual(['2.2.cnt'])
+    const scrub = datanode.scrubContainer(2)
+    const reading = rejection(
+      datanode.deleteContainer(2).then(() => datanode.scrubContainer(2)),
+      'ContainerNotFound',
+    )
+    expect(await scrub).toEqual([])
+    await reading
+    expect(await machine.node.disk.list('/disk1/containers')).toEqual([])
+  })
+})

@@ -11,7 +11,7 @@ const seedsAllowed = 200
 /** Programs that come by. */
 function mixFor(site: HddsFaultSite): MixName {
   if (site.startsWith('hdds.recover')) return 'smallWrites'
-  return /compact|container|close/.test(site) ? 'reclaim' : 'everything'
+  return /compact|container|close|file/.test(site) ? 'reclaim' : 'everything'
 }
 
 describe.each(['crash', 'kill'] as const)('a datanode survives a %s at', (verdict) => {
