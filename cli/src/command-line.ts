@@ -7,9 +7,12 @@ import { StoreError } from '@o3/common/errors'
 import type { ErrorCategory } from '@o3/common/errors'
 import type { Command } from 'commander'
 
-/** 2 is commander's for a wrong command line. */
+/** Of the process, as `main` hands it to each command. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 export const exitCodes = {
   failed: 1,
+  /** A wrong command line, or a wrong value in it. */
   usage: 2,
   notFound: 3,
   denied: 4,
@@ -54,7 +57,7 @@ function gather(value: string, before: readonly string[] = []): readonly string[
 export function readConfig<S extends ConfigSchema>(
   schema: S,
   options: Readonly<Record<string, unknown>>,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): LoadedConfig<S> {
   const fileName = textOf(options['config']) ?? env['O3_CONFIG']
   const file = fileName === undefined ? {} : { file: { name: fileName, text: readSettingsFile(fileName) } }

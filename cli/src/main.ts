@@ -1,28 +1,28 @@
 /** The `o3` command. The launcher (`bin/o3.mjs`) has seen to it that the runtime is fit. */
 
 import { StoreError } from '@o3/common/errors'
-import { Command } from 'commander'
-import { addBench } from './commands/bench.ts'
-import { addConfig } from './commands/config.ts'
-import { addStart } from './commands/start.ts'
-import { exitCodeOf } from './command-line.ts'
+import { CommanderError } from 'commander'
+import { exitCodeOf, exitCodes } from './command-line.ts'
+import { hintOf } from './hints.ts'
+import { makeProgram } from './program.ts'
 
-function makeProgram(env: NodeJS.ProcessEnv): Command {
-  const program = new Command('o3')
-    .description('O3: a durable, S3-compatible object store')
-    .showHelpAfterError('(o3 help <command> shows what it takes)')
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
-  addStart(program, env)
-  addConfig(program, env)
-  addBench(program, env)
-  return program
-}
+// Whoever reads our output may leave early, as `head` does: then there is nobody to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
 try {
   await makeProgram(process.env).parseAsync(process.argv)
 } catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage
+  else fail(error)
+}
+
+function fail(error: unknown): void {
   // A StoreError is written for the person who reads it; anything else is a bug, and its stack helps to find it.
   const text = error instanceof StoreError ? error.message : error instanceof Error ? error.stack : String(error)
-  process.stderr.write(`o3: ${text}\n`)
+  const hint = error instanceof StoreError ? hintOf(error) : undefined
+  process.stderr.write(`o3: ${text}\n${hint === undefined ? '' : `try: ${hint}\n`}`)
   process.exitCode = exitCodeOf(error)
 }

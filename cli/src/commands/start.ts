@@ -24,6 +24,7 @@ async function untilStopped(node: RunningNode): Promise<number> {
   const reason = await new Promise<string>((resolve) => {
     const again = (signal: NodeJS.Signals): void => {
       process.stdout.write(`\n${signal} again: stopping at once.\n`)
+      // oxlint-disable-next-line unicorn/no-process-exit -- somebody who asks twice wants no more promises
       process.exit(1)
     }
     const first = (signal: NodeJS.Signals): void => {

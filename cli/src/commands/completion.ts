@@ -1,0 +1,26 @@
+/** `o3 completion bash|zsh|fish`: a script made from the commands as they are. */
+
+import type { Command } from 'commander'
+import { bashCompletion } from '../completion/bash.ts'
+import { fishCompletion } from '../completion/fish.ts'
+import { wordsOf } from '../completion/words.ts'
+import type { CommandWords } from '../completion/words.ts'
+import { zshCompletion } from '../completion/zsh.ts'
+import { oneOf } from '../shell/flags.ts'
+
+const scripts: Readonly<Record<string, (commands: readonly CommandWords[]) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+}
+
+export function addCompletion(program: Command): void {
+  program
+    .command('completion')
+    .argument('<shell>', Object.keys(scripts).join(', '))
+    .description('a script that completes commands: source <(o3 completion bash)')
+    .action((shell: string) => {
+      const name = oneOf(shell, Object.keys(scripts), 'shell that is known here')
+      process.stdout.write((scripts[name] as (typeof scripts)[string])(wordsOf(program)))
+    })
+}
