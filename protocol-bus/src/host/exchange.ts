@@ -66,13 +66,17 @@ export class Exchange implements HttpRequest {
     if (this.abort !== undefined) return this.abort.signal
     const abort = new AbortController()
     this.abort = abort
-    // Also of the request: a client that closes its side has given up, though the connection still takes an answer.
-    const onClose = (): void => {
+    const giveUp = (): void => {
       if (!this.isFinished) abort.abort(gone())
     }
-    this.message.once('close', onClose)
-    this.response.once('close', onClose)
-    if (this.message.destroyed || this.response.destroyed) onClose()
+    // A message also closes when it was read to its end.
+    const onMessageClose = (): void => {
+      if (!this.message.complete) giveUp()
+    }
+    this.message.once('close', onMessageClose)
+    this.response.once('close', giveUp)
+    if (this.message.destroyed) onMessageClose()
+    if (this.response.destroyed) giveUp()
     return abort.signal
   }
 }

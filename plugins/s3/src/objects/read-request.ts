@@ -56,12 +56,17 @@ export async function readObject<T>(
   }
 }
 
-function readRequest({ request, signal }: Call): ReadRequest {
+function readRequest(call: Call): ReadRequest {
+  const { request } = call
   const plain = request.headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' ? wholeWithChecksums : whole
   const asked = request.parameters.length === 0 ? undefined : askedInQuery(request)
   const range = rangeOf(request, asked?.partNumber)
   const conditions = readConditions(request, '')
-  const options: { -readonly [K in keyof GetOptions]: GetOptions[K] } = { signal }
+  const options: { -readonly [K in keyof GetOptions]: GetOptions[K] } = {
+    get signal() {
+      return call.signal
+    },
+  }
   if (range !== undefined) options.range = range
   if (conditions !== undefined) options.conditions = conditions
   if (asked === undefined && range === undefined) return { options, reading: plain }

@@ -41,7 +41,7 @@ export const uploadPart: Operation = {
         checksum = checked.checksum
         return checked
       },
-      signal: call.signal,
+      ...(decoded.source instanceof Uint8Array ? undefined : { signal: call.signal }),
     })
     const headers = baseHeaders(call)
     headers.push('etag', `"${part.etag}"`)

@@ -138,7 +138,10 @@ export class S3Gateway implements Gateway {
       gateway: this,
       request,
       body: request.headers.has('expect') ? awaitedBody(http.body) : http.body,
-      signal: http.signal,
+      // Costs as much as the rest of a small request: it is made for those who wait for something.
+      get signal() {
+        return http.signal
+      },
       authenticated,
       session: this.#store.session(authenticated.principal),
     }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { createHash } from 'node:crypto'
 import { digestOf } from '@o3/common/digest/node'
 import fc from 'fast-check'
@@ -116,7 +117,10 @@ describe('PutObject', () => {
   })
 
   test('that the client gives up is nothing', async () => {
-    const answer = await s3.send('PUT', '/bkt/k', { body: 'hello', signal: AbortSignal.abort() })
+    const headers = { 'content-length': '1048576', 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }
+    const stream = () => Readable.from([new Uint8Array(1024 ** 2)])
+    const httpBody = { length: 1024 ** 2, all: unread, stream }
+    const answer = await s3.send('PUT', '/bkt/k', { httpBody, headers, signal: AbortSignal.abort() })
     expect(answer.outcome).toBe('400 RequestTimeout')
     expect((await s3.send('GET', '/bkt/k')).outcome).toBe('404 NoSuchKey')
   })
