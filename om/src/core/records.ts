@@ -13,16 +13,23 @@ export function volumeOf(name: string, row: VolumeRow, usage: VolumeUsageRow): V
   return { name, ...row, usage }
 }
 
-export function bucketOf({ volume, bucket }: BucketRef, row: BucketRow, usage: BucketUsageRow): Bucket {
+const buckets = new WeakMap<BucketRow, { readonly usage: BucketUsageRow; readonly bucket: Bucket }>()
+
+/** A row of a bucket has one name for ever; its counters change with each write. */
+export function bucketOf({ volume, bucket: name }: BucketRef, row: BucketRow, usage: BucketUsageRow): Bucket {
+  const known = buckets.get(row)
+  if (known?.usage === usage) return known.bucket
   const { bytes, keys, uploads } = usage
-  return { volume, name: bucket, ...row, usage: { bytes, keys }, uploads }
+  const bucket: Bucket = { volume, name, ...row, usage: { bytes, keys }, uploads }
+  buckets.set(row, { usage, bucket })
+  return bucket
 }
 
-export function keyOf(name: string, row: LeafRow): Key {
+export const keyOf = oncePerRow((name, row: LeafRow): Key => {
   const { size, modifiedMs, owner, updateId, content, parts } = row
   const key = { ...row.attributes, name, size, modifiedMs, owner, updateId, content }
   return parts === undefined ? key : { ...key, parts }
-}
+})
 
 /** Does not touch where the bytes are, so that nothing of that is decoded. */
 export function keySummaryOf(name: string, row: LeafRow): KeySummary {
@@ -43,10 +50,27 @@ export function partOf(number: number, row: PartRow): Part {
   return checksum === undefined ? part : { ...part, checksum }
 }
 
-export function userOf(name: string, { admin, enabled, createdMs }: UserRow): User {
+export const userOf = oncePerRow((name, { admin, enabled, createdMs }: UserRow): User => {
   return { name, admin, enabled, createdMs }
-}
+})
 
-export function accessKeyOf(id: string, { user, sealedSecret, enabled, createdMs }: AccessKeyRow): AccessKey {
+export const accessKeyOf = oncePerRow((id, { user, sealedSecret, enabled, createdMs }: AccessKeyRow): AccessKey => {
   return { id, user, sealedSecret, enabled, createdMs }
+})
+
+/**
+ * Rows are immutable and kept, and the hot reads ask for the same ones again and again: the record is made once, and
+ * whoever keeps something beside it finds it by its identity. A renamed key shares its row, so the name is compared.
+ */
+function oncePerRow<Row extends object, Value>(
+  make: (name: string, row: Row) => Value,
+): (name: string, row: Row) => Value {
+  const made = new WeakMap<Row, { readonly name: string; readonly value: Value }>()
+  return (name, row) => {
+    const known = made.get(row)
+    if (known?.name === name) return known.value
+    const value = make(name, row)
+    made.set(row, { name, value })
+    return value
+  }
 }

@@ -255,9 +255,16 @@ function result(key: Key, { start, end }: ByteRange, body: KeyBody): GetResult {
   return { info: infoOf(key), start, end, body }
 }
 
-/** All of a row but where its bytes are. */
+const infos = new WeakMap<Key, KeyInfo>()
+
+/** All of a row but where its bytes are; made once for a row that stays in OM's memory. */
 export function infoOf(key: Key): KeyInfo {
-  const { content: _, ...info } = key
+  let info = infos.get(key)
+  if (info === undefined) {
+    const { content: _, ...rest } = key
+    info = rest
+    infos.set(key, info)
+  }
   return info
 }
 
