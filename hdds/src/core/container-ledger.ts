@@ -94,10 +94,6 @@ export class ContainerLedger {
     return this.damaged.length > 0
   }
 
-  get garbageBytes(): number {
-    return Math.max(0, this.end - this.liveBytes)
-  }
-
   get usedBytes(): number {
     return this.end
   }

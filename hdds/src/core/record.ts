@@ -22,6 +22,9 @@
  *
  * The floor tells a torn write from damage. Behind the last floor, bytes that do not verify were never acknowledged;
  * before it they were durable once, and are now rotten.
+ *
+ * A new version of the header comes with a new layout version of the disk: a program that does not know it must refuse
+ * the disk, and not take such records for torn ones and cut them off.
  */
 
 import type { ContainerId, LocalId } from '@o3/scm/api'

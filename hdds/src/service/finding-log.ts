@@ -8,32 +8,25 @@ export class FindingLog {
   private readonly log: Logger
   private readonly list: ScrubFinding[] = []
   private readonly known = new Set<string>()
-  private count = 0
 
   constructor(log: Logger) {
     this.log = log
   }
 
-  /** The same place is noted and logged once, however often it is read. */
-  add(finding: ScrubFinding): void {
+  /** The same place is noted and logged once, however often it is read. False when it was known. */
+  add(finding: ScrubFinding): boolean {
     const key = keyOf(finding)
-    if (this.known.has(key)) return
-    this.count++
+    if (this.known.has(key)) return false
     this.log.error({ finding }, 'stored bytes are damaged')
     this.known.add(key)
     this.list.push(finding)
-    if (this.list.length <= maxFindings) return
-    const forgotten = this.list.shift()
+    const forgotten = this.list.length > maxFindings ? this.list.shift() : undefined
     if (forgotten !== undefined) this.known.delete(keyOf(forgotten))
+    return true
   }
 
   all(): readonly ScrubFinding[] {
     return [...this.list]
-  }
-
-  /** Since the start, also those that are forgotten. */
-  get total(): number {
-    return this.count
   }
 }
 

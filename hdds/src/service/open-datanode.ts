@@ -4,6 +4,7 @@ import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
 import type { Metrics } from '@o3/common/metrics'
 import type { DatanodeId } from '@o3/scm/api'
+import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { openDataDisk } from '../storage/data-disk.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
@@ -37,7 +38,9 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   const buffers = new ReadBuffers(config.idleReadBuffers)
   const metrics = storageMetrics(options.metrics)
   const owner = { clusterId, datanodeId }
-  const report = findings.add.bind(findings)
+  const report = (finding: ScrubFinding): void => {
+    if (findings.add(finding)) metrics.damage.add(1)
+  }
   const opening = options.disks.map((path) =>
     openDataDisk({ env, path, owner, config, log, buffers, metrics, openKv, report }),
   )

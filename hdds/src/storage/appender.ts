@@ -101,11 +101,6 @@ export class Appender {
     this.allocatedEnd = options.end
   }
 
-  /** Where the next batch goes: all that is in the file or on its way there. */
-  get usedBytes(): number {
-    return this.end + this.queuedBytes
-  }
-
   /** Nothing is queued, and all that was written is durable. */
   get isIdle(): boolean {
     return this.queue.length === 0 && !this.writing && !this.syncing && this.unsynced.length === 0

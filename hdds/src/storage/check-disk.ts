@@ -8,6 +8,7 @@ import { isStoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import { Counter } from '@o3/common/metrics'
 import type { ContainerId, LocalId } from '@o3/scm/api'
+import type { BlockInfo } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import { decodeRow, encodeRow } from '../core/block-row.ts'
 import { decodeCheckpoint } from '../core/checkpoint-row.ts'
@@ -40,6 +41,8 @@ export interface CheckOptions {
    * on the disk is written.
    */
   readonly openKv?: (path: string) => Promise<KvStore>
+  /** Told of each block that is in a file, damaged or not. */
+  readonly onBlock?: (block: BlockInfo) => void
 }
 
 export interface DiskProblem {
@@ -170,8 +173,10 @@ class DiskChecker {
       this.problems.push({ kind: 'damaged-block', path: place.path, container, fileOffset, message, ...block })
     }
     const source = { ...place, report, readBytes }
+    const { container } = place.name
     for (const [local, row] of rows) {
       for (const read of planReads(row, 0, row.lengthBytes)) await this.checkPayload(source, local, read)
+      this.options.onBlock?.({ block: { container, local }, lengthBytes: row.lengthBytes })
     }
   }
 

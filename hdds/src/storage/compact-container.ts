@@ -68,10 +68,18 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
   } finally {
     deletions.end()
   }
-  // The index follows before the old file goes: a start need not read the new one.
-  await disk.checkpointIndex()
+  await checkpointIfRoom(disk)
   await disk.removeWhenUnused(old)
   return Math.max(0, oldBytes - writer.ledger.usedBytes)
+}
+
+/** The index follows before the old file goes: then a start need not read the new one. No more depends on it. */
+async function checkpointIfRoom(disk: DataDisk): Promise<void> {
+  try {
+    await disk.checkpointIndex()
+  } catch (error) {
+    if (!isStoreError(error, 'OutOfSpace')) throw error
+  }
 }
 
 function gone(): StoreError {

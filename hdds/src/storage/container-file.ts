@@ -10,11 +10,14 @@ import { formatContainerName } from '../core/container-name.ts'
 
 /** Keeps at most `maxIdle` files open that nobody uses at the moment; the one that rested longest is closed first. */
 export class FilePool {
+  /** A close that failed may have lost what was written before: the disk is not to be trusted any more. */
+  readonly closeFailed: (error: unknown) => void
   private readonly idle = new Set<ContainerFile>()
   private readonly maxIdle: number
 
-  constructor(maxIdle: number) {
+  constructor(maxIdle: number, closeFailed: (error: unknown) => void) {
     this.maxIdle = maxIdle
+    this.closeFailed = closeFailed
   }
 
   rest(file: ContainerFile): void {
@@ -23,11 +26,18 @@ export class FilePool {
     const [oldest] = this.idle
     if (oldest === undefined) return
     this.idle.delete(oldest)
-    oldest.closeIdle()
+    void oldest.closeIdle()
   }
 
   wake(file: ContainerFile): void {
     this.idle.delete(file)
+  }
+
+  /** Closes all that nobody uses; resolves when they are. */
+  async closeIdle(): Promise<void> {
+    const files = [...this.idle]
+    this.idle.clear()
+    await Promise.all(files.map((file) => file.closeIdle()))
   }
 }
 
@@ -90,15 +100,15 @@ export class ContainerFile {
       })
     }
     this.pool.wake(this)
-    this.closeIdle()
-    await this.closing
+    await this.closeIdle()
   }
 
-  /** Called by the pool, with no users. */
-  closeIdle(): void {
+  /** Called with no users. */
+  closeIdle(): Promise<void> {
     const { file } = this
     this.file = undefined
-    if (file !== undefined) this.closing = file.close()
+    if (file !== undefined) this.closing = file.close().catch(this.pool.closeFailed)
+    return this.closing
   }
 
   private async open(mode: OpenMode): Promise<DiskFile> {

@@ -61,17 +61,26 @@ export async function openDataDisk(options: DataDiskOptions): Promise<DataDisk> 
     await env.disk.makeDirectory(containersDirectory(path))
     await env.disk.makeDirectory(indexDirectory(path))
     await env.disk.syncDirectory(path)
-    const disk = new DataDisk(options, await openScope(options, identity.diskUuid), lock)
-    try {
-      await disk.recover()
-    } catch (error) {
-      await disk.scope.index.close()
-      throw error
-    }
-    return disk
+    return await openRecovered(options, identity.diskUuid, lock)
   } catch (error) {
     await lock.release()
     throw error
+  }
+}
+
+/** An index that is found damaged while it is read is made anew, once. */
+async function openRecovered(options: DataDiskOptions, uuid: string, lock: DirectoryLock): Promise<DataDisk> {
+  for (let attempt = 1; ; attempt++) {
+    const disk = new DataDisk(options, await openScope(options, uuid), lock)
+    try {
+      await disk.recover()
+      return disk
+    } catch (error) {
+      const { index, pool } = disk.scope
+      await pool.closeIdle()
+      await index.close()
+      if (attempt > 1 || !index.store.isDamaged) throw error
+    }
   }
 }
 
@@ -82,10 +91,14 @@ async function openScope(options: DataDiskOptions, uuid: string): Promise<Omit<D
   const space = new SpaceBudget({ path, reserveBytes: config.reserveBytes, look: () => env.disk.space(path) })
   await space.refresh()
   const onFailure = (error: unknown): StoreError => health.fail(error)
-  const store = await IndexStore.open({ env, path: indexDirectory(path), openKv: options.openKv, onFailure })
+  const store = await IndexStore.open({ env, log, path: indexDirectory(path), openKv: options.openKv, onFailure })
   const index = new BlockIndex({ env, store, cachedExtents: config.cachedExtents })
-  const pool = new FilePool(config.idleFiles)
+  const pool = new FilePool(config.idleFiles, onFailure)
   return { env, log, path, uuid, index, health, space, pool, limits: config, metrics: options.metrics }
+}
+
+interface DirectoryLock {
+  release(): Promise<void>
 }
 
 export class DataDisk {
@@ -94,7 +107,7 @@ export class DataDisk {
   /** Containers that the index knows and whose file is gone. */
   readonly lost = new Map<ContainerId, LostContainer>()
   private readonly options: DataDiskOptions
-  private readonly lock: { release(): Promise<void> }
+  private readonly lock: DirectoryLock
   private readonly checkpoints = new OneAtATime()
   /** Compactions: one at a time, each holds as much free space as the container has live bytes. */
   private readonly maintenance = new OneAtATime()
@@ -103,7 +116,7 @@ export class DataDisk {
   private readonly removals = new Set<Promise<void>>()
   private readonly checkpointed = new Map<Container, number>()
 
-  constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: { release(): Promise<void> }) {
+  constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: DirectoryLock) {
     this.options = options
     this.scope = { ...scope, report: (finding) => this.noteFinding(finding) }
     this.lock = lock
@@ -116,7 +129,6 @@ export class DataDisk {
   /** Damage that somebody found here: kept, and the container is called unhealthy from now on. */
   noteFinding(finding: ScrubFinding): void {
     this.containers.get(finding.container)?.noteDamage()
-    this.scope.metrics.damage.add(1)
     this.options.report(finding)
   }
 
@@ -156,6 +168,7 @@ export class DataDisk {
     for (const { file, ledger, highestLocal } of recovered.containers) this.addContainer(file, ledger, highestLocal)
     for (const lost of recovered.lost) this.lost.set(lost.container, lost)
     await this.checkpointIndex()
+    await this.scope.index.store.confirm()
   }
 
   /** The container's file and its name are durable when it resolves. Called once per container. */
@@ -192,7 +205,11 @@ export class DataDisk {
       await this.forget(container)
       await container.stop()
       env.at('hdds.container.before-remove')
-      await this.removeNow(container.current)
+      try {
+        await this.removeNow(container.current)
+      } catch (error) {
+        throw health.fail(error)
+      }
       this.containers.delete(id)
     })
   }
@@ -327,9 +344,7 @@ export class DataDisk {
    */
   async removeWhenUnused(view: ContainerView): Promise<void> {
     const { isInUse } = view.file
-    const removal = this.removeNow(view).catch((error: unknown) => {
-      this.scope.health.fail(error)
-    })
+    const removal = this.removeNow(view).catch((error: unknown) => void this.scope.health.fail(error))
     this.removals.add(removal)
     void removal.finally(() => this.removals.delete(removal))
     if (!isInUse) await removal

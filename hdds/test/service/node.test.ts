@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeEnv } from '@o3/common/env/node'
 import { openLevelKv } from '@o3/common/kv/level'
 import { nullLogger } from '@o3/common/logger'
 import { createMetrics } from '@o3/common/metrics'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultHddsConfig } from '../../src/config.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { openDatanode } from '../../src/service/open-datanode.ts'
@@ -79,3 +79,42 @@ test('on the machine’s disk and LevelDB: written, read, deleted, compacted, st
       .toSorted(),
   ).toEqual(['0', '1'])
 })
+
+describe('an index that is damaged is made anew from the container files', () => {
+  test.each([
+    ['does not open', /^CURRENT$/],
+    ['has rotten tables', /\.ldb$/],
+    ['has a rotten log', /\.log$/],
+  ])('when it %s', async (_, files) => {
+    let datanode = await start()
+    const small = Array.from({ length: 300 }, (_, i) => patternOf(i + 1, 1000))
+    await Promise.all(small.map((bytes, i) => datanode.writeBlock(block(i + 1), [bytes])))
+    await datanode.deleteBlocks([{ container: 1, firstLocal: 1, count: 100 }])
+    const [disk] = datanode.dataDisks.filter(({ containers }) => containers.size > 0)
+    const before = datanode.containers()
+    await datanode.close()
+    const index = join(disk!.path, 'index')
+    const rotten = readdirSync(index).filter((name) => files.test(name))
+    expect(rotten).not.toEqual([])
+    for (const name of rotten) rot(join(index, name))
+
+    datanode = await start()
+    expect(datanode.containers()).toEqual(before)
+    expect(await datanode.listBlocks(1)).toHaveLength(200)
+    for (const local of [101, 200, 300]) {
+      const read = await datanode.readSmall(block(local), { offset: 0, length: 1000 })
+      expect(sameBytes(read, small[local - 1]!)).toBe(true)
+    }
+    await datanode.close()
+    expect(readdirSync(disk!.path)).not.toContain('index.rebuild')
+    const found = await checkDisk({ env, openKv: (kv) => openLevelKv(kv) }, disk!.path)
+    expect(found).toMatchObject({ problems: [], indexChecked: true })
+  })
+})
+
+/** Turns every 50th byte round. */
+function rot(path: string): void {
+  const bytes = readFileSync(path)
+  for (let at = 3; at < bytes.length; at += 50) bytes[at] = (bytes[at] ?? 0) ^ 0xff
+  writeFileSync(path, bytes)
+}
