@@ -46,10 +46,15 @@ export class SegmentsReader implements LogReader {
       scanner.forgetWindow()
       entries = await scanner.next(last, maxBytes)
     }
-    if (entries.length === 0)
-      throw damaged(segment.path, scanner.offset, `the record of index ${this.index} does not verify`)
+    if (entries.length === 0) throw this.unreadable(position)
     await this.skipTo(position, entries)
     return entries
+  }
+
+  /** The file of a segment that was cut may already hold other entries. */
+  private unreadable({ segment, scanner }: Position): StoreError {
+    if (!this.segments.includes(segment)) return compacted(scanner.index)
+    return damaged(segment.path, scanner.offset, `the record of index ${scanner.index} does not verify`)
   }
 
   async close(): Promise<void> {
@@ -73,8 +78,7 @@ export class SegmentsReader implements LogReader {
     this.position = { segment, file, scanner }
     while (scanner.index < this.index) {
       const skipped = await scanner.next(this.index - 1, Number.MAX_SAFE_INTEGER)
-      if (skipped.length === 0)
-        throw damaged(segment.path, scanner.offset, `the record of index ${scanner.index} does not verify`)
+      if (skipped.length === 0) throw this.unreadable(this.position)
     }
     return this.position
   }

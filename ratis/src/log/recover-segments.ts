@@ -1,7 +1,7 @@
 import type { DiskFile, Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { LogIndex, Term } from '../api/api.ts'
-import { damaged, foreign } from './damage.ts'
+import { damaged, foreign, synced } from './damage.ts'
 import type { HardState } from './hard-state.ts'
 import { alignToBlock } from './record.ts'
 import { RecordScanner } from './record-scanner.ts'
@@ -13,7 +13,7 @@ import {
   type SegmentHeader,
 } from './segment-header.ts'
 import { Segment } from './segment.ts'
-import { inspectTail, zeroTail } from './torn-tail.ts'
+import { inspectTail } from './torn-tail.ts'
 
 const scanBytes = 4 * 1024 * 1024
 
@@ -22,7 +22,7 @@ export interface Recovery {
   /** Oldest first; empty for a log that never had a segment. */
   readonly segments: readonly Segment[]
   readonly lastTerm: Term
-  /** Bytes of unfinished writes that were cut behind the last entry; 0 after a clean stop. */
+  /** Bytes behind the last entry that were cut: of unfinished writes, or of a file's earlier use. 0 after a clean stop. */
   readonly cutBytes: number
 }
 
@@ -49,7 +49,7 @@ export async function recoverSegments(env: Env, directory: string, hard: HardSta
     }
   }
   // What a killed process left in the page cache is visible but not durable, names included, and from now on it counts.
-  await env.disk.syncDirectory(directory)
+  await synced(env.disk.syncDirectory(directory))
   for (const path of leftovers) await env.disk.remove(path)
   return { segments: kept, lastTerm: term, cutBytes }
 }
@@ -94,22 +94,21 @@ async function settleTail(
 ): Promise<number> {
   const missing = segment.lastIndex + 1
   const { end, stoppedAt } = known.scan
-  const { dirtyBlocks, proof } = await inspectTail(file, segment.seed, end, missing)
+  const { cutAt, dirtyBytes, proof } = await inspectTail(file, segment.seed, end, missing)
   const what = `the record of index ${missing} does not verify`
   if (missing <= known.commitFloor) throw damaged(segment.path, stoppedAt, `${what}, and it had been committed`)
   if (proof !== undefined) {
     const later = `that of index ${proof.index} at offset ${proof.offset} was written after it`
     throw damaged(segment.path, stoppedAt, `${what}, and ${later}`)
   }
-  const last = dirtyBlocks.at(-1)
-  if (last !== undefined) {
+  if (dirtyBytes > 0) {
     env.at('log.recover.before-cut')
-    await zeroTail(file, end, dirtyBlocks)
+    await file.truncate(cutAt)
   }
   env.at('log.recover.before-sync')
-  await file.sync()
+  await synced(file.sync())
   env.at('log.recover.after-sync')
-  return last === undefined ? 0 : alignToBlock(last + 1) - end
+  return dirtyBytes
 }
 
 interface Found {

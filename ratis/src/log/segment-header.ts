@@ -15,7 +15,7 @@ import { blockBytes, readU64, writeU64 } from './record.ts'
  * | 32 | 8 | sequence |
  * | 40 | 8 | first index |
  * | 48 | 8 | term of the entry before the first |
- * | 56 | 8 | zero |
+ * | 56 | 8 | 1 when the file held another segment before, else 0: whether zeros can be expected behind the last record |
  */
 export interface SegmentHeader {
   readonly groupId: string
@@ -23,6 +23,7 @@ export interface SegmentHeader {
   readonly sequence: number
   readonly firstIndex: LogIndex
   readonly previousTerm: Term
+  readonly isReused: boolean
 }
 
 /** Where records start. */
@@ -41,6 +42,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   writeU64(view, 32, header.sequence)
   writeU64(view, 40, header.firstIndex)
   writeU64(view, 48, header.previousTerm)
+  writeU64(view, 56, header.isReused ? 1 : 0)
   view.setUint32(12, crc32c(bytes.subarray(16, headerEnd), segmentSeed(header.groupId, header.sequence)), true)
   return bytes
 }
@@ -57,6 +59,7 @@ export function decodeSegmentHeader(bytes: Uint8Array, path: string): SegmentHea
     sequence: readU64(view, 32),
     firstIndex: readU64(view, 40),
     previousTerm: readU64(view, 48),
+    isReused: readU64(view, 56) === 1,
   }
   const sum = crc32c(bytes.subarray(16, headerEnd), segmentSeed(header.groupId, header.sequence))
   if (sum !== view.getUint32(12, true)) throw damaged(path, 12, 'the segment header does not match its checksum')

@@ -45,7 +45,8 @@ export class SegmentRoll {
 
   /** Bytes of records that the current segment still takes. */
   get room(): number {
-    return this.open === undefined ? 0 : this.options.segmentBytes - this.open.info.endOffset
+    if (this.open === undefined || this.open.info.isSealed) return 0
+    return this.options.segmentBytes - this.open.info.endOffset
   }
 
   /** The largest append that any segment takes. */
@@ -57,8 +58,11 @@ export class SegmentRoll {
   async resume(): Promise<void> {
     const info = this.options.segments.at(-1)
     if (info === undefined) return
-    this.open = { info, file: await this.env.disk.open(info.path, 'read-write') }
-    const { hardState } = this.options
+    const file = await this.env.disk.open(info.path, 'read-write')
+    this.open = { info, file }
+    const { hardState, segmentBytes } = this.options
+    // An empty one goes on all the same: its successor would have its name.
+    info.isSealed = info.lastIndex >= info.firstIndex && (await file.size()) < segmentBytes
     if (hardState.state.lastSequence < info.sequence) await hardState.save({ lastSequence: info.sequence })
   }
 
@@ -76,6 +80,14 @@ export class SegmentRoll {
     return made
   }
 
+  /** Cuts off what the file held in its earlier use, so that the next start finds a clean end. */
+  async trim(): Promise<void> {
+    const { info, file } = this.current
+    if (!info.isReused || info.isSealed) return
+    await file.truncate(info.endOffset)
+    await synced(file.sync())
+  }
+
   async close(): Promise<void> {
     await this.open?.file.close()
     await this.unrecorded?.file.close()
@@ -83,14 +95,15 @@ export class SegmentRoll {
 
   private async make(last: { readonly index: LogIndex; readonly term: Term }): Promise<OpenSegment> {
     const { directory, spare, segments, hardState } = this.options
+    const { file, isReused } = await spare.take()
     const header = {
       groupId: hardState.state.groupId,
       sequence: (segments.at(-1)?.sequence ?? 0) + 1,
       firstIndex: last.index + 1,
       previousTerm: last.term,
+      isReused,
     }
     const info = new Segment(directory, header)
-    const file = await spare.take()
     try {
       this.env.at('log.roll.before-header')
       await file.write([encodeSegmentHeader(header)], 0)
@@ -98,7 +111,7 @@ export class SegmentRoll {
       this.env.at('log.roll.before-rename')
       await this.env.disk.rename(spare.path, info.path)
     } catch (error) {
-      spare.giveBack(file)
+      spare.giveBack({ file, isReused })
       throw error
     }
     this.env.at('log.roll.before-directory-sync')

@@ -12,6 +12,9 @@ export class Segment {
   readonly seed: number
   readonly firstIndex: LogIndex
   readonly previousTerm: Term
+  readonly isReused: boolean
+  /** Nothing is appended to it any more, though there would be room: its file is no longer preallocated. */
+  isSealed = false
   /** The last entry; `firstIndex - 1` while there is none. */
   lastIndex: LogIndex
   /** Where the next batch goes; a block boundary. */
@@ -25,6 +28,7 @@ export class Segment {
     this.seed = segmentSeed(header.groupId, header.sequence)
     this.firstIndex = header.firstIndex
     this.previousTerm = header.previousTerm
+    this.isReused = header.isReused
     this.lastIndex = header.firstIndex - 1
   }
 

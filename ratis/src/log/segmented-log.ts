@@ -282,7 +282,9 @@ class OpenLog implements SegmentedLog {
     await this.save({ firstIndex: (this.segments[count] as Segment).firstIndex })
     this.segments.splice(0, count)
     this.env.at('log.truncate.before-remove')
-    for (const segment of removed) await this.env.disk.remove(segment.path)
+    for (const segment of removed) {
+      if (!(await this.spare.retire(segment.path))) await this.env.disk.remove(segment.path)
+    }
     await synced(this.env.disk.syncDirectory(this.directory))
     this.env.at('log.truncate.after-remove')
     if (this.spare.outOfSpace) this.spare.prepare()
@@ -297,7 +299,10 @@ class OpenLog implements SegmentedLog {
     await this.commit.settled()
     this.cancelFloor?.()
     try {
-      if (this.failure === undefined) await this.saveFloor()
+      if (this.failure === undefined) {
+        await this.roll.trim()
+        await this.saveFloor()
+      }
     } finally {
       await this.spare.close()
       await this.roll.close()

@@ -11,6 +11,7 @@ export const logSites = [
   'log.recover.before-cut',
   'log.recover.before-sync',
   'log.recover.after-sync',
+  'log.prepare.before-reuse',
   'log.prepare.before-zeros',
   'log.prepare.before-sync',
   'log.prepare.before-rename',

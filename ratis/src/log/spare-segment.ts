@@ -1,11 +1,14 @@
-import type { DiskFile, Env, Task } from '@o3/common/env'
-import { isStoreError, type StoreError } from '@o3/common/errors'
-
 /**
- * The next segment's file, made ahead of need: full length, written with zeros, synced, named. Appending to blocks that
- * are already allocated and written is what makes `fdatasync` cheap (no journal commit), and it is the reserve of a full
- * disk: the log goes on while there is a spare, and says `outOfSpace` as soon as there cannot be one.
+ * The next segment's file, made ahead of need: full length, every block written once, synced, named. Appending to blocks
+ * that are already allocated and written is what makes `fdatasync` cheap (no journal commit), and it is the reserve of a
+ * full disk: the log goes on while there is a spare, and says `outOfSpace` as soon as there cannot be one.
+ *
+ * A spare is the file of a segment that was cut away, when there is one; else it is written with zeros. What an old file
+ * still holds does no harm: checksums start from a segment's own number, so no old record verifies in a new segment.
  */
+
+import type { DiskFile, Env, Task } from '@o3/common/env'
+import { isStoreError, StoreError } from '@o3/common/errors'
 
 export interface SpareOptions {
   readonly directory: string
@@ -14,6 +17,12 @@ export interface SpareOptions {
   readonly retryMs: number
   /** A write or sync failed for another reason than space: the volume is not to be trusted. */
   readonly onFailure: (error: unknown) => void
+}
+
+export interface Spare {
+  readonly file: DiskFile
+  /** It was a segment before: there are no zeros in it to be relied on. */
+  readonly isReused: boolean
 }
 
 /** What is written and synced at once: a sync of the log waits for no more than this. */
@@ -25,15 +34,19 @@ const zeros = new Uint8Array(chunkBytes)
 type State =
   | { readonly kind: 'none' }
   | { readonly kind: 'preparing'; readonly task: Task }
-  | { readonly kind: 'ready'; readonly file: DiskFile }
+  | { readonly kind: 'ready'; readonly spare: Spare }
   | { readonly kind: 'out-of-space'; readonly error: StoreError; readonly cancelRetry: () => void }
   | { readonly kind: 'closed' }
 
 export class SpareSegment {
   readonly path: string
+  private readonly draftPath: string
+  private readonly retiredPath: string
   private readonly env: Env
   private readonly options: SpareOptions
   private state: State = { kind: 'none' }
+  /** A file waits under the retired segment's name. */
+  private hasRetired = false
   private starved = false
   private awaited = false
 
@@ -41,6 +54,8 @@ export class SpareSegment {
     this.env = env
     this.options = options
     this.path = `${options.directory}/spare`
+    this.draftPath = `${this.path}.new`
+    this.retiredPath = `${options.directory}/retired`
   }
 
   /** True while the reserve of a full disk could not be kept. */
@@ -48,15 +63,15 @@ export class SpareSegment {
     return this.starved
   }
 
-  /** Takes over the spare that an earlier process finished; removes half a one. */
+  /** Takes over what an earlier process left; removes half a spare. */
   async adopt(): Promise<void> {
-    const { disk } = this.env
-    await this.discardDraft()
-    const found = await disk.stat(this.path)
-    if (found === undefined) return
-    if (found.sizeBytes === this.options.segmentBytes) {
-      this.state = { kind: 'ready', file: await disk.open(this.path, 'read-write') }
-    } else await disk.remove(this.path)
+    await this.discard(this.draftPath)
+    this.hasRetired = await this.isWhole(this.retiredPath)
+    if (!this.hasRetired) await this.discard(this.retiredPath)
+    if (!(await this.isWhole(this.path))) return this.discard(this.path)
+    const file = await this.env.disk.open(this.path, 'read-write')
+    // Whether it was reused is not written down; to take it for reused is always right.
+    this.state = { kind: 'ready', spare: { file, isReused: true } }
   }
 
   /** Starts making a spare in the background unless there is one. */
@@ -67,8 +82,8 @@ export class SpareSegment {
     this.state = { kind: 'preparing', task }
   }
 
-  /** The spare's file, still under the spare's name. Rejects with `OutOfSpace` when there cannot be one now. */
-  async take(): Promise<DiskFile> {
+  /** The spare, its file still under the spare's name. Rejects with `OutOfSpace` when there cannot be one now. */
+  async take(): Promise<Spare> {
     if (this.state.kind !== 'ready') {
       this.awaited = true
       this.prepare()
@@ -77,31 +92,42 @@ export class SpareSegment {
     }
     const { state } = this
     if (state.kind === 'out-of-space') throw state.error
-    if (state.kind !== 'ready') throw new Error('the spare segment was closed')
+    if (state.kind !== 'ready') throw new StoreError('Closed', 'the log is closed')
     this.state = { kind: 'none' }
-    return state.file
+    return state.spare
   }
 
   /** After a `take` that led to nothing. */
-  giveBack(file: DiskFile): void {
-    this.state = { kind: 'ready', file }
+  giveBack(spare: Spare): void {
+    this.state = { kind: 'ready', spare }
+  }
+
+  /**
+   * Keeps the file of a segment that the log no longer needs, one at most. False: it is not wanted. Durable after the
+   * caller's sync of the directory.
+   */
+  async retire(path: string): Promise<boolean> {
+    if (this.hasRetired || this.state.kind === 'closed' || !(await this.isWhole(path))) return false
+    await this.env.disk.rename(path, this.retiredPath)
+    this.hasRetired = true
+    return true
   }
 
   async close(): Promise<void> {
     const { state } = this
     this.state = { kind: 'closed' }
-    if (state.kind === 'ready') await state.file.close()
+    if (state.kind === 'ready') await state.spare.file.close()
     if (state.kind === 'out-of-space') state.cancelRetry()
     if (state.kind === 'preparing') await state.task.done
   }
 
   private async make(): Promise<void> {
     try {
-      await this.discardDraft()
-      const file = await this.writeZeros()
+      await this.discard(this.draftPath)
+      const spare = this.hasRetired ? await this.reuseRetired() : await this.writeZeros()
       this.starved = false
-      if (this.isClosed()) await file.close()
-      else this.state = { kind: 'ready', file }
+      if (this.isClosed()) await spare.file.close()
+      else this.state = { kind: 'ready', spare }
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) {
         if (!this.isClosed()) this.state = { kind: 'none' }
@@ -109,14 +135,23 @@ export class SpareSegment {
         return
       }
       this.starved = true
-      await this.discardDraft()
+      await this.discard(this.draftPath)
       if (this.isClosed()) return
       const cancelRetry = this.env.clock.after(this.options.retryMs, () => this.prepare())
       this.state = { kind: 'out-of-space', error, cancelRetry }
     }
   }
 
-  private async writeZeros(): Promise<DiskFile> {
+  private async reuseRetired(): Promise<Spare> {
+    const { disk } = this.env
+    this.env.at('log.prepare.before-reuse')
+    await disk.rename(this.retiredPath, this.path)
+    this.hasRetired = false
+    await disk.syncDirectory(this.options.directory)
+    return { file: await disk.open(this.path, 'read-write'), isReused: true }
+  }
+
+  private async writeZeros(): Promise<Spare> {
     const { disk } = this.env
     const { segmentBytes, directory } = this.options
     const file = await disk.open(this.draftPath, 'create')
@@ -129,23 +164,24 @@ export class SpareSegment {
         if (!this.awaited && at + chunkBytes < segmentBytes) await this.env.clock.sleep(pauseMs)
       }
       this.env.at('log.prepare.before-rename')
-      if (this.isClosed()) return file
+      if (this.isClosed()) return { file, isReused: false }
       await disk.rename(this.draftPath, this.path)
       await disk.syncDirectory(directory)
-      return file
+      return { file, isReused: false }
     } catch (error) {
       await file.close()
       throw error
     }
   }
 
-  private get draftPath(): string {
-    return `${this.path}.new`
+  private async isWhole(path: string): Promise<boolean> {
+    const found = await this.env.disk.stat(path)
+    return found?.sizeBytes === this.options.segmentBytes
   }
 
-  private async discardDraft(): Promise<void> {
+  private async discard(path: string): Promise<void> {
     const { disk } = this.env
-    if ((await disk.stat(this.draftPath)) !== undefined) await disk.remove(this.draftPath)
+    if ((await disk.stat(path)) !== undefined) await disk.remove(path)
   }
 
   private isClosed(): boolean {

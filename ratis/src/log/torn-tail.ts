@@ -14,43 +14,43 @@ const windowBytes = 256 * blockBytes
 
 /** What lies behind the last good record of the youngest segment. */
 export interface Tail {
-  /** Blocks that are not all zeros: the rest of writes that were never synced. */
-  readonly dirtyBlocks: readonly number[]
+  /**
+   * Where the file may be cut: behind the padding of the last batch; behind the last record itself, where what should be
+   * padding is the start of a torn record. (Then the whole block is of a batch that was never acknowledged; otherwise it
+   * is not touched.)
+   */
+  readonly cutAt: number
+  /** Bytes behind `cutAt`, up to the end of the last block that is not all zeros. */
+  readonly dirtyBytes: number
   /** A good record that was written when the missing index was already durable: the log is damaged, not torn. */
   readonly proof?: { readonly offset: number; readonly index: LogIndex }
 }
 
 /**
- * Looks at everything from `from` to the end of the file. `missing` is the index that should have followed. Only block
- * starts can hold the first record of a batch, and only a record whose floor reaches `missing` proves anything.
+ * Looks at everything from `end`, where the last good record ends, to the end of the file. `missing` is the index that
+ * should have followed. Only block starts can hold the first record of a batch, and only a record whose floor reaches
+ * `missing` proves anything.
  */
-export async function inspectTail(file: DiskFile, seed: number, from: number, missing: LogIndex): Promise<Tail> {
+export async function inspectTail(file: DiskFile, seed: number, end: number, missing: LogIndex): Promise<Tail> {
   const size = await file.size()
-  const dirtyBlocks: number[] = []
+  const boundary = alignToBlock(end)
+  const padding = Buffer.alloc(boundary - end)
+  await file.read(padding, end)
+  let dirtyEnd = boundary
   let proof: Tail['proof']
-  const first = from - (from % blockBytes)
-  const window = Buffer.alloc(Math.min(windowBytes, Math.max(0, size - first)))
-  for (let start = first; start < size; start += windowBytes) {
+  const window = Buffer.alloc(Math.min(windowBytes, Math.max(0, size - boundary)))
+  for (let start = boundary; start < size; start += windowBytes) {
     const length = await file.read(window, start)
     for (let at = 0; at < length; at += blockBytes) {
       const block = window.subarray(at, Math.min(at + blockBytes, length))
-      // The block in which the last good record ends is dirty only behind it.
-      const skip = Math.max(0, from - (start + at))
-      if (isZero(block.subarray(skip))) continue
-      dirtyBlocks.push(start + at)
-      if (skip === 0) proof ??= await proofAt(file, seed, { offset: start + at, block, missing })
+      if (isZero(block)) continue
+      dirtyEnd = start + at + block.length
+      proof ??= await proofAt(file, seed, { offset: start + at, block, missing })
     }
   }
-  return proof === undefined ? { dirtyBlocks } : { dirtyBlocks, proof }
-}
-
-/** Zeroes the dirty blocks from `from` on. Durable after the caller's sync. */
-export async function zeroTail(file: DiskFile, from: number, dirtyBlocks: readonly number[]): Promise<void> {
-  const zeros = new Uint8Array(blockBytes)
-  for (const block of dirtyBlocks) {
-    const start = Math.max(block, from)
-    await file.write([zeros.subarray(0, alignToBlock(block + 1) - start)], start)
-  }
+  const cutAt = isZero(padding) ? boundary : end
+  const tail = { cutAt, dirtyBytes: dirtyEnd - cutAt }
+  return proof === undefined ? tail : { ...tail, proof }
 }
 
 async function proofAt(

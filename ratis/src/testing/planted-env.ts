@@ -16,7 +16,7 @@ export type Plant =
   | 'after-sync'
 
 export interface PlantedCall {
-  readonly operation: 'sync' | 'write' | 'syncDirectory' | 'rename' | 'remove'
+  readonly operation: 'sync' | 'write' | 'truncate' | 'syncDirectory' | 'rename' | 'remove'
   /** As the caller wrote it; for a file, the name it was opened by. */
   readonly path: string
   /** 1 for the first call of this operation on this path. */
@@ -147,7 +147,7 @@ class PlantedFile implements DiskFile {
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.file.truncate(sizeBytes)
+    return this.planting.perform('truncate', this.path, () => this.file.truncate(sizeBytes))
   }
 
   size(): Promise<number> {

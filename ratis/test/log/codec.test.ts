@@ -81,7 +81,7 @@ describe('a record', () => {
 })
 
 describe('a segment header', () => {
-  const header = { groupId: group, sequence: 7, firstIndex: large, previousTerm: 9 }
+  const header = { groupId: group, sequence: 7, firstIndex: large, previousTerm: 9, isReused: true }
 
   test('comes back as it was, in one block', () => {
     const bytes = encodeSegmentHeader(header)
@@ -89,7 +89,7 @@ describe('a segment header', () => {
     expect(decodeSegmentHeader(bytes, 'x')).toEqual(header)
   })
 
-  test.each([0, 5, 8, 12, 16, 32, 40, 48, 55])('refuses a flip at byte %i', (at) => {
+  test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63])('refuses a flip at byte %i', (at) => {
     const bytes = encodeSegmentHeader(header)
     bytes[at]! ^= 1
     expect(() => decodeSegmentHeader(bytes, 'x')).toThrow(/^x/)

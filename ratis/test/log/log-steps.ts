@@ -40,3 +40,14 @@ export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
   fc.oneof({ weight: 8, arbitrary: calm }, { weight: 2, arbitrary: down }, { weight: 1, arbitrary: trap }),
   { maxLength: 14, size: 'max' },
 )
+
+const busy: fc.Arbitrary<LogStep> = fc.oneof(
+  append,
+  fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'vote' }, { kind: 'cut', keepBytes: 0 }),
+)
+
+/** Programs in which the machine hardly ever stays up: for finding what is known to be broken. */
+export const stormyLogSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
+  fc.oneof({ weight: 3, arbitrary: busy }, { weight: 2, arbitrary: down }, { weight: 1, arbitrary: trap }),
+  { minLength: 8, maxLength: 16, size: 'max' },
+)

@@ -8,4 +8,4 @@ test('the store does what one command after the other would do, whatever happens
     fc.asyncProperty(fc.integer(), storeSteps, (seed, steps) => new StoreTrial({ seed }).run(steps)),
     { numRuns: Number(process.env['RUNS'] ?? 300) },
   )
-}, 600_000)
+}, 120_000)
