@@ -21,13 +21,13 @@ export class Scrubbing implements Reconciler {
   readonly name: string
   private readonly options: ScrubbingOptions
   private readonly pace: Pace
+  private bytesPerSecond = Infinity
   private waitMs = 0
 
   constructor(options: ScrubbingOptions) {
     this.options = options
     this.name = `hdds.scrub ${options.disk.path}`
-    const { disk, clock, config } = options
-    this.pace = new Pace(clock, () => scrubRate(disk.report().usedBytes, config.scrubDeadlineMs))
+    this.pace = new Pace(options.clock, () => this.bytesPerSecond)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -41,6 +41,7 @@ export class Scrubbing implements Reconciler {
     if (turn === undefined || container === undefined) return
     this.waitMs = Math.min(turn.waitMs, idleMs)
     if (turn.waitMs > 0) return
+    this.bytesPerSecond = scrubRate(disk.report().usedBytes, config.scrubDeadlineMs)
     const findings = await disk.scrub(container, { pace: this.pace, signal })
     log.debug({ container: container.id, findings: findings.length }, 'container scrubbed')
   }
