@@ -117,7 +117,10 @@ export interface RowCursor<Key, Value> {
   close(): Promise<void>
 }
 
-/** Names one request of one client, so that a retry is answered and not done again. At most 64 bytes. */
+/**
+ * Names one request of one client, so that a retry is answered and not done again. At most 64 bytes. Replies are
+ * remembered for a while, over restarts too; refusals and replies that changed nothing only while the store lives.
+ */
 export type RequestId = string
 
 export interface ExecuteOptions {

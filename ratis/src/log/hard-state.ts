@@ -146,8 +146,8 @@ export class HardStateFile {
   }
 
   /**
-   * Resolves when the change is durable. Rejects with `OutOfSpace` when the disk took nothing: later saves may succeed.
-   * Any other failure is final, for this save and all later ones.
+   * Resolves when the change is durable. Rejects with `OutOfSpace` when the disk took nothing: a later save may succeed,
+   * and takes this change along. Any other failure is final, for this save and all later ones.
    */
   save(change: Partial<Omit<HardState, 'groupId'>>): Promise<void> {
     const state: HardState = { ...this.latest, ...change }

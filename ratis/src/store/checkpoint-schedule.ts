@@ -21,6 +21,7 @@ export class CheckpointSchedule {
   private readonly observe: (event: StoreEvent) => void
   private readonly onFailure: (error: unknown) => void
   private readonly hasSpace: () => Promise<boolean>
+  private readonly appliedIndex: () => LogIndex
   private bytes = 0
   private cancelTimer: (() => void) | undefined
   private task: Task | undefined
@@ -35,6 +36,7 @@ export class CheckpointSchedule {
       readonly onFailure: (error: unknown) => void
       /** Whether the key-value store has room for it: an engine that runs out in the middle is done for. */
       readonly hasSpace: () => Promise<boolean>
+      readonly appliedIndex: () => LogIndex
     },
   ) {
     this.env = env
@@ -43,18 +45,20 @@ export class CheckpointSchedule {
     this.observe = parts.observe
     this.onFailure = parts.onFailure
     this.hasSpace = parts.hasSpace
+    this.appliedIndex = parts.appliedIndex
   }
 
   /** An entry was applied. */
-  applied(index: LogIndex, bytes: number): void {
+  applied(bytes: number): void {
     this.bytes += bytes
     if (this.stopped || this.task !== undefined) return
-    if (this.bytes >= this.policy.everyLogBytes) this.start(index)
-    else this.cancelTimer ??= this.env.clock.after(this.policy.everyMs, () => this.start(index))
+    if (this.bytes >= this.policy.everyLogBytes) this.start()
+    else this.startLater()
   }
 
   /** Takes one now; what was applied before the call is covered. Rejects with `OutOfSpace` before it has begun. */
-  async checkpoint(index: LogIndex): Promise<void> {
+  async checkpoint(): Promise<void> {
+    const index = this.appliedIndex()
     if (!(await this.hasSpace())) throw new StoreError('OutOfSpace', 'there is no room for a checkpoint')
     const startMs = this.env.clock.monotonicMs()
     const bytes = this.bytes
@@ -70,16 +74,21 @@ export class CheckpointSchedule {
     await this.task?.done
   }
 
-  private start(index: LogIndex): void {
+  private startLater(): void {
+    this.cancelTimer ??= this.env.clock.after(this.policy.everyMs, () => this.start())
+  }
+
+  private start(): void {
     this.cancelTimer?.()
     this.cancelTimer = undefined
     if (this.stopped || this.task !== undefined) return
     this.task = this.env.tasks.spawn('store.checkpoint', async () => {
       try {
-        await this.checkpoint(index)
+        await this.checkpoint()
       } catch (error) {
         if (isStoreError(error, 'OutOfSpace', 'Closed')) {
           this.observe({ kind: 'checkpoint-postponed', error: StoreError.from(error).toRecord() })
+          if (!this.stopped) this.startLater()
         } else this.onFailure(error)
       } finally {
         this.task = undefined

@@ -4,15 +4,13 @@
  */
 
 import type { Env } from '@o3/common/env'
-import { isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
+import { assert, isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
-import { utf8Length } from '@o3/common/codec'
 import type {
   CommittedPatch,
   ExecuteOptions,
   LogIndex,
   ReplicatedStore,
-  RequestId,
   StateView,
   StoreRules,
   StoreStatus,
@@ -31,6 +29,7 @@ import type { PendingEntry } from './pending-entry.ts'
 import { Planner } from './planner.ts'
 import { recoverStore, type Recovered } from './recover-store.ts'
 import { ReopeningKv } from './reopening-kv.ts'
+import { RequestDesk } from './request-desk.ts'
 import { RequestLedger, type LedgerWindow } from './request-ledger.ts'
 import { RowCache } from './row-cache.ts'
 import { RowFetcher } from './row-fetcher.ts'
@@ -79,7 +78,6 @@ const mebi = 1024 * 1024
 const defaultPolicy: CheckpointPolicy = { everyLogBytes: 32 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
 const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
 const retryMs = 1000
-const maxRequestIdBytes = 64
 
 /**
  * Opens the store, making it when there is none, and brings it up to date. Rejects with `Damaged` (with `path` and
@@ -89,6 +87,7 @@ export async function openReplicatedStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<ReplicatedStore<Command, Reply>> {
   const { env } = options
+  expectPrefixes(options.rules)
   const kv = new ReopeningKv(options.kv, options.reopenKv)
   const startMs = env.clock.monotonicMs()
   await makeDurableDirectory(env.disk, options.directory)
@@ -113,6 +112,16 @@ export async function openReplicatedStore<Command, Reply>(
   }
 }
 
+/** Tables share one ordered store: each needs a prefix of its own, above those of the store's own rows. */
+function expectPrefixes<Command, Reply>({ name, tables }: StoreRules<Command, Reply>): void {
+  const prefixes = tables.map(({ prefix }) => prefix)
+  assert(new Set(prefixes).size === prefixes.length, `${name}: two tables have the same prefix`)
+  assert(
+    prefixes.every((prefix) => /^[\x21-\x7e]$/.test(prefix)),
+    `${name}: a table's prefix is one printable character`,
+  )
+}
+
 interface Opened {
   readonly log: SegmentedLog
   readonly kv: ReopeningKv
@@ -122,116 +131,85 @@ interface Opened {
 }
 
 class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
-  private readonly env: Env
   private readonly rules: StoreRules<Command, Reply>
   private readonly term: Term
-  private readonly maxQueued: number
   private readonly observe: (event: StoreEvent) => void
   private readonly counters: StoreCounters
   private readonly log: SegmentedLog
   private readonly kv: ReopeningKv
-  private readonly ledger: RequestLedger
   private readonly cache: RowCache
   private readonly fetcher: RowFetcher
   private readonly flusher: KvFlusher
   private readonly pipeline: CommitPipeline
   private readonly turns: Turns<Command, Reply>
+  private readonly desk: RequestDesk<Command, Reply>
   private readonly stream: ChangeStream
   private readonly schedule: CheckpointSchedule
   private readonly space: SpaceGuard
-  private readonly named = new Map<RequestId, Promise<Reply>>()
-  private underWay = 0
-  private drained: (() => void) | undefined
   private failure: StoreError | undefined
   private closing: Promise<void> | undefined
 
   constructor(options: StoreOptions<Command, Reply>, opened: Opened) {
-    const { env, rules } = options
+    const { env, rules, counters = newStoreCounters() } = options
     const { log, kv, ledger, recovered, term } = opened
-    this.env = env
+    const minFreeBytes = options.minFreeBytes ?? 64 * mebi
+    const overlay = new Overlay()
+    const cache = new RowCache(options.cacheBytes ?? 32 * mebi)
+    const fetcher = new RowFetcher(kv, cache)
     this.rules = rules
     this.term = term
     this.log = log
     this.kv = kv
-    this.ledger = ledger
-    this.maxQueued = options.maxQueued ?? 10_000
-    const counters = options.counters ?? newStoreCounters()
     this.counters = counters
+    this.cache = cache
+    this.fetcher = fetcher
     this.observe = (event) => {
       if (event.kind === 'checkpoint') counters.checkpoints++
       options.observe?.(event)
     }
-    const onFailure = (error: unknown): void => this.fail(error)
-    this.space = new SpaceGuard(env, {
-      directory: options.directory,
-      minFreeBytes: options.minFreeBytes ?? 64 * mebi,
-      sampleMs: retryMs,
-    })
-    const hasSpace = (): Promise<boolean> => this.space.hasRoom()
-    const overlay = new Overlay()
-    const cache = new RowCache(options.cacheBytes ?? 32 * mebi)
-    const fetcher = new RowFetcher(kv, cache)
-    this.cache = cache
-    this.fetcher = fetcher
-    this.flusher = new KvFlusher(env, {
-      kv,
-      applied: recovered.applied,
-      retryMs,
-      hasSpace,
-      revive: () => kv.reopen(),
-      onWritten: (rowKeys) => this.flushed(rowKeys),
-      onFailure,
-    })
+    this.space = new SpaceGuard(env, { directory: options.directory, minFreeBytes, sampleMs: retryMs })
+    this.flusher = this.makeFlusher(env, recovered)
     const { flusher } = this
+    const appliedIndex = recovered.applied.index
+    const shared = { overlay, cache, fetcher, ledger, counters }
     this.pipeline = new CommitPipeline(env, {
+      ...shared,
       log,
       term,
-      overlay,
-      cache,
-      fetcher,
       flusher,
-      ledger,
-      counters,
-      appliedIndex: recovered.applied.index,
+      appliedIndex,
       onApplied: (entry) => this.applied(entry),
       onRefused: (error) => this.refused(error),
     })
+    const { pipeline } = this
+    // What waits in the log, the entry that a turn is filling and the next one: together they always fit.
     const third = Math.floor(log.maxAppendBytes / 3)
     const maxUnflushedBytes = options.maxUnflushedBytes ?? 32 * mebi
     this.turns = new Turns(env, {
+      ...shared,
       rules,
-      overlay,
-      cache,
-      fetcher,
-      ledger,
-      counters,
-      pipeline: this.pipeline,
+      pipeline,
       planner: new Planner(rules, overlay, cache),
       stamps: new Stamps(env.random, recovered.applied.lastSequence),
-      // What waits in the log, the entry that a turn is filling and the next one: together they always fit.
       maxEntryBytes: Math.min(options.maxEntryBytes ?? 8 * mebi, third),
       isBlocked: () => flusher.pendingBytes > maxUnflushedBytes || log.queuedBytes > third,
     })
-    const policy = { ...defaultPolicy, ...options.checkpoint }
-    const { keepLogBytes } = policy
-    const { ledgerChunks } = recovered
-    const checkpointer = new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes })
-    this.schedule = new CheckpointSchedule(env, { policy, checkpointer, observe: this.observe, onFailure, hasSpace })
-    this.stream = new ChangeStream(log, () => this.pipeline.appliedIndex)
+    const { turns } = this
+    this.desk = new RequestDesk({
+      rules,
+      turns,
+      ledger,
+      counters,
+      clock: env.clock,
+      maxQueued: options.maxQueued ?? 10_000,
+      refusal: (command) => this.refusal(command),
+    })
+    this.schedule = this.makeSchedule(env, { ...defaultPolicy, ...options.checkpoint }, opened)
+    this.stream = new ChangeStream(log, () => pipeline.appliedIndex)
   }
 
-  execute(command: Command, options: ExecuteOptions = {}): Promise<Reply> {
-    const { requestId } = options
-    if (requestId === undefined) return this.begin(command, undefined)
-    if (requestId === '' || utf8Length(requestId) > maxRequestIdBytes) {
-      return Promise.reject(new StoreError('InvalidArgument', `a request id has 1 to ${maxRequestIdBytes} bytes`))
-    }
-    const joined = this.named.get(requestId)
-    if (joined !== undefined) return joined
-    const remembered = this.ledger.find(requestId, this.env.clock.wallMs())
-    if (remembered?.kind === 'reply') return this.answerAgain(remembered.reply)
-    if (remembered?.kind === 'refusal') return Promise.reject(StoreError.fromRecord(remembered.refusal))
-    return this.beginNamed(command, requestId)
+  execute(command: Command, options?: ExecuteOptions): Promise<Reply> {
+    return this.desk.take(command, options?.requestId)
   }
 
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined | Promise<Value | undefined> {
@@ -260,7 +238,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
 
   async checkpoint(): Promise<void> {
     if (this.closing !== undefined) throw closed()
-    await this.schedule.checkpoint(this.pipeline.appliedIndex)
+    await this.schedule.checkpoint()
   }
 
   status(): StoreStatus {
@@ -283,9 +261,35 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     return this.closing
   }
 
+  private makeFlusher(env: Env, recovered: Recovered): KvFlusher {
+    return new KvFlusher(env, {
+      kv: this.kv,
+      applied: recovered.applied,
+      retryMs,
+      hasSpace: () => this.space.hasRoom(),
+      revive: () => this.kv.reopen(),
+      onWritten: (rowKeys) => this.flushed(rowKeys),
+      onFailure: (error) => this.fail(error),
+    })
+  }
+
+  private makeSchedule(env: Env, policy: CheckpointPolicy, { ledger, recovered }: Opened): CheckpointSchedule {
+    const { log, kv, flusher, pipeline, observe } = this
+    const { ledgerChunks } = recovered
+    const { keepLogBytes } = policy
+    return new CheckpointSchedule(env, {
+      policy,
+      checkpointer: new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes }),
+      observe,
+      onFailure: (error) => this.fail(error),
+      hasSpace: () => this.space.hasRoom(),
+      appliedIndex: () => pipeline.appliedIndex,
+    })
+  }
+
   private async finish(): Promise<void> {
     if (this.isStuck()) this.turns.end(closed())
-    if (this.underWay > 0) await new Promise<void>((resolve) => (this.drained = resolve))
+    await this.desk.allAnswered()
     await this.schedule.stop()
     try {
       if (!this.isStuck()) await this.lastCheckpoint()
@@ -300,7 +304,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   /** Only spares the next start a replay: a full disk does not keep the store from closing. */
   private async lastCheckpoint(): Promise<void> {
     try {
-      await this.schedule.checkpoint(this.pipeline.appliedIndex)
+      await this.schedule.checkpoint()
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) throw error
       this.observe({ kind: 'checkpoint-postponed', error: error.toRecord() })
@@ -312,43 +316,11 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     return this.flusher.starved || this.failure !== undefined || this.log.failed !== undefined
   }
 
-  private beginNamed(command: Command, requestId: RequestId): Promise<Reply> {
-    const reply = this.begin(command, requestId)
-    this.named.set(requestId, reply)
-    const forget = (): void => void this.named.delete(requestId)
-    reply.then(forget, forget)
-    return reply
-  }
-
-  private begin(command: Command, requestId: RequestId | undefined): Promise<Reply> {
-    const refusal = this.refusal(command)
-    if (refusal !== undefined) return Promise.reject(refusal)
-    this.counters.commands++
-    this.underWay++
-    return new Promise<Reply>((resolve, reject) => {
-      this.turns.add({
-        command,
-        requestId,
-        rowsFetched: 0,
-        held: [],
-        resolve: (reply) => {
-          this.answered()
-          resolve(reply)
-        },
-        reject: (error) => {
-          this.answered()
-          reject(error)
-        },
-      })
-    })
-  }
-
   /** Why a command is not even planned. */
   private refusal(command: Command): StoreError | undefined {
     if (this.closing !== undefined) return closed()
     if (this.failure !== undefined) return this.failure
     if (this.log.failed !== undefined) return StoreError.fromRecord(this.log.failed)
-    if (this.underWay >= this.maxQueued) return new StoreError('Busy', 'too many commands are waiting')
     if (this.isFull() && this.rules.freesSpace?.(command) !== true) {
       return new StoreError('OutOfSpace', 'the metadata disk is full')
     }
@@ -359,17 +331,9 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     return this.space.isLow() || this.log.outOfSpace || this.flusher.starved
   }
 
-  private async answerAgain(reply: Uint8Array): Promise<Reply> {
-    return this.rules.decodeReply(reply)
-  }
-
-  private answered(): void {
-    if (--this.underWay === 0) this.drained?.()
-  }
-
   private applied(entry: PendingEntry): void {
     this.stream.notify()
-    this.schedule.applied(entry.index, entry.bytes)
+    this.schedule.applied(entry.bytes)
     this.turns.resume()
   }
 

@@ -14,7 +14,10 @@ export type StoreEvent =
   | { readonly kind: 'checkpoint-postponed'; readonly error: ErrorRecord }
   | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly cause: unknown }
 
-/** Counts since the store was opened; plain numbers that the store increments and a metrics page reads. */
+/**
+ * Counts since the store was opened; plain numbers that the store increments and a metrics page reads. Hits are those of
+ * `get`, misses also those of plans.
+ */
 export interface StoreCounters {
   commands: number
   /** Runs of plans; more than `commands` by those that had to fetch rows. */

@@ -149,6 +149,14 @@ describe('execute', () => {
     })
   })
 
+  test.each([
+    ['two tables with one prefix', [counters, { ...padding, prefix: counters.prefix }]],
+    ['a prefix among the rows of the store itself', [{ ...counters, prefix: '\0' }]],
+  ])('rules with %s are a bug', async (_, tables) => {
+    const rules = { ...counterRules, tables: tables as unknown as typeof counterRules.tables }
+    await expect(new SimulatedStore(rules, { seed: 1 }).run(() => Promise.resolve())).rejects.toThrow('prefix')
+  })
+
   test('a bug in a rule is not turned into an answer', async () => {
     const buggy: StoreRules<CounterCommand, CounterReply> = {
       ...counterRules,
@@ -431,6 +439,39 @@ describe('checkpoints', () => {
         expect(machine.store.status().checkpointIndex).toBe(1)
         await clock.sleep(10_000)
         expect(events.filter(({ kind }) => kind === 'checkpoint')).toHaveLength(1)
+      },
+      { store: { checkpoint: { everyMs: 1000 }, observe: (event) => void events.push(event) } },
+    )
+  })
+
+  test('cover what came after one that was asked for, when the time comes', () =>
+    withStore(
+      async (machine) => {
+        const { clock } = machine.node.process
+        await machine.store.execute(add('a'))
+        await machine.store.checkpoint()
+        await clock.sleep(500)
+        await machine.store.execute(add('a'))
+        await clock.sleep(1100)
+        expect(machine.store.status().checkpointIndex).toBe(2)
+      },
+      { store: { checkpoint: { everyMs: 1000 } } },
+    ))
+
+  test('that found no room are taken when there is some', async () => {
+    const events: StoreEvent[] = []
+    await withStore(
+      async (machine) => {
+        const { node } = machine
+        const { clock } = node.process
+        const roomy = node.disk.capacityBytes
+        await machine.store.execute(add('a'))
+        node.disk.capacityBytes = 100_000
+        await clock.sleep(1100)
+        expect(events.at(-1)).toMatchObject({ kind: 'checkpoint-postponed', error: { code: 'OutOfSpace' } })
+        node.disk.capacityBytes = roomy
+        await clock.sleep(1100)
+        expect(machine.store.status().checkpointIndex).toBe(1)
       },
       { store: { checkpoint: { everyMs: 1000 }, observe: (event) => void events.push(event) } },
     )
