@@ -41,7 +41,11 @@ export const storeSteps: fc.Arbitrary<readonly StoreStep[]> = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: execute },
     { weight: 3, arbitrary: fc.constant<StoreStep>({ kind: 'settle' }) },
-    { weight: 2, arbitrary: fc.integer({ min: 0, max: 10 }).map((ms): StoreStep => ({ kind: 'pause', ms })) },
+    // Mostly less than a sync takes: several turns are then on their way to the disk.
+    {
+      weight: 5,
+      arbitrary: fc.constantFrom(0, 0, 0.2, 0.5, 1, 2, 10).map((ms): StoreStep => ({ kind: 'pause', ms })),
+    },
     { weight: 2, arbitrary: name.map((at): StoreStep => ({ kind: 'get', name: at })) },
     { weight: 1, arbitrary: fc.nat(50).map((nth): StoreStep => ({ kind: 'repeat', nth })) },
     {
@@ -51,5 +55,5 @@ export const storeSteps: fc.Arbitrary<readonly StoreStep[]> = fc.array(
     { weight: 2, arbitrary: down },
     { weight: 1, arbitrary: trap },
   ),
-  { maxLength: 14, size: 'max' },
+  { maxLength: 16, size: 'max' },
 )
