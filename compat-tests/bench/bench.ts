@@ -73,23 +73,17 @@ interface Target {
 /** One run of `o3 bench` in a process of its own. */
 async function measure(target: Target, given: Case, more: readonly string[] = []): Promise<Measured> {
   const before = usageOf(target.pid)
-  const args = [
-    ...[
-      'bench',
-      given.operation,
-      '--endpoint',
-      target.endpoint,
-      '--bucket',
-      bucket,
-      '--json',
-      '--size',
-      `${given.size}`,
-    ],
-    ...['--connections', `${given.connections}`, '--keys', `${given.keys}`, '--duration', `${flags.seconds}s`],
-    ...['--prefix', given.prefix ?? `${given.operation}-${given.size}-`],
-    ...target.args,
-    ...more,
-  ]
+  const options = {
+    endpoint: target.endpoint,
+    bucket,
+    size: given.size,
+    connections: given.connections,
+    keys: given.keys,
+    duration: `${flags.seconds}s`,
+    prefix: given.prefix ?? `${given.operation}-${given.size}-`,
+  }
+  const told = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const args = ['bench', given.operation, '--json', ...told, ...target.args, ...more]
   const result = JSON.parse(await outputOf(args)) as Omit<Measured, 'cpuUsPerRequest' | 'rssMB'>
   const after = usageOf(target.pid)
   return {
