@@ -13,7 +13,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  await makeProgram(process.env).parseAsync(process.argv)
+  const program = await makeProgram(process.env, process.argv[2])
+  await program.parseAsync(process.argv)
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage
   else fail(error)

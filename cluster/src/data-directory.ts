@@ -100,6 +100,12 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
+/** That the directory says who it is and has its key; nothing is changed. `Incompatible`, `Damaged`. */
+export async function checkIdentity(env: Env, path: string): Promise<void> {
+  await readIdentity(env, path)
+  await readSealingKey(env, path)
+}
+
 /** The key first: an identity without its key would be a directory that can never be opened. */
 async function makeDirectoryOurs(env: Env, path: string): Promise<NodeIdentity> {
   const keyPath = `${path}/keys/cluster.key`

@@ -5,6 +5,7 @@ import { openLevelKv } from '@o3/common/kv/level'
 import type { Logger } from '@o3/common/logger'
 import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
 import { openReplicatedStore } from '@o3/ratis/store'
+import type { StoreEvent } from '@o3/ratis/store'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
@@ -14,6 +15,8 @@ export interface StoreOptions<Command, Reply> {
   readonly cacheBytes: number
   readonly checkpointBytes: number
   readonly segmentBytes: number
+  /** Beside the log. */
+  readonly observe?: (event: StoreEvent) => void
 }
 
 export interface OpenedStore<Command, Reply> {
@@ -38,7 +41,10 @@ export async function openStore<Command, Reply>(
       cacheBytes,
       log: { segmentBytes },
       checkpoint: { everyLogBytes: checkpointBytes },
-      observe: (event) => log.info({ store: rules.name, ...event }, `store ${event.kind}`),
+      observe: (event) => {
+        log.info({ store: rules.name, ...event }, `store ${event.kind}`)
+        options.observe?.(event)
+      },
     })
     const close = async (): Promise<void> => {
       await store.close()

@@ -12,6 +12,8 @@ export type { OmConfig } from './config.ts'
 export { omRules } from './core/rules.ts'
 export { Reconcilers } from './reconcilers/reconcilers.ts'
 export { OmService } from './service/om-service.ts'
+export { referencedBlocks } from './storage/referenced-blocks.ts'
+export type { ReferencedBlocks } from './storage/referenced-blocks.ts'
 export { OM, OM_CONFIG, OM_ENV, OM_LOG, OM_RECONCILERS, OM_SCM, OM_STORE } from './tokens.ts'
 
 /** Binds `OM` and `OM_RECONCILERS`. Start order: store, SCM, reconcilers; `OM` itself needs no start. */

@@ -6,6 +6,7 @@ import { fishCompletion } from '../completion/fish.ts'
 import { wordsOf } from '../completion/words.ts'
 import type { CommandWords } from '../completion/words.ts'
 import { zshCompletion } from '../completion/zsh.ts'
+import type { Environment } from '../command-line.ts'
 import { oneOf } from '../shell/flags.ts'
 
 const scripts: Readonly<Record<string, (commands: readonly CommandWords[]) => string>> = {
@@ -14,13 +15,13 @@ const scripts: Readonly<Record<string, (commands: readonly CommandWords[]) => st
   fish: fishCompletion,
 }
 
-export function addCompletion(program: Command): void {
+export function addCompletion(program: Command, _env: Environment, whole: () => Promise<Command>): void {
   program
     .command('completion')
     .argument('<shell>', Object.keys(scripts).join(', '))
     .description('a script that completes commands: source <(o3 completion bash)')
-    .action((shell: string) => {
+    .action(async (shell: string) => {
       const name = oneOf(shell, Object.keys(scripts), 'shell that is known here')
-      process.stdout.write((scripts[name] as (typeof scripts)[string])(wordsOf(program)))
+      process.stdout.write((scripts[name] as (typeof scripts)[string])(wordsOf(await whole())))
     })
 }

@@ -1,7 +1,7 @@
 /** How a command finds the server and proves who it is: named on the command line, in the environment, or by a data directory. */
 
 import { resolve } from 'node:path'
-import { readCredentials, readEndpoints } from '@o3/cluster'
+import { readCredentials, readEndpoints } from '@o3/cluster/directory'
 import { nodeEnv } from '@o3/common/env/node'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import { connectNative, parseAddress } from '@o3/plugin-native/client'
