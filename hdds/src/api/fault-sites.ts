@@ -24,6 +24,8 @@ export const hddsFaultSites = [
   'hdds.container.before-remove',
   'hdds.file.before-remove',
   'hdds.file.removed',
+  'hdds.recover.names-synced',
+  'hdds.recover.older-removed',
   'hdds.recover.skip-written',
   'hdds.recover.truncated',
   'hdds.recover.before-checkpoint',

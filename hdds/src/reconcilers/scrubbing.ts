@@ -39,10 +39,13 @@ export class Scrubbing implements Reconciler {
     const turn = nextScrub(candidates, { nowMs: clock.wallMs(), deadlineMs: config.scrubDeadlineMs })
     const container = turn === undefined ? undefined : disk.containers.get(turn.container)
     if (turn === undefined || container === undefined) return
-    this.waitMs = Math.min(turn.waitMs, idleMs)
-    if (turn.waitMs > 0) return
+    if (turn.waitMs > 0) {
+      this.waitMs = Math.min(turn.waitMs, idleMs)
+      return
+    }
     this.bytesPerSecond = scrubRate(disk.report().usedBytes, config.scrubDeadlineMs)
     const findings = await disk.scrub(container, { pace: this.pace, signal })
+    this.waitMs = 0 // after a failure the next round waits
     log.debug({ container: container.id, findings: findings.length }, 'container scrubbed')
   }
 

@@ -210,10 +210,8 @@ export class Appender {
     this.end = end
     this.allocatedEnd = Math.max(this.allocatedEnd, end)
     for (const entry of batch) {
-      entry.pieces = []
-      this.unsynced.push(entry)
+      this.addUnsynced(entry)
       if (entry.durability === 'cached') entry.resolve()
-      else this.waitingForSync++
     }
     this.startSync()
     this.pump()
@@ -278,8 +276,19 @@ export class Appender {
       }
     } else reason = this.options.health.fail(error)
     this.writing = false
-    for (const entry of batch) entry.reject(reason)
+    for (const entry of batch) {
+      // What a mark waits for lies before it, and may be well.
+      if (entry.barrier && this.failure === undefined) this.addUnsynced(entry)
+      else entry.reject(reason)
+    }
+    this.startSync()
     this.pump()
+  }
+
+  private addUnsynced(entry: Entry): void {
+    entry.pieces = []
+    this.unsynced.push(entry)
+    if (entry.durability === 'durable') this.waitingForSync++
   }
 
   private startSync(): void {

@@ -16,7 +16,10 @@ export interface ContainerWriterOptions {
   readonly ended: (outcome: 'committed' | 'aborted') => Promise<void> | void
 }
 
-/** Streams one block into a container: a data record per chunk, then a commit record. One call at a time. */
+/**
+ * Streams one block into a container: a data record per chunk, then a commit record. One call at a time; after one that
+ * failed the block is given up.
+ */
 export class ContainerWriter {
   private readonly options: ContainerWriterOptions
   private lengthBytes = 0
@@ -88,6 +91,13 @@ export class ContainerWriter {
     this.busy = running
     try {
       return await running
+    } catch (error) {
+      // A writer that has failed is over, whether its owner aborts it or not: a closing container waits for it.
+      if (this.state === 'open') {
+        this.state = 'aborted'
+        await this.options.ended('aborted')
+      }
+      throw error
     } finally {
       this.busy = undefined
     }

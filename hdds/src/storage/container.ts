@@ -208,9 +208,10 @@ export class Container {
 
   private async writerEnded(local: LocalId, outcome: 'committed' | 'aborted'): Promise<void> {
     // The ledger hears of a record when it is synced: it can forget the block only after the last of them.
-    if (outcome === 'aborted' && this.scope.health.failed === undefined) {
-      await this.settled().catch(ignoreFailedDisk)
-      this.ledgerOfView.forget(local)
+    if (outcome === 'aborted') {
+      await this.settledUnlessFailed()
+      // Of a failed disk nobody knows whether the commit is on it: the next start must see the whole block, or none.
+      if (this.scope.health.failed === undefined) this.ledgerOfView.forget(local)
     }
     this.writers.delete(local)
     if (this.writers.size === 0) this.whenNoWriters?.()
@@ -268,6 +269,16 @@ export class Container {
   /** Everything appended before is durable, and in the index. */
   async settled(): Promise<void> {
     if (this.appender !== undefined) await this.useAppender((appender) => appender.barrier())
+  }
+
+  /** A disk that has failed, or fails now, has told whoever waited; there is nothing more to wait for. */
+  private async settledUnlessFailed(): Promise<void> {
+    const { health } = this.scope
+    try {
+      if (health.failed === undefined) await this.settled()
+    } catch (error) {
+      if (health.failed === undefined) throw error
+    }
   }
 
   private readonly onDurable = (record: LedgerRecord, end: number): void => {
@@ -383,7 +394,7 @@ export class Container {
   async stop(): Promise<void> {
     this.ended ??= 'stopped'
     await Promise.all([...this.writers.values()].map((writer) => writer.abort()))
-    if (this.scope.health.failed === undefined) await this.settled()
+    await this.settledUnlessFailed()
     this.closeAppender()
   }
 }
@@ -412,9 +423,6 @@ function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
   const { name } = file
   return { file, proof: proofOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
 }
-
-/** A failed disk has no unacknowledged block to show. */
-function ignoreFailedDisk(): void {}
 
 function alreadyWritten(container: ContainerId, local: LocalId): StoreError {
   return new StoreError('InvalidArgument', `block ${container}/${local} was written before`, {

@@ -288,10 +288,11 @@ export class DataDisk {
     return availableBytes - container.ledger.live >= this.options.config.reserveBytes / 4
   }
 
-  /** Makes the index durable, then notes how far it reaches. */
+  /** Makes the index durable, then notes how far it reaches. `OutOfSpace`, `VolumeFailed`. */
   checkpointIndex(): Promise<void> {
     return this.checkpoints.run(async () => {
-      const { env, index } = this.scope
+      const { env, index, health } = this.scope
+      health.assertWritable()
       const changed: { readonly container: Container; readonly version: number; readonly row: Uint8Array }[] = []
       for (const container of this.containers.values()) {
         if (this.checkpointed.get(container) === container.version) continue
@@ -301,6 +302,7 @@ export class DataDisk {
       env.at('hdds.index.before-checkpoint')
       await index.checkpoint()
       env.at('hdds.index.after-checkpoint')
+      health.assertWritable()
       const present = changed.filter(({ container }) => !container.isRemoved)
       await index.store.write(
         present.map(({ container, row }) => ({ kind: 'put', key: checkpointKey(container.id), value: row })),

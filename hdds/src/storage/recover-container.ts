@@ -46,6 +46,8 @@ export interface RecoveredContainer {
   readonly abandoned: readonly LocalId[]
 }
 
+const rewriteBytes = 1024 * 1024
+
 /** Reads, repairs the end of the file, and syncs it when anything behind the floor was kept or changed. */
 export async function recoverContainer(options: RecoverOptions): Promise<RecoveredContainer> {
   const scan = new ContainerScan(options)
@@ -126,7 +128,9 @@ export class ContainerScan {
       env.at('hdds.recover.truncated')
     }
     // What we saw may be in the page cache only: it must not be shown to anybody, nor be in the index, before it is
-    // durable. (An index row outlives a power cut on its own.)
+    // durable. (An index row outlives a power cut on its own.) A sync alone would not do: after one that failed in the
+    // life before, the kernel calls these pages clean and does not write them again (fsyncgate).
+    for (const { from, to } of this.kept) await this.writeAgain(from, Math.min(to, size))
     if (this.kept.length > 0 || this.torn.length > 0 || size !== this.tail) await file.sync()
   }
 
@@ -145,6 +149,15 @@ export class ContainerScan {
       tornBytes,
       scannedBytes: this.tail - this.scanStart,
       abandoned,
+    }
+  }
+
+  private async writeAgain(from: number, to: number): Promise<void> {
+    const { file } = this.options
+    for (let at = from; at < to; at += rewriteBytes) {
+      const bytes = new Uint8Array(Math.min(rewriteBytes, to - at))
+      await file.read(bytes, at)
+      await file.write([bytes], at)
     }
   }
 

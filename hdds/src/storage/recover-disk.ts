@@ -43,8 +43,6 @@ export interface RecoveredDisk {
 
 export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
   const names = await containerFiles(scope)
-  // A name that we see may be in memory only, after the process (and not the machine) was killed.
-  await scope.env.disk.syncDirectory(containersDirectory(scope.path))
   const checkpoints = await readCheckpoints(scope)
   const containers: RecoveredFile[] = []
   for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
@@ -63,11 +61,18 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
 async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileName[]> {
   const directory = containersDirectory(scope.path)
   const { newest, older, unknown } = newestGenerations(await scope.env.disk.list(directory))
+  // A name that we see may be in memory only, after the process (and not the machine) was killed. Before an older
+  // generation goes, the name of the newer one must be on the disk.
+  await scope.env.disk.syncDirectory(directory)
+  scope.env.at('hdds.recover.names-synced')
   for (const name of unknown) {
     if (isUnfinishedName(name)) await scope.env.disk.remove(`${directory}/${name}`)
     else scope.log.warn({ file: name }, 'a file that is not ours lies among the containers')
   }
-  for (const name of older) await scope.env.disk.remove(`${directory}/${formatContainerName(name)}`)
+  for (const name of older) {
+    await scope.env.disk.remove(`${directory}/${formatContainerName(name)}`)
+    scope.env.at('hdds.recover.older-removed')
+  }
   return newest
 }
 

@@ -30,20 +30,34 @@ const rowsAtOnce = 512
 
 /** The findings, which are also reported one by one. Rejects with the signal's reason when aborted. */
 export async function scrubContainer({ container, pace, signal }: ScrubOptions): Promise<readonly ScrubFinding[]> {
-  const view = container.current
-  const file = await view.file.acquire()
   const deletions = container.watchDeletions()
   try {
     await container.settled()
-    if (container.current !== view) return []
-    const scrub = new ContainerScrub(container, sourceOf(container, view, file), deletions.runs)
-    await scrub.readFile(pace, signal)
-    await scrub.compareIndex()
-    return scrub.findings
+    const view = container.current
+    const limit = container.ledger.usedBytes
+    const file = await view.file.acquire()
+    try {
+      const source = sourceOf(container, view, file)
+      const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
+      await scrub.readFile(pace, signal)
+      await scrub.compareIndex()
+      return scrub.findings
+    } finally {
+      view.file.release()
+    }
   } finally {
     deletions.end()
-    view.file.release()
   }
+}
+
+interface ScrubParts {
+  readonly container: Container
+  readonly view: ContainerView
+  readonly source: ReadSource
+  /** Everything before it was durable when the scrub began. */
+  readonly limit: number
+  /** Grows while the scrub runs. */
+  readonly deletions: readonly LocalRun[]
 }
 
 class ContainerScrub {
@@ -51,7 +65,6 @@ class ContainerScrub {
   private readonly container: Container
   private readonly view: ContainerView
   private readonly source: ReadSource
-  /** Everything before was durable when the scrub began. */
   private readonly limit: number
   /** Where sound data records start, in units of the alignment. */
   private readonly sound = new SparseBits()
@@ -62,12 +75,12 @@ class ContainerScrub {
   private readonly deletions: readonly LocalRun[]
   private payload = new Uint8Array(0)
 
-  constructor(container: Container, source: ReadSource, deletions: readonly LocalRun[]) {
-    this.container = container
-    this.deletions = deletions
-    this.view = container.current
-    this.source = source
-    this.limit = container.ledger.usedBytes
+  constructor(parts: ScrubParts) {
+    this.container = parts.container
+    this.view = parts.view
+    this.source = parts.source
+    this.limit = parts.limit
+    this.deletions = parts.deletions
   }
 
   async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-import type { SiteVerdict } from '@o3/common/env/sim'
+import type { DiskFault, SiteVerdict } from '@o3/common/env/sim'
 import type { HddsFaultSite } from '../../src/api/fault-sites.ts'
 import { auditDatanode } from './audit.ts'
 import { BlockModel } from './block-model.ts'
@@ -13,8 +13,12 @@ export interface LivesOptions extends MachineOptions {
   readonly mix?: MixName
   /** Where the lives end, in turn, if they get there; undefined: at a random site or moment. */
   readonly endAt?: readonly (SiteDeath | undefined)[]
-  /** Called at each start, to arm faults. */
+  /** How lives end that do not end at a site; default: by chance. */
+  readonly endBy?: 'crash' | 'kill'
+  /** Called before each start. */
   readonly onStart?: (machine: Machine) => void
+  /** Called after each start, to arm faults. */
+  readonly onStarted?: (machine: Machine) => void
 }
 
 export interface SiteDeath {
@@ -37,7 +41,7 @@ export async function runLives(options: LivesOptions): Promise<Machine> {
   const life = async (number: number): Promise<void> => {
     isDead = false
     const endAt = options.endAt?.[number % options.endAt.length]
-    node.onSite = endOfLife(endAt, random, () => {
+    node.onSite = endOfLife({ endAt, endBy: options.endBy, random }, () => {
       isDead = true
       if (endAt !== undefined) machine.deathsAt.set(endAt.site, (machine.deathsAt.get(endAt.site) ?? 0) + 1)
     })
@@ -47,13 +51,14 @@ export async function runLives(options: LivesOptions): Promise<Machine> {
       (async () => {
         const datanode = await machine.start()
         await program.check(datanode)
+        options.onStarted?.(machine)
         await program.run(datanode, 2 + random.below(6))
         if (random.chance(0.3)) await datanode.close()
       })(),
     )
     if (outcome === 'down') return
     isDead = true
-    if (random.chance(0.7)) node.crash()
+    if (options.endBy === 'crash' || (options.endBy === undefined && random.chance(0.7))) node.crash()
     else node.kill()
   }
 
@@ -69,12 +74,14 @@ export async function runLives(options: LivesOptions): Promise<Machine> {
   return machine
 }
 
-function endOfLife(
-  endAt: SiteDeath | undefined,
-  random: { below(limit: number): number; chance(probability: number): boolean },
-  died: () => void,
-): (site: string) => SiteVerdict {
-  const verdict = endAt?.verdict ?? (random.chance(0.7) ? 'crash' : 'kill')
+interface EndOfLife {
+  readonly endAt: SiteDeath | undefined
+  readonly endBy: 'crash' | 'kill' | undefined
+  readonly random: { below(limit: number): number; chance(probability: number): boolean }
+}
+
+function endOfLife({ endAt, endBy, random }: EndOfLife, died: () => void): (site: string) => SiteVerdict {
+  const verdict = endAt?.verdict ?? endBy ?? (random.chance(0.7) ? 'crash' : 'kill')
   let left = endAt !== undefined ? (random.chance(0.3) ? 1 : 0) : random.chance(0.6) ? random.below(120) : Infinity
   return (site) => {
     if (endAt !== undefined && site !== endAt.site) return 'go-on'
@@ -83,4 +90,18 @@ function endOfLife(
     died()
     return verdict
   }
+}
+
+/** A write or sync of a container file that fails, or finds the disk full, some time in this life. */
+export function armRandomFault({ node, simulation }: Machine): void {
+  const { random } = simulation
+  const faults: readonly DiskFault[] = [
+    { operation: 'sync', errno: 'EIO' },
+    { operation: 'write', errno: 'EIO', landedBytes: random.below(5000) },
+    { operation: 'write', errno: 'ENOSPC', landedBytes: random.below(5000) },
+    { operation: 'truncate', errno: 'EIO' },
+  ]
+  const fault = faults[random.below(faults.length)]
+  if (fault !== undefined)
+    node.disk.inject({ ...fault, path: /containers\/.*\.(cnt|unfinished)$/, after: random.below(25) })
 }

@@ -46,7 +46,14 @@ export interface ProgramOptions {
 }
 
 /** Codes with which a datanode may refuse work that it did not do. */
-const refusals = ['OutOfSpace', 'Unavailable', 'ContainerNotFound', 'Aborted', 'InvalidArgument'] as const
+const refusals = [
+  'OutOfSpace',
+  'VolumeFailed',
+  'Unavailable',
+  'ContainerNotFound',
+  'Aborted',
+  'InvalidArgument',
+] as const
 
 export class Program {
   private readonly mix: Mix
@@ -201,8 +208,9 @@ export class Program {
     } catch (error) {
       if (this.isDead()) return
       if (!isStoreError(error, ...refusals)) throw error
-      // Refused or given up while the process lives: nothing of it may be seen, now or later.
-      entry.state = isStoreError(error, 'OutOfSpace') ? 'unknown' : 'absent'
+      // Refused or given up while the process lives: nothing of it may be seen, now or later. Of a write that met a
+      // failing disk nobody knows.
+      entry.state = isStoreError(error, 'OutOfSpace', 'VolumeFailed') ? 'unknown' : 'absent'
     }
   }
 

@@ -76,6 +76,26 @@ describe('a full disk', () => {
     )
   })
 
+  test('ends the writers that it strikes, so that their container can be closed', async () => {
+    await withDatanode(
+      async ({ datanode, machine }) => {
+        const [first, second] = await Promise.all([datanode.openWriter(block(1)), datanode.openWriter(block(2))])
+        await Promise.all([first.write([content]), second.write([content])])
+        machine.node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /cnt$/ })
+        await rejection(first.write([content]), 'OutOfSpace')
+        await rejection(first.write([content]), 'Aborted')
+        await rejection(first.commit(), 'Aborted')
+        await first.abort()
+        await datanode.dataDisks[0]!.checkSpace()
+        await second.write([content])
+        await second.commit()
+        await datanode.closeContainer(1)
+        expect(await datanode.listBlocks(1)).toEqual([{ block: block(2), lengthBytes: 20_000 }])
+      },
+      { config: { preallocateBytes: 0 } },
+    )
+  })
+
   test('also under the index is waited out', async () => {
     let full = false
     await withDatanode(

@@ -2,6 +2,7 @@ import type { Disk } from '@o3/common/env'
 import type { KvStore } from '@o3/common/kv'
 import { describe, expect, test } from 'vitest'
 import { runLives } from '../harness/lives.ts'
+import type { Machine } from '../harness/machine.ts'
 import type { LivesOptions } from '../harness/lives.ts'
 import { kindsIn, plantedDisk } from '../harness/planted-disk.ts'
 import type { PlantedBug } from '../harness/planted-disk.ts'
@@ -12,6 +13,24 @@ const seedsAllowed = 400
 const isContainer = (path: string): boolean => path.endsWith('.cnt')
 const isContainersDirectory = (path: string): boolean => path.endsWith('/containers')
 const nothing = (): Promise<void> => Promise.resolve()
+
+let starting = false
+const isStarting = (): boolean => starting
+
+/** From now on until recovery has ended, `isStarting` is true. */
+function untilRecovered({ node }: Machine): void {
+  const before = node.onSite
+  starting = true
+  node.onSite = (site, hit) => {
+    if (site === 'hdds.recover.before-checkpoint') starting = false
+    return before(site, hit)
+  }
+}
+
+function failsToSync({ node, simulation }: Machine): void {
+  const after = simulation.random.below(6)
+  node.disk.inject({ operation: 'sync', errno: 'EIO', path: /\.cnt$/, after })
+}
 
 const onDisk = (bug: PlantedBug): Partial<LivesOptions> => ({ wrapDisk: (disk: Disk) => plantedDisk(disk, bug) })
 
@@ -49,11 +68,33 @@ const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
     },
   }),
   'recovery shows what is only in the page cache': {
-    ...onDisk({ sync: (file, real) => (isContainer(file.path) && file.writes === 0 ? nothing() : real()) }),
+    ...onDisk({
+      write: (file, real) => (isContainer(file.path) && isStarting() ? nothing() : real()),
+      sync: (file, real) => (isContainer(file.path) && isStarting() ? nothing() : real()),
+    }),
+    onStart: untilRecovered,
     endAt: [
       { site: 'hdds.write.before-sync', verdict: 'kill' },
       { site: 'hdds.index.checkpoint-rows-written', verdict: 'crash' },
     ],
+  },
+  'a start removes the old file before the name of the new one is durable': {
+    ...onDisk({
+      syncDirectory: (path, real) => (isContainersDirectory(path) && isStarting() ? nothing() : real()),
+    }),
+    mix: 'reclaim',
+    endAt: [
+      { site: 'hdds.compact.before-directory-sync', verdict: 'kill' },
+      { site: 'hdds.recover.older-removed', verdict: 'crash' },
+    ],
+    onStart: untilRecovered,
+  },
+  'recovery trusts the cache after a sync that failed': {
+    ...onDisk({ write: (file, real) => (isContainer(file.path) && isStarting() ? nothing() : real()) }),
+    endBy: 'kill',
+    endAt: [undefined, { site: 'hdds.index.checkpoint-rows-written', verdict: 'crash' }],
+    onStart: untilRecovered,
+    onStarted: failsToSync,
   },
   'the index checkpoint claims what is not durable': {
     wrapKv: (kv: KvStore) => ({
@@ -68,10 +109,7 @@ const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
   },
   'a sync that failed is tried again': {
     ...onDisk({ sync: (_, real) => real().catch(() => real()) }),
-    onStart: ({ node, simulation }) => {
-      const after = simulation.random.below(6)
-      node.disk.inject({ operation: 'sync', errno: 'EIO', path: /\.cnt$/, after })
-    },
+    onStarted: failsToSync,
   },
 }
 
