@@ -18,6 +18,8 @@ export const exitCodes = {
   denied: 4,
   /** Some of several things were done. */
   partial: 5,
+  /** As a shell counts it: 128 and the number of SIGINT. */
+  interrupted: 130,
 } as const
 
 const exitByCategory: Readonly<Record<ErrorCategory, number>> = {

@@ -2,6 +2,7 @@
 
 import type { O3Session } from '@o3/plugin-native/client'
 import type { Command } from 'commander'
+import { exitCodes } from '../command-line.ts'
 import type { Environment } from '../command-line.ts'
 import { Output } from '../output/output.ts'
 import { addConnectionFlags, connect } from './connection.ts'
@@ -28,10 +29,22 @@ export function remote<Flags>(
     given.pop() // the command itself
     const flags = given.pop() as Flags & CommonFlags
     const { session, close } = await connect(flags, env)
+    let interrupted = false
+    // The call under way ends, and what it leaves is removed; a second one ends the process at once.
+    const interrupt = (): void => {
+      interrupted = true
+      close()
+    }
+    process.once('SIGINT', interrupt)
     try {
       const out = new Output({ json: flags.json === true, quiet: flags.quiet === true, env })
       await run({ session, args: given as Asked<Flags>['args'], flags, out })
+    } catch (error) {
+      if (!interrupted) throw error
+      process.stderr.write('o3: interrupted\n')
+      process.exitCode = exitCodes.interrupted
     } finally {
+      process.removeListener('SIGINT', interrupt)
       close()
     }
   })

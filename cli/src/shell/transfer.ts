@@ -5,7 +5,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@o3/common/errors'
-import type { ByteSource, KeyRef, O3Session, PutOptions } from '@o3/plugin-native/client'
+import type { ByteSource, KeyRef, O3Session } from '@o3/plugin-native/client'
 import type { Command } from 'commander'
 import type { Environment } from '../command-line.ts'
 import type { Output } from '../output/output.ts'
@@ -13,6 +13,7 @@ import { Progress } from '../output/progress.ts'
 import { argument, remote } from '../remote/remote-command.ts'
 import { addressText, keyAddress } from './address.ts'
 import { pairs } from './flags.ts'
+import { partBytes, putParts } from './put-parts.ts'
 
 /** Of a read from a file: large, because each costs a trip to a thread. */
 const readBytes = 1024 * 1024
@@ -65,16 +66,20 @@ interface Transfer {
 
 async function putFile({ session, ref, file, out }: Transfer, flags: PutFlags): Promise<void> {
   const size = file === '-' ? undefined : await sizeOf(file)
-  const source: AsyncIterable<Uint8Array> =
-    file === '-' ? process.stdin : createReadStream(file, { highWaterMark: readBytes })
   const progress = new Progress({ label: addressText(ref), totalBytes: size, quiet: out.quiet || out.json })
   try {
-    const commit = await session.keys.put(ref, counted(source, progress), {
-      digests: ['md5'],
-      ...(size === undefined ? {} : { size }),
-      finish: attributesOf(flags),
-      preconditions: flags.ifAbsent === true ? { ifNoneMatch: '*' } : {},
-    })
+    const preconditions = flags.ifAbsent === true ? ({ ifNoneMatch: '*' } as const) : {}
+    const open = (start: number, end: number): AsyncIterable<Uint8Array> =>
+      counted(createReadStream(file, { highWaterMark: readBytes, start, end: end - 1 }), progress)
+    const commit =
+      size !== undefined && size > partBytes
+        ? await putParts(session, ref, { size, open, attributes: givenAttributes(flags), preconditions })
+        : await session.keys.put(ref, size === 0 || size === undefined ? piped(file, progress) : open(0, size), {
+            digests: ['md5'],
+            ...(size === undefined ? {} : { size }),
+            finish: ({ md5 = noBytes }) => ({ etag: Buffer.from(md5).toString('hex'), ...givenAttributes(flags) }),
+            preconditions,
+          })
     progress.stop()
     out.done({ key: addressText(ref), ...commit }, `${addressText(ref)}  ${progress.summary}`)
   } finally {
@@ -82,14 +87,15 @@ async function putFile({ session, ref, file, out }: Transfer, flags: PutFlags): 
   }
 }
 
-function attributesOf({ contentType, meta = {}, tag = {} }: PutFlags): PutOptions['finish'] {
-  return ({ md5 = new Uint8Array(0) }) => ({
-    etag: Buffer.from(md5).toString('hex'),
-    ...(contentType === undefined ? {} : { contentType }),
-    headers: {},
-    metadata: meta,
-    tags: tag,
-  })
+const noBytes = new Uint8Array(0)
+
+/** To its end, which may be anywhere. */
+function piped(file: string, progress: Progress): AsyncIterable<Uint8Array> {
+  return counted(file === '-' ? process.stdin : createReadStream(file, { highWaterMark: readBytes }), progress)
+}
+
+function givenAttributes({ contentType, meta = {}, tag = {} }: PutFlags) {
+  return { ...(contentType === undefined ? {} : { contentType }), headers: {}, metadata: meta, tags: tag }
 }
 
 /** The file has its name when all of it is there; what a broken transfer leaves is removed. */

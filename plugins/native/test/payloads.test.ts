@@ -86,12 +86,13 @@ test('runs are read however they are cut', () => {
 
 test('a page that is too long for an answer ends early and says so', () => {
   const codec = pageOf(text)
-  const items = Array.from({ length: 100 }, (_, i) => `${i} ${'x'.repeat(100_000)}`)
-  const page = decode(codec, encode(codec, { items, truncated: false }))
+  const items = Array.from({ length: 40 }, (_, i) => `${i} ${'x'.repeat(100_000)}`)
+  const encoded = encode(codec, { items, truncated: false })
+  expect(encoded.length).toBeLessThan(maxPageBytes + 1000)
+  const page = decode(codec, encoded)
   expect(page.truncated).toBe(true)
   expect(page.items).toEqual(items.slice(0, page.items.length))
   expect(page.items.length).toBeGreaterThan(10)
-  expect(encode(codec, { items, truncated: false }).length).toBeLessThan(maxPageBytes + 1000)
   const one = { items: ['y'.repeat(maxPageBytes + 1)], truncated: false }
   expect(decode(codec, encode(codec, one))).toEqual(one)
 })

@@ -77,6 +77,27 @@ test('a call that gets no answer ends at its deadline', () => {
   )
 })
 
+test.each([
+  ['shorter', 99_999],
+  ['longer', 100_001],
+])('an answer that is %s than it says is refused', (_, length) => {
+  const info = { name: 'k', size: length, modifiedMs: 0, owner: '', updateId: 1, etag: '', headers: {}, metadata: {} }
+  const body = { length, bytes: pattern(100_000) }
+  const wrong = {
+    session: (principal: unknown) => ({
+      principal,
+      keys: { get: async () => ({ info: { ...info, tags: {} }, start: 0, end: length, body }) },
+    }),
+  }
+  return simulated(
+    async ({ session }) => {
+      const { body: received } = await session.keys.get({ ...bucket, key: 'k' })
+      expect(await collect(received.bytes).catch(codeOf)).toBe('IncompleteBody')
+    },
+    wrong as unknown as O3Store,
+  )
+})
+
 test('differences of snapshots come as a stream', () => {
   const found = Array.from({ length: 1000 }, (_, i) => ({ kind: 'renamed' as const, key: `k${i}`, to: `ü${i}` }))
   const differing = {

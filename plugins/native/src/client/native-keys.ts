@@ -1,6 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { GetOptions, KeyRef, Keys } from '@o3/protocol-bus/api'
 import { trailer, wholeBodyBytes } from '../core/calls.ts'
+import { ExactBody } from './exact-body.ts'
 import { checkKeyName } from './key-name.ts'
 import { sendBody } from './put.ts'
 import type { Wire } from './wire.ts'
@@ -34,15 +35,14 @@ async function get(wire: Wire, ref: KeyRef, { signal, ...options }: GetOptions) 
   const length = reply.end - reply.start
   if (body === undefined) throw new StoreError('Incompatible', 'the answer has no body')
   // A small one is here already, and one that its caller does not read must not hold a place on the connection.
-  const bytes = length <= wholeBodyBytes ? await gather(body, length) : body
+  const exact = new ExactBody(body, length)
+  const bytes = length <= wholeBodyBytes ? await gather(exact) : exact
   return { ...reply, body: { length, bytes } }
 }
 
-async function gather(body: AsyncIterable<Uint8Array>, length: number): Promise<Uint8Array> {
+async function gather(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   for await (const piece of body) pieces.push(piece)
   const [only] = pieces
-  const whole = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
-  if (whole.length !== length) throw new StoreError('IncompleteBody', 'the answer has not its stated length')
-  return whole
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
 }
