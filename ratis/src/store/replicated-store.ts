@@ -332,6 +332,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   private applied(entry: PendingEntry): void {
+    this.counters.cachedBytes = this.cache.sizeBytes
     this.stream.notify()
     this.schedule.applied(entry.bytes)
     this.turns.resume()

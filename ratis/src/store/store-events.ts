@@ -28,6 +28,8 @@ export interface StoreCounters {
   rowsWritten: number
   cacheHits: number
   cacheMisses: number
+  /** Not a count: what the cached rows take, as of the last commit. */
+  cachedBytes: number
   checkpoints: number
 }
 
@@ -41,6 +43,7 @@ export function newStoreCounters(): StoreCounters {
     rowsWritten: 0,
     cacheHits: 0,
     cacheMisses: 0,
+    cachedBytes: 0,
     checkpoints: 0,
   }
 }

@@ -85,14 +85,34 @@ test('damage in a reused segment is still damage', () =>
     expect([code, details]).toEqual(['Damaged', { path: `log/${segment}`, offset: 4096 }])
   }))
 
+test('a file that lost its preallocation does not serve again', () =>
+  onMachine(async (bench) => {
+    let log = await bench.open()
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 4; i++) await append(log, filled(8000, i))
+      await log.truncateBefore(log.durableIndex)
+      log = await bench.restart()
+      await bench.env.clock.sleep(200)
+      for (const name of ['spare', 'retired']) {
+        const found = await bench.env.disk.stat(`log/${name}`)
+        if (found !== undefined) expect([name, found.sizeBytes]).toEqual([name, segmentBytes])
+      }
+    }
+  }))
+
 test('a reader that holds a file which became another segment is told that its entries were cut', () =>
   onMachine(async (bench) => {
-    const log = await bench.open()
-    for (let i = 0; i < 9; i++) await append(log, filled(8000, i))
+    const big = 2 * 1024 * 1024
+    const log = await bench.open({ segmentBytes: big, maxBatchBytes: big })
+    const appendBig = async (count: number) => {
+      for (let i = 0; i < count; i++) await append(log, filled(400_000, i))
+    }
+    await appendBig(11)
+    // It has read ahead, but not the whole file.
     const reader = log.read(1)
     await reader.next(1, 1)
-    await log.truncateBefore(9)
-    for (let i = 0; i < 6; i++) await append(log, filled(8000, 100 + i))
+    await log.truncateBefore(11)
+    await appendBig(10)
     const rest = async () => {
       for (;;) if ((await reader.next(log.durableIndex, 1)).length === 0) return
     }

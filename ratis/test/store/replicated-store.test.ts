@@ -136,6 +136,22 @@ describe('execute', () => {
       { store: { cacheBytes: 500 } },
     ))
 
+  test('what was fetched for a command leaves the cache like anything else', async () => {
+    const counted = newStoreCounters()
+    await withStore(
+      async (machine) => {
+        const names = Array.from({ length: 100 }, (_, i) => `n${i}`)
+        await Promise.all(names.map((name) => machine.store.execute(add(name, 5))))
+        await machine.restart('kill')
+        await Promise.all(names.map((name) => machine.store.execute(add(name))))
+        await rowsOf(machine)
+        for (let i = 0; i < 10; i++) await machine.store.execute(add('last'))
+        expect(counted.cachedBytes).toBeLessThan(2000)
+      },
+      { store: { cacheBytes: 1000, counters: counted } },
+    )
+  })
+
   test('a row that does not decode fails its command alone', async () => {
     const machine = new SimulatedStore(counterRules, { seed: 1 })
     await machine.run(async () => {
@@ -590,6 +606,25 @@ describe('failures', () => {
       await store.close()
       await machine.restart('crash')
       expect((await machine.store.execute(add('a'))).value).toBe(2)
+    }))
+
+  test('an answer hangs on the youngest entry that it was found by, whatever it looked at last', () =>
+    withStore(async (machine) => {
+      const { store, node } = machine
+      await Promise.all([store.execute(add('a')), store.execute(add('b'))])
+      node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment, after: 1 })
+      const older = store.execute(add('b'))
+      await node.process.clock.sleep(0)
+      const younger = store.execute(add('a'))
+      await node.process.clock.sleep(0)
+      // Looks at `a` first, then at `b`.
+      const refused = store.execute(move('a', 'b', 9))
+      const outcomes = await Promise.allSettled([older, younger, refused])
+      expect(outcomes).toMatchObject([
+        { value: { value: 2 } },
+        { reason: { code: 'OutcomeUnknown' } },
+        { reason: { code: 'OutcomeUnknown' } },
+      ])
     }))
 
   test('a disk that is full when the log writes: nothing happened, and the next command is planned without it', () =>
