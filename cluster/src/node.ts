@@ -56,6 +56,7 @@ import type { BannerFacts } from './banner.ts'
 import { openDataDirectory } from './data-directory.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { writeEndpoints } from './endpoints.ts'
+import { refuseLostDisks, rememberDisks } from './known-disks.ts'
 import type { NodeConfig } from './node-config.ts'
 import { openStore } from './stores.ts'
 import { IDENTITIES, KEYRING, STORE } from './tokens.ts'
@@ -96,6 +97,12 @@ export async function startNode(config: NodeConfig, options: StartOptions = {}):
   })
   const path = resolve(config.data.directory)
   const directory = await openDataDirectory(env, path)
+  try {
+    for (const listening of [config.s3, config.native, config.admin]) await tryPort(env, listening)
+  } catch (error) {
+    await directory.release()
+    throw error
+  }
   const logFile = config.log.file ?? join(path, 'o3.log')
   const log = createLogger({
     level: config.log.level,
@@ -185,9 +192,11 @@ class NodeStart {
       compactIntervalMs: config.hdds.compactInterval,
     }
     const disks = config.data.disks.length > 0 ? config.data.disks : [join(directory.path, 'disk')]
+    const paths = disks.map((disk) => resolve(disk))
+    await refuseLostDisks(env, directory.path, paths)
     const datanode = await openDatanode({
       env,
-      disks: disks.map((disk) => resolve(disk)),
+      disks: paths,
       clusterId: directory.identity.clusterId,
       datanodeId: directory.identity.datanodeId,
       config: hddsConfig,
@@ -196,6 +205,7 @@ class NodeStart {
       openKv: (path) => openLevelKv(path, { cacheBytes: 32 * 1024 ** 2 }),
     })
     await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })
+    await rememberDisks(env, directory.path, datanode.disks())
     this.graph
       .value(HDDS_ENV, env)
       .value(HDDS_LOG, log.child({ service: 'hdds' }))
@@ -308,15 +318,18 @@ interface Listening {
   readonly port: number | undefined
 }
 
+/** A port that somebody asked for and cannot have ends a start before anything is opened: nothing was changed then. */
+async function tryPort(env: Env, { host, port }: Listening): Promise<void> {
+  if (port === undefined) return
+  const probe = await env.network.listen({ kind: 'tcp', host, port }, (connection) => void connection.close())
+  await probe.close()
+}
+
 /** A port that nobody asked for may be taken by another node of the same machine: then any free one will do. */
 async function withPort(env: Env, { host, port }: Listening, preferred: number): Promise<Record<string, unknown>> {
   if (port !== undefined) return { host, port }
   try {
-    const probe = await env.network.listen(
-      { kind: 'tcp', host, port: preferred },
-      (connection) => void connection.close(),
-    )
-    await probe.close()
+    await tryPort(env, { host, port: preferred })
     return { host, port: preferred }
   } catch (error) {
     if (!isStoreError(error, 'Busy')) throw error
