@@ -198,15 +198,31 @@ export class HttpListener {
     let status = 0
     let sentBytes = 0
     try {
-      const response = await this.handled(exchange)
-      sentBytes = await this.answer(exchange, response)
-      status = response.status
+      let answer: HttpResponse
+      try {
+        answer = await this.mount.handle(exchange)
+      } catch (error) {
+        this.options.log.error({ request: exchange.id, error }, 'a front end failed')
+        answer = this.refusal(500, 'internal error', exchange.id)
+      }
+      const sending = this.answer(exchange, answer)
+      sentBytes = typeof sending === 'number' ? sending : await sending
+      status = answer.status
     } catch (error) {
-      const { log } = this.options
-      if (isStoreError(error, 'Aborted')) log.debug({ request: exchange.id, error }, 'the client went away')
-      else log.error({ request: exchange.id, error }, 'a response broke off')
-      exchange.response.destroy()
+      this.cut(exchange, error)
     }
+    this.finish(exchange, status, sentBytes)
+  }
+
+  private cut(exchange: Exchange, error: unknown): void {
+    const { log } = this.options
+    if (isStoreError(error, 'Aborted')) log.debug({ request: exchange.id, error }, 'the client went away')
+    else log.error({ request: exchange.id, error }, 'a response broke off')
+    exchange.response.destroy()
+  }
+
+  /** `status` 0: the response broke off. */
+  private finish(exchange: Exchange, status: number, sentBytes: number): void {
     exchange.isFinished = true
     this.underway--
     this.metrics.underway.add(-1)
@@ -219,15 +235,6 @@ export class HttpListener {
     }
     this.metrics.count(finished)
     this.logAccess(exchange, finished)
-  }
-
-  private async handled(exchange: Exchange): Promise<HttpResponse> {
-    try {
-      return await this.mount.handle(exchange)
-    } catch (error) {
-      this.options.log.error({ request: exchange.id, error }, 'a front end failed')
-      return this.refusal(500, 'internal error', exchange.id)
-    }
   }
 
   /** Answers the bytes sent. */
