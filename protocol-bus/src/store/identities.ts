@@ -41,7 +41,13 @@ class OmIdentities implements Identities {
   constructor({ om, keyring, clock, maxOpened = 10_000, openedMs = 600_000 }: IdentitiesOptions) {
     this.om = om
     this.keyring = keyring
-    this.opened = new LRUCache({ max: maxOpened, ttl: openedMs, perf: { now: () => clock.monotonicMs() } })
+    // Resolution 0: the cache asks our clock each time, and sets no timer of its own.
+    this.opened = new LRUCache({
+      max: maxOpened,
+      ttl: openedMs,
+      ttlResolution: 0,
+      perf: { now: () => clock.monotonicMs() },
+    })
   }
 
   lookup(accessKeyId: string): MaybePromise<Credential | undefined> {

@@ -1,0 +1,205 @@
+import { ChunkPool } from '@o3/common/digest/chunks'
+import { digestOf } from '@o3/common/digest/node'
+import { DigestPool } from '@o3/common/digest/pool'
+import { nodeEnv } from '@o3/common/env/node'
+import { StoreError } from '@o3/common/errors'
+import { nullLogger } from '@o3/common/logger'
+import type { NewContent } from '@o3/om/api'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import type { ByteSource } from '../../src/api/api.ts'
+import { authorize } from '../../src/core/authorize.ts'
+import type { Grant } from '../../src/core/authorize.ts'
+import { BodyWriter } from '../../src/store/body-writer.ts'
+import type { BodyOptions, WrittenBody } from '../../src/store/body-writer.ts'
+import { LeaseHolder } from '../../src/store/lease-holder.ts'
+import { MemoryBlocks, MemoryLeases, nameOf } from './memory-blocks.ts'
+
+const chunkBytes = 8192
+const blockBytes = 4 * chunkBytes
+const { clock, tasks } = nodeEnv()
+const digests = new DigestPool()
+afterAll(() => digests.close())
+
+const grant = authorize({ user: 'root', admin: true }, 'key:write', {
+  kind: 'bucket',
+  bucket: { volume: 'v', name: 'b', owner: 'root', members: {} },
+}) as Grant<'key:write'>
+
+let blocks: MemoryBlocks
+let om: MemoryLeases
+let chunks: ChunkPool
+let writer: BodyWriter
+
+beforeEach(() => {
+  blocks = new MemoryBlocks()
+  om = new MemoryLeases(() => clock.wallMs())
+  om.termMs = 600_000
+  chunks = new ChunkPool({ chunkSizeBytes: chunkBytes, maxChunks: 4 })
+  const lease = { holder: 'me', replication: 'RATIS/ONE', batch: 4 } as const
+  const leases = new LeaseHolder({ om, clock, tasks, log: nullLogger, ...lease })
+  writer = new BodyWriter({ blocks, leases, chunks, digests, blockBytes, maxBodyBytes: 100_000 })
+})
+
+const write = async (body: ByteSource, options: Partial<BodyOptions> = {}): Promise<WrittenBody> =>
+  writer.write(grant, body, { digests: ['md5'], ...options })
+
+function pattern(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => i % 251)
+}
+
+async function* pieces(bytes: Uint8Array, size = 1000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+/** What a reader of the content would get. */
+function stored(content: NewContent): Uint8Array {
+  if (content.kind === 'inline') return content.bytes
+  if (content.kind === 'copy') throw new Error('no body is a copy')
+  const parts = content.kind === 'leased' ? [content] : content.pieces
+  return Buffer.concat(
+    parts.flatMap(({ lease, extents }) =>
+      extents.map(({ block, length }) => {
+        expect(om.live.get(lease)?.ranges.some(({ container }) => container === block.container)).toBe(true)
+        const bytes = blocks.committed.get(nameOf(block))!
+        expect(bytes.length).toBe(length)
+        return bytes
+      }),
+    ),
+  )
+}
+
+function expectNothingHeld(): void {
+  expect(chunks.inUse).toBe(0)
+  expect(chunks.waiting).toBe(0)
+  expect(blocks.openWriters).toBe(0)
+}
+
+describe('a body lies where it belongs', () => {
+  test.each([
+    [0, 'inline', 0],
+    [4096, 'inline', 0],
+    [4097, 'leased', 1],
+    [chunkBytes, 'leased', 1],
+    [chunkBytes + 1, 'leased', 1],
+    [blockBytes, 'leased', 1],
+    [blockBytes + 1, 'leased', 2],
+    [99_999, 'leased', 4],
+  ] as const)('%d bytes: %s, %d blocks', async (size, kind, count) => {
+    const bytes = pattern(size)
+    const written = await write(pieces(bytes))
+    expect(written.content.kind).toBe(kind)
+    expect(blocks.committed.size).toBe(count)
+    expect(Buffer.compare(stored(written.content), bytes)).toBe(0)
+    expect(written).toMatchObject({ size, digests: { md5: digestOf('md5', bytes) } })
+    expectNothingHeld()
+  })
+
+  test('in pieces of any size', async () => {
+    const bytes = pattern(50_000)
+    for (const size of [1, 7, 8191, 8192, 8193, 50_000]) {
+      expect(Buffer.compare(stored((await write(pieces(bytes, size))).content), bytes)).toBe(0)
+    }
+    expectNothingHeld()
+  })
+
+  test('across leases, in the order of its bytes', async () => {
+    const bytes = pattern(99_999)
+    for (let i = 0; i < 3; i++) await write(bytes)
+    const { content } = await write(bytes)
+    expect(Buffer.compare(stored(content), bytes)).toBe(0)
+  })
+
+  test('in another container, when the first one is closed', async () => {
+    om.containers = () => [1, 2]
+    blocks.closed.add(1)
+    for (const size of [5000, 60_000]) {
+      const { content } = await write(pieces(pattern(size)))
+      expect(Buffer.compare(stored(content), pattern(size))).toBe(0)
+    }
+    blocks.closed.add(2)
+    await expect(write(pattern(5000))).rejects.toMatchObject({ code: 'Unavailable' })
+    expectNothingHeld()
+  })
+})
+
+describe('nothing stays of a body', () => {
+  const fault = new StoreError('VolumeFailed', 'the disk has failed')
+
+  test.each([1, 20_000, 40_000, 60_000])('whose disk fails at %d bytes', async (failAt) => {
+    blocks.onWrite = (written) => {
+      if (written >= failAt) throw fault
+    }
+    await expect(write(pieces(pattern(70_000)))).rejects.toMatchObject({ code: 'VolumeFailed' })
+    expectNothingHeld()
+  })
+
+  test.each([0, 10, 20_000, 70_000])('that fails itself after %d bytes', async (failAt) => {
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield* pieces(pattern(failAt))
+      throw fault
+    }
+    await expect(write(failing())).rejects.toBe(fault)
+    expectNothingHeld()
+  })
+
+  test('that grows beyond what a key can be', async () => {
+    let yielded = 0
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        yielded += 1000
+        yield pattern(1000)
+      }
+    }
+    await expect(write(endless())).rejects.toMatchObject({ code: 'TooLarge' })
+    expect(yielded).toBeLessThan(100_000 + 3 * chunkBytes)
+    expectNothingHeld()
+  })
+
+  test.each([0, 20_000])('that says nothing more after %d bytes, once it is given up', async (size) => {
+    const abort = new AbortController()
+    let returned = false
+    const source: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]() {
+        const inner = pieces(pattern(size))
+        return {
+          next: async () => {
+            const result = await inner.next()
+            if (result.done !== true) return result
+            queueMicrotask(() => abort.abort())
+            return new Promise(() => {})
+          },
+          return: async () => {
+            returned = true
+            return { done: true, value: undefined }
+          },
+        }
+      },
+    }
+    await expect(write(source, { signal: abort.signal })).rejects.toMatchObject({ code: 'Aborted' })
+    expect(returned).toBe(true)
+    expectNothingHeld()
+  })
+})
+
+test('a body holds two chunks and no more, however slow the disk', async () => {
+  let most = 0
+  blocks.onWrite = async () => {
+    most = Math.max(most, chunks.inUse)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await write(pieces(pattern(99_999)))
+  expect(most).toBe(2)
+})
+
+test('more bodies than there are chunks wait for each other, and all get through', async () => {
+  const bytes = pattern(60_000)
+  const all = await Promise.all(Array.from({ length: 20 }, () => write(pieces(bytes))))
+  for (const { content } of all) expect(Buffer.compare(stored(content), bytes)).toBe(0)
+  expectNothingHeld()
+})
+
+test('without a grant for this very action nothing is written', () => {
+  const forged = Object.create(Object.getPrototypeOf(grant) as object) as Grant<'key:write'>
+  expect(() => writer.write(forged, pattern(1), { digests: [] })).toThrow('nobody issued')
+  expect(blocks.committed.size).toBe(0)
+})
