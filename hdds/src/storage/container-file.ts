@@ -52,6 +52,7 @@ export class ContainerFile {
   private users = 0
   private retired = false
   private whenUnused: (() => void) | undefined
+  private readonly going = new AbortController()
 
   constructor(options: {
     readonly disk: Disk
@@ -87,12 +88,21 @@ export class ContainerFile {
     else if (this.file !== undefined) this.pool.rest(this)
   }
 
+  /**
+   * Aborted once the file is to go. Who reads it for hours, and for nobody in particular, lets go of it then: its space
+   * comes back, and the deletion of its container is answered, only after the last user.
+   */
+  get retiring(): AbortSignal {
+    return this.going.signal
+  }
+
   get isInUse(): boolean {
     return this.users > 0
   }
 
   /** Resolves when nobody uses the file any more and it is closed. */
   async retire(): Promise<void> {
+    this.going.abort(new StoreError('Aborted', `${this.path} is about to be removed`))
     this.retired = true
     if (this.users > 0) {
       await new Promise<void>((resolve) => {

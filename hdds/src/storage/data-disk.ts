@@ -252,15 +252,17 @@ export class DataDisk {
     return freed
   }
 
-  /** Verifies one container, and remembers when. */
+  /** Verifies one container, and remembers when, unless its file was replaced meanwhile. */
   async scrub(
     container: Container,
     options: { readonly pace: Pace; readonly signal?: AbortSignal },
   ): Promise<readonly ScrubFinding[]> {
     const signal =
       options.signal === undefined ? this.stopping.signal : AbortSignal.any([options.signal, this.stopping.signal])
+    const { generation } = container
     const findings = await scrubContainer({ container, pace: options.pace, signal })
-    if (!container.isRemoved && this.scope.health.failed === undefined) {
+    const isWhole = !container.isRemoved && container.generation === generation
+    if (isWhole && this.scope.health.failed === undefined) {
       const value = encodeScrubStamp(this.scope.env.clock.wallMs())
       await this.scope.index.store.write([{ kind: 'put', key: scrubKey(container.id), value }])
     }

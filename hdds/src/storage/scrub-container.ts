@@ -28,7 +28,10 @@ export interface ScrubOptions {
 
 const rowsAtOnce = 512
 
-/** The findings, which are also reported one by one. Rejects with the signal's reason when aborted. */
+/**
+ * The findings, which are also reported one by one. Rejects with the signal's reason when aborted. Ends early, with what
+ * was found so far, when the file is about to be removed: a scrub may take days, and whoever needs the space has none.
+ */
 export async function scrubContainer({ container, pace, signal }: ScrubOptions): Promise<readonly ScrubFinding[]> {
   const deletions = container.watchDeletions()
   try {
@@ -39,8 +42,13 @@ export async function scrubContainer({ container, pace, signal }: ScrubOptions):
     try {
       const source = sourceOf(container, view, file)
       const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
-      await scrub.readFile(pace, signal)
-      await scrub.compareIndex()
+      const { retiring } = view.file
+      try {
+        await scrub.readFile(pace, signal === undefined ? retiring : AbortSignal.any([signal, retiring]))
+        await scrub.compareIndex()
+      } catch (error) {
+        if (error !== retiring.reason) throw error
+      }
       return scrub.findings
     } finally {
       view.file.release()

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { Pace } from '../../src/storage/pace.ts'
+import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
 import { auditDatanode } from '../harness/audit.ts'
 import { rejection } from '../harness/expect-error.ts'
@@ -162,5 +164,29 @@ test('a container that is deleted while it is compacted or scrubbed is gone, and
     expect(await scrub).toEqual([])
     await reading
     expect(await machine.node.disk.list('/disk1/containers')).toEqual([])
+  })
+})
+
+test.each([
+  ['compacted', ['1.2.cnt'], (datanode: LocalDatanode) => datanode.compact()],
+  ['deleted', [], (datanode: LocalDatanode) => datanode.deleteContainer(1)],
+] as const)('a scrub of days does not keep the space of a container that is %s', async (_, left, dispose) => {
+  await withDatanode(async ({ datanode, machine }) => {
+    const { clock, disk } = machine.env
+    for (let local = 1; local <= 10; local++) await datanode.writeBlock(block(local), [patternOf(local, 20_000)])
+    await datanode.closeContainer(1)
+    await datanode.deleteBlocks([range(1, 8)])
+    const [only] = datanode.dataDisks
+    const pace = new Pace(clock, () => 1)
+    const scrub = only!.scrub(only!.containers.get(1)!, { pace })
+    // It has begun, and waits for its next turn for hours.
+    await clock.sleep(1000)
+    const started = clock.monotonicMs()
+    await dispose(datanode)
+    expect(await scrub).toEqual([])
+    await clock.sleep(1000)
+    expect(clock.monotonicMs() - started).toBeLessThan(10_000)
+    expect(await disk.list('/disk1/containers')).toEqual(left)
+    expect(await only!.scrubStamps()).toEqual(new Map())
   })
 })
