@@ -140,6 +140,16 @@ describe('a full disk', () => {
     }),
   )
 
+  test('what is written in its place is found by every index', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open({ segmentBytes: 1024 * 1024, maxBatchBytes: 1024 * 1024 })
+      bench.node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: segment })
+      await Promise.allSettled(Array.from({ length: 30 }, (_, i) => append(log, filled(10_000, i))))
+      expect(log.lastIndex).toBe(0)
+      await Promise.all(Array.from({ length: 40 }, (_, i) => append(log, filled(1000, i))))
+      for (const from of [1, 9, 20, 40]) expect((await readAll(log, from))[0]?.index).toBe(from)
+    }))
+
   test('a batch that cannot be taken back ends the log', () =>
     onMachine(async (bench) => {
       const log = await bench.open()
