@@ -70,7 +70,7 @@ export class SessionKeys implements Keys {
           attributes,
           preconditions: options.preconditions,
         },
-        scopedRequestId(this.principal, ref, options.requestId),
+        scopedRequestId({ principal: this.principal, operation: 'put', ref }, options.requestId),
       )
     } finally {
       written.release()
@@ -148,7 +148,7 @@ export class SessionKeys implements Keys {
     const grant = await this.parts.rights.onBucket(this.principal, 'key:delete', ref)
     agreed(judgeKeyName(ref.key))
     const { preconditions = {}, requestId } = options
-    const scoped = scopedRequestId(this.principal, ref, requestId)
+    const scoped = scopedRequestId({ principal: this.principal, operation: 'delete', ref }, requestId)
     return { existed: await this.parts.namespace.deleteKey(grant, ref.key, preconditions, scoped) }
   }
 
@@ -218,7 +218,7 @@ export class SessionKeys implements Keys {
         attributes,
         preconditions: options.preconditions,
       },
-      scopedRequestId(this.principal, to.ref, options.requestId),
+      scopedRequestId({ principal: this.principal, operation: 'copy', ref: to.ref }, options.requestId),
     )
     const { modifiedMs, size, updateId } = commit
     return { ...commit, info: { ...attributes, name: to.ref.key, owner, modifiedMs, size, updateId } }

@@ -73,7 +73,7 @@ export class SessionUploads implements Uploads {
       const finished = options.finish(written.digests, written.size)
       refuseAborted(options.signal)
       const given = { key: ref.key, upload, number, size: written.size, content: written.content, ...finished }
-      const requestId = scopedRequestId(this.principal, ref, options.requestId)
+      const requestId = scopedRequestId({ principal: this.principal, operation: 'part', ref }, options.requestId)
       const { modifiedMs } = await namespace.commitPart(await this.grantFor(ref), given, requestId)
       return { number, size: written.size, modifiedMs, ...finished }
     } finally {

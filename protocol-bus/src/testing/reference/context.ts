@@ -70,12 +70,12 @@ export function bucketFor(
 }
 
 /**
- * Does the work once per caller, key and request id: a repetition gets the first answer. A refusal is not remembered.
+ * Does the work once per caller, operation, key and request id: a repetition gets the first answer. A refusal is not remembered.
  */
 export function once<T>(context: ReferenceContext, asked: AskedOnce, work: () => T): T {
-  const { principal, ref, requestId } = asked
+  const { principal, operation, ref, requestId } = asked
   if (requestId === undefined) return work()
-  const id = JSON.stringify([principal.user, ref.volume, ref.bucket, ref.key, requestId])
+  const id = JSON.stringify([principal.user, operation, ref.volume, ref.bucket, ref.key, requestId])
   if (context.answered.has(id)) return context.answered.get(id) as T
   const answer = work()
   context.answered.set(id, answer)
@@ -84,6 +84,7 @@ export function once<T>(context: ReferenceContext, asked: AskedOnce, work: () =>
 
 export interface AskedOnce {
   readonly principal: Principal
+  readonly operation: 'put' | 'copy' | 'delete' | 'part'
   readonly ref: KeyRef
   readonly requestId: string | undefined
 }

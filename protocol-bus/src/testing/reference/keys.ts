@@ -35,7 +35,7 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
       checkKeyName(ref.key)
       const { bytes, digests } = await collectBody(body, options)
       const attributes = options.finish(digests, bytes.length)
-      return once(context, { principal, ref, requestId: options.requestId }, () =>
+      return once(context, { principal, operation: 'put', ref, requestId: options.requestId }, () =>
         storeKey(context, bucketFor(context, principal, 'key:write', ref), {
           name: ref.key,
           owner: principal.user,
@@ -86,7 +86,7 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
       const refusal = judgeCopySource(options.sourceConditions ?? {}, found.info)
       if (refusal !== undefined) agreed(refusal)
       const checksum = copiedChecksum(found, options.checksum)
-      const commit = once(context, { principal, ref: target, requestId: options.requestId }, () =>
+      const commit = once(context, { principal, operation: 'copy', ref: target, requestId: options.requestId }, () =>
         storeKey(context, to, {
           name: target.key,
           owner: principal.user,
@@ -115,7 +115,7 @@ export function referenceKeys(context: ReferenceContext, principal: Principal): 
     },
 
     async delete(ref, options = {}) {
-      return once(context, { principal, ref, requestId: options.requestId }, () => ({
+      return once(context, { principal, operation: 'delete', ref, requestId: options.requestId }, () => ({
         existed: deleteKey(bucketFor(context, principal, 'key:delete', ref), ref.key, options.preconditions ?? {}),
       }))
     },

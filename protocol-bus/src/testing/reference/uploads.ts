@@ -57,7 +57,7 @@ export function referenceUploads(context: ReferenceContext, principal: Principal
       checkPartNumber(number)
       const { bytes, digests } = await collectBody(body, options)
       const finished = options.finish(digests, bytes.length)
-      return once(context, { principal, ref, requestId: options.requestId }, () => {
+      return once(context, { principal, operation: 'part', ref, requestId: options.requestId }, () => {
         const place = bucketFor(context, principal, 'key:write', ref)
         return storePart(context, place, uploadOf(place.bucket, ref, id), { number, bytes, ...finished })
       })
