@@ -104,19 +104,26 @@ export interface AdministratorParts {
 
 /**
  * Brings OM to know the administrator, these credentials and the S3 volume, and takes away the key they replace. Other
- * keys of the administrator stay: they were made on purpose. Repeating it after a crash at any point heals.
+ * keys of the administrator stay: they were made on purpose. Repeating it after a crash at any point heals. What is there
+ * already is only looked at: a start on a full disk, where nothing can be written, must succeed for room to be made.
  */
 export async function installAdministrator(
   parts: AdministratorParts,
   credentials: AdministratorCredentials,
 ): Promise<void> {
   const { env, directory, om, keyring } = parts
-  await unlessExists(om, { kind: 'create-user', user: administratorName, admin: true })
+  await ifMissing(
+    () => om.getUser(administratorName),
+    () => om.execute({ kind: 'create-user', user: administratorName, admin: true }),
+  )
   await installAccessKey(om, keyring, credentials)
   if (credentials.replaces !== undefined) {
     await unlessMissing(om, { kind: 'delete-access-key', id: credentials.replaces })
   }
-  await unlessExists(om, { kind: 'create-volume', volume: s3Volume, owner: administratorName, quota: {} })
+  await ifMissing(
+    () => om.getVolume(s3Volume),
+    () => om.execute({ kind: 'create-volume', volume: s3Volume, owner: administratorName, quota: {} }),
+  )
   if (credentials.origin === 'configured') await writeCredentials(env, directory, credentials)
 }
 
@@ -142,11 +149,13 @@ async function findAccessKey(om: OmClient, id: string): Promise<AccessKey | unde
   }
 }
 
-async function unlessExists(om: OmClient, command: OmCommand): Promise<void> {
+/** Nobody else makes or removes what this is about while a node starts. */
+async function ifMissing(look: () => unknown, make: () => Promise<unknown>): Promise<void> {
   try {
-    await om.execute(command)
+    await look()
   } catch (error) {
-    if (!isStoreError(error, 'UserAlreadyExists', 'VolumeAlreadyExists')) throw error
+    if (!isStoreError(error, 'UserNotFound', 'VolumeNotFound')) throw error
+    await make()
   }
 }
 
