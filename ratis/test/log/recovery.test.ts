@@ -67,6 +67,26 @@ describe('an orderly log', () => {
     }))
 })
 
+test('names that a killed process left in the cache are durable before anything is acknowledged', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    await onMachine(async (bench) => {
+      const log = await bench.open()
+      // All the space there is goes into the first two segments: nothing else will touch the directory.
+      await bench.env.clock.sleep(200)
+      const { totalBytes, availableBytes } = await bench.env.disk.space('.')
+      bench.node.disk.capacityBytes = totalBytes - availableBytes
+      bench.node.onSite = (site) => (site === 'log.roll.before-directory-sync' ? 'kill' : 'go-on')
+      const first = bench.node.process
+      for (let i = 0; i < 4; i++) await first.whileUp(append(log, filled(8000, i)))
+      expect(bench.node.isUp).toBe(false)
+      bench.node.onSite = () => 'go-on'
+      bench.node.boot()
+      await append(await bench.open(), text('on the new segment'))
+      expect((await readAll(await bench.restart('crash'))).map(({ payload }) => payload[0])).toEqual([0, 1, 2, 111])
+    }, seed)
+  }
+})
+
 describe('a torn tail is cut', () => {
   test.each([
     ['rubbish behind the last entry', 3 * blockBytes, filled(100, 0xee), 3],
