@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { logSteps } from './log-steps.ts'
 import { LogTrial } from './log-trial.ts'
 
-const numRuns = Number(process.env['RUNS'] ?? 1000)
+const numRuns = Number(process.env['RUNS'] ?? 700)
 
 test(
   'whatever happens to the machine, acknowledged entries stay and torn ones never show',

@@ -44,7 +44,7 @@ async function termAfterCut(
   })
 }
 
-const seeds = Array.from({ length: 200 }, (_, seed) => seed)
+const seeds = Array.from({ length: 80 }, (_, seed) => seed)
 
 test.each([
   [1, 'the first write', [1]],

@@ -28,12 +28,12 @@ const script: readonly StoreStep[] = [
 
 test.each(storeSites)('a machine may go down at %s', async (site) => {
   let reached = 0
-  for (const seed of [1, 2, 3, 4, 5, 6]) {
+  for (const seed of [1, 2, 3, 4]) {
     const hit = 1 + (seed % 2)
     const how = seed % 3 === 0 ? 'kill' : 'crash'
     const trial = new StoreTrial({ seed: `${site}/${seed}` })
     await trial.run([{ kind: 'trap', how, site, hit }, ...script])
     if ((trial.machine.node.siteHits.get(site) ?? 0) >= hit) reached++
   }
-  expect(reached).toBe(6)
+  expect(reached).toBe(4)
 })
