@@ -52,8 +52,8 @@ export class WholeBody implements BodySink {
 }
 
 /** So much of a body may wait for its reader before the connection is held back. */
-const highWaterBytes = 256 * 1024
-const lowWaterBytes = 128 * 1024
+const highWaterBytes = 128 * 1024
+const lowWaterBytes = 64 * 1024
 /** Pieces up to here are joined while they wait: a sender of tiny chunks costs its reader no turn for each. */
 const joinBytes = 16 * 1024
 

@@ -1,13 +1,18 @@
 /** From a key's content to its bytes: inline ones at once, small ones in one read, large ones as a verified stream. */
 
 import type { BlockStore } from '@o3/hdds/api'
-import { maxChunkBytes } from '@o3/hdds/api'
 import type { Content, Segment } from '@o3/om/api'
 import type { KeyBody } from '../api/api.ts'
 import { assertGrant } from '../core/authorize.ts'
 import type { Grant } from '../core/authorize.ts'
 import type { ByteRange } from '../core/range.ts'
 import { segmentsOf } from '../core/segments.ts'
+
+/**
+ * Up to here bytes come all at once, in memory of their own. Beyond, to make and to collect that memory costs more than
+ * to stream through buffers that are used again.
+ */
+const smallReadBytes = 128 * 1024
 
 export class BodyReader {
   private readonly blocks: BlockStore
@@ -31,7 +36,7 @@ export class BodyReader {
     const segments = segmentsOf(content, range)
     const [only] = segments
     if (only === undefined) return { length: 0, bytes: new Uint8Array(0) }
-    if (segments.length > 1 || length > maxChunkBytes) return this.openStream(segments, length)
+    if (segments.length > 1 || length > smallReadBytes) return this.openStream(segments, length)
     return only.kind === 'inline' ? { length, bytes: only.bytes } : this.readOne(only)
   }
 

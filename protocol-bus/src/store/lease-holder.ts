@@ -90,7 +90,7 @@ export class LeaseHolder {
 
   private draw(): LeasedBlock | undefined {
     for (let lease = this.drawing[0]; lease !== undefined; lease = this.drawing[0]) {
-      const block = lease.next(this.isAvoided)
+      const block = this.isFresh(lease) ? lease.next(this.isAvoided) : undefined
       if (block === undefined) {
         this.drawing.shift()
         this.release(lease)
@@ -163,9 +163,16 @@ export class LeaseHolder {
     })
   }
 
+  /**
+   * In the first half of its term: no draw and no slow write can come near its end. Asked at each draw too, since timers
+   * stand still while a machine sleeps and OM's clock does not.
+   */
+  private isFresh(lease: HeldLease): boolean {
+    return this.options.clock.wallMs() < lease.expiresMs - lease.termMs / 2
+  }
+
   private lookAfter(lease: HeldLease): void {
-    // Until half of the term no draw and no slow write can come near its end.
-    if (this.options.clock.wallMs() < lease.expiresMs - lease.termMs / 2) return
+    if (this.isFresh(lease)) return
     const at = this.drawing.indexOf(lease)
     if (at !== -1) this.drawing.splice(at, 1)
     if (lease.users === 0) this.release(lease)

@@ -177,7 +177,7 @@ describe('a body taken as a stream', () => {
     const client = await open()
     const bytes = new Uint8Array(30_000_000)
     client.send(put(`Content-Length: ${bytes.length}`)).send(bytes)
-    await eventually(() => received() > 256 * 1024)
+    await eventually(() => received() > 128 * 1024)
     const plateau = await settledValue(received)
     expect(plateau).toBeLessThan(2_000_000)
     goOn()

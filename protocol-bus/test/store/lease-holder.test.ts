@@ -1,3 +1,4 @@
+import { nodeEnv } from '@o3/common/env/node'
 import { Simulation } from '@o3/common/env/sim'
 import type { SimProcess } from '@o3/common/env/sim'
 import { StoreError } from '@o3/common/errors'
@@ -90,6 +91,23 @@ test('no block is drawn from a lease in the second half of its term', () =>
       drawn.finish()
     }
   }))
+
+test('after a sleep in which no timer ran, no block is drawn from what has expired', async () => {
+  let nowMs = 0
+  const om = new MemoryLeases(() => nowMs)
+  const { tasks } = nodeEnv()
+  const clock = {
+    wallMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after: () => () => {},
+    sleep: () => Promise.reject(new Error('not used')),
+  }
+  const options = { om, clock, tasks, log: nullLogger, holder: 'me', replication: 'RATIS/ONE', batch: 8 } as const
+  const holder = new LeaseHolder(options)
+  expect((await holder.take()).lease).toBe(1)
+  nowMs = 10_000
+  expect((await holder.take()).lease).toBe(2)
+})
 
 test('what OM refuses is told to those who wait, and the next one asks again', () =>
   inTime(async ({ om, holder }) => {
