@@ -29,6 +29,7 @@ import {
   defaultHddsConfig,
   installHdds,
   openDatanode,
+  openVerifyPool,
 } from '@o3/hdds/module'
 import type { LocalDatanode } from '@o3/hdds/module'
 import {
@@ -194,6 +195,8 @@ class NodeStart {
     const disks = config.data.disks.length > 0 ? config.data.disks : [join(directory.path, 'disk')]
     const paths = disks.map((disk) => resolve(disk))
     await refuseLostDisks(env, directory.path, paths)
+    const verifier = openVerifyPool()
+    await lifecycle.start('verification threads', { start: () => {}, stop: () => verifier.close() })
     const datanode = await openDatanode({
       env,
       disks: paths,
@@ -202,6 +205,7 @@ class NodeStart {
       config: hddsConfig,
       log: log.child({ service: 'hdds' }),
       metrics: this.metrics,
+      verifier,
       openKv: (path) => openLevelKv(path, { cacheBytes: 32 * 1024 ** 2 }),
     })
     await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })

@@ -21,6 +21,8 @@ export { openDatanode } from './service/open-datanode.ts'
 export type { DatanodeOptions } from './service/open-datanode.ts'
 export { checkDisk } from './storage/check-disk.ts'
 export type { DiskCheck } from './storage/check-disk.ts'
+export { openVerifyPool } from './storage/verify-pool.ts'
+export type { UnitVerifier } from './storage/verify-pool.ts'
 export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
 
 /**

@@ -9,6 +9,7 @@ import type { HddsConfig } from '../config.ts'
 import { openDataDisk } from '../storage/data-disk.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { ReadBuffers } from '../storage/read-buffers.ts'
+import type { UnitVerifier } from '../storage/verify-pool.ts'
 import { storageMetrics } from '../storage/storage-metrics.ts'
 import { FindingLog } from './finding-log.ts'
 import { LocalDatanode } from './local-datanode.ts'
@@ -24,6 +25,8 @@ export interface DatanodeOptions {
   readonly metrics: Metrics
   /** Opens, or creates, the key-value store in a directory that exists. */
   readonly openKv: (path: string) => Promise<KvStore>
+  /** Proves large reads on another core; the caller closes it after the datanode. Default: here. */
+  readonly verifier?: UnitVerifier
 }
 
 /**
@@ -35,7 +38,7 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   assert(options.disks.length > 0, 'a datanode has a disk')
   const log = options.log.child({ datanode: datanodeId })
   const findings = new FindingLog(log)
-  const buffers = new ReadBuffers(config.idleReadBuffers)
+  const buffers = new ReadBuffers(config.idleReadBuffers, options.verifier)
   const metrics = storageMetrics(options.metrics)
   const owner = { clusterId, datanodeId }
   const report = (finding: ScrubFinding): void => {

@@ -11,8 +11,7 @@ import { decodeHeader } from '../core/record.ts'
 import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { planUnits } from '../core/read-plan.ts'
 import type { ExtentRead, UnitSpan } from '../core/read-plan.ts'
-import { damagedUnit } from './payload.ts'
-import type { ReadBuffers } from './read-buffers.ts'
+import type { ReadMemory } from './read-buffers.ts'
 
 /** Where the bytes are read from. */
 export interface ReadSource {
@@ -36,7 +35,7 @@ export async function readExtent(
   source: ReadSource,
   local: LocalId,
   read: ExtentRead,
-  buffers: Pick<ReadBuffers, 'take' | 'give'>,
+  buffers: ReadMemory,
 ): Promise<ReadPiece> {
   const { fileOffset } = read.extent
   if (fileOffset === undefined) throw damage(source, { local, read, kind: 'damaged-chunk', at: 0, what: 'is lost' })
@@ -47,7 +46,8 @@ export async function readExtent(
     const header = await fetch(source, { local, read, span, buffer, fileOffset })
     const skip = span.headerBytes + (span.from - from)
     const units = buffer.subarray(skip, skip + span.to - span.from)
-    const damaged = damagedUnit(units, header, span.firstUnit)
+    const proof = buffers.prove({ units, checksums: header.checksums, firstUnit: span.firstUnit })
+    const damaged = proof instanceof Promise ? await proof : proof
     if (damaged !== undefined) {
       const at = span.headerBytes + damaged * checksumUnitBytes
       throw damage(source, { local, read, kind: 'damaged-chunk', at, what: 'does not match its checksum' })

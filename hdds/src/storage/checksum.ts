@@ -32,3 +32,17 @@ export function totalLength(pieces: readonly Uint8Array[]): number {
   for (const piece of pieces) total += piece.length
   return total
 }
+
+/** The first unit whose bytes do not match; undefined when all do. `units` starts with unit `firstUnit`. */
+export function firstDamagedUnit(
+  units: Uint8Array,
+  checksums: ArrayLike<number>,
+  firstUnit: number,
+): number | undefined {
+  for (let unit = firstUnit, at = 0; at < units.length; unit++, at += checksumUnitBytes) {
+    const bytes =
+      units.length - at <= checksumUnitBytes && at === 0 ? units : units.subarray(at, at + checksumUnitBytes)
+    if (crc32c(bytes) !== checksums[unit]) return unit
+  }
+  return undefined
+}

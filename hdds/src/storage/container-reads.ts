@@ -10,8 +10,8 @@ import { BlockPieces } from './block-pieces.ts'
 import { readExtent } from './block-reader.ts'
 import type { ReadSource } from './block-reader.ts'
 import type { Container, ContainerView } from './container.ts'
-import { uninitialised } from './read-buffers.ts'
-import type { ReadBuffers } from './read-buffers.ts'
+import { proveHere, uninitialised } from './read-buffers.ts'
+import type { ReadBuffers, ReadMemory } from './read-buffers.ts'
 
 /** The range in one piece, which the caller may keep. `BlockNotFound`, `InvalidRange`, `Damaged`. */
 export async function readSmall(container: Container, local: LocalId, range: ReadRange): Promise<Uint8Array> {
@@ -78,7 +78,7 @@ export function sourceOf(container: Container, view: ContainerView, file: DiskFi
 }
 
 /** Bytes that the caller keeps are never used again. */
-const keptBuffers: Pick<ReadBuffers, 'take' | 'give'> = { take: uninitialised, give: () => {} }
+const keptBuffers: ReadMemory = { take: uninitialised, give: () => {}, prove: proveHere }
 
 function assertFound(container: Container, local: LocalId, row: BlockRow | undefined): BlockRow {
   if (row !== undefined) return row
