@@ -33,12 +33,15 @@ export interface ServerOptions {
   readonly readyMs?: number
 }
 
+/** Several servers of one machine, started at the same moment, must not try for the same port. */
+export const anyPorts = ['--port', '0', '--admin-port', '0', '--native-port', '0']
+
 const launcher = join(import.meta.dirname, '../../cli/bin/o3.mjs')
 
 /** Rejects with all that was printed when the process ends before it is ready. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { directory, args = [], env = {}, readyMs = 60_000 } = options
-  const child = spawn(process.execPath, [launcher, 'start', '--data', directory, '--port', '0', ...args], {
+  const child = spawn(process.execPath, [launcher, 'start', '--data', directory, ...anyPorts, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
