@@ -61,7 +61,7 @@ export const nodeConfigSchema = defineConfig({
       default: '1m',
     }),
     segment: size({ description: 'Length of one file of the log, reserved ahead.', default: '64MiB', minimum: '1MiB' }),
-    checkpoint: size({ description: 'Log written between two checkpoints.', default: '256MiB', minimum: '1MiB' }),
+    checkpoint: size({ description: 'Log written between two checkpoints.', default: '64MiB', minimum: '1MiB' }),
   }),
   scm: section('Containers.', {
     containerSize: size({ description: 'A container is closed at this size.', default: '1GiB', minimum: '16MiB' }),

@@ -1,6 +1,7 @@
 /** Opens the replicated stores of OM and SCM in the data directory, each with its key-value store. */
 
 import type { Env } from '@o3/common/env'
+import type { KvStore } from '@o3/common/kv'
 import { openLevelKv } from '@o3/common/kv/level'
 import type { Logger } from '@o3/common/logger'
 import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
@@ -31,13 +32,19 @@ export async function openStore<Command, Reply>(
   const { env, directory, rules, log, cacheBytes, checkpointBytes, segmentBytes } = options
   await env.disk.makeDirectory(`${directory}/db`)
   await env.disk.syncDirectory(directory)
-  const kv = await openLevelKv(`${directory}/db`, { cacheBytes: cacheBytes / 2 })
+  const openKv = (): Promise<KvStore> => openLevelKv(`${directory}/db`, { cacheBytes: cacheBytes / 2 })
+  let kv = await openKv()
   try {
     const store = await openReplicatedStore({
       env,
       directory,
       rules,
       kv,
+      // LevelDB takes no more writes once a full disk has refused one; the store closes it and goes on with another.
+      reopenKv: async () => {
+        kv = await openKv()
+        return kv
+      },
       cacheBytes,
       log: { segmentBytes },
       checkpoint: { everyLogBytes: checkpointBytes },
