@@ -19,6 +19,9 @@ export interface AnswerOptions {
   readonly timeoutMs?: number
 }
 
+/** Before or within an answer. */
+export class ConnectionEnded extends Error {}
+
 export class Wire {
   readonly socket: Socket
   /** Settles when the server has ended the connection, or we have. */
@@ -76,7 +79,7 @@ export class Wire {
     this.socket.destroy()
   }
 
-  /** The next answer. Rejects when the connection ends before or within it, or when it does not come in time. */
+  /** The next answer. Rejects with `ConnectionEnded`, or with another error when it does not come in time. */
   async answer({ to, timeoutMs = 30_000 }: AnswerOptions = {}): Promise<Answer> {
     const late = setTimeout(() => {
       this.late = true
@@ -131,7 +134,7 @@ export class Wire {
 
   private async more(): Promise<void> {
     if (this.late) throw new Error('no whole answer in time')
-    if (this.gone) throw new Error('the connection ended before a whole answer')
+    if (this.gone) throw new ConnectionEnded('the connection ended before a whole answer')
     await new Promise<void>((resolve) => {
       this.wake = resolve
     })
