@@ -20,6 +20,21 @@ export class Tally {
     await Promise.all(cases.map((each) => this.one(group, each)))
   }
 
+  /** A group whose stage could not be set has failed; the others go on. */
+  async stage(group: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      this.fail(group, error)
+    }
+  }
+
+  private fail(label: string, error: unknown): void {
+    this.failed += 1
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stdout.write(`FAIL  ${label}\n${text.replaceAll(/^/gm, '      ')}\n`)
+  }
+
   private async one(group: string, { name, run }: Case): Promise<void> {
     const started = performance.now()
     const label = `${group}: ${name}`
@@ -29,9 +44,7 @@ export class Tally {
       const seconds = ((performance.now() - started) / 1000).toFixed(1)
       process.stdout.write(`ok    ${label} (${seconds} s${figure === undefined ? '' : `; ${figure}`})\n`)
     } catch (error) {
-      this.failed += 1
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      process.stdout.write(`FAIL  ${label}\n${text.replaceAll(/^/gm, '      ')}\n`)
+      this.fail(label, error)
     }
   }
 }

@@ -54,18 +54,23 @@ const besideWaiting = ['input', 'starts']
 /** A server of the group's own, which is as healthy at the end as at its beginning. */
 async function against(group: string, attack: (server: Server) => Promise<void>): Promise<void> {
   const server = await startServer({ directory: join(root, group) })
-  await attack(server)
-  const peak = peakRssMb(server.pid)
-  const health = {
-    name: `at most ${limitMb} MB, ready, and stopped in order`,
-    run: async () => {
-      const { status } = await fetch(`${server.admin}/readyz`)
-      const code = await server.stop()
-      expect(status === 200 && code === 0 && peak <= limitMb, `/readyz ${status}, exit code ${code}, peak ${peak} MB`)
-      return `peak ${peak} MB`
-    },
+  try {
+    await attack(server)
+    const peak = peakRssMb(server.pid)
+    const health = {
+      name: `at most ${limitMb} MB, ready, and stopped in order`,
+      run: async () => {
+        const { status } = await fetch(`${server.admin}/readyz`)
+        const code = await server.stop()
+        expect(status === 200 && code === 0 && peak <= limitMb, `/readyz ${status}, exit code ${code}, peak ${peak} MB`)
+        return `peak ${peak} MB`
+      },
+    }
+    await tally.inOrder(group, [health])
+  } finally {
+    // Nothing to do after an orderly stop.
+    await server.kill()
   }
-  await tally.inOrder(group, [health])
 }
 
 const wanted = process.argv.slice(2)
@@ -74,10 +79,12 @@ if (unknown !== undefined) throw new Error(`no group ${unknown}; there are ${Obj
 const chosen = Object.entries(groups).filter(([name]) => wanted.length === 0 || wanted.includes(name))
 try {
   // Most of what happens to connections is waiting: others go on beside it.
-  const waiting = chosen.filter(([name]) => name === 'connections').map(([, run]) => run())
-  for (const [name, run] of chosen) if (besideWaiting.includes(name)) await run()
+  const waiting = chosen.filter(([name]) => name === 'connections').map(([name, run]) => tally.stage(name, run))
+  for (const [name, run] of chosen) if (besideWaiting.includes(name)) await tally.stage(name, run)
   await Promise.all(waiting)
-  for (const [name, run] of chosen) if (name !== 'connections' && !besideWaiting.includes(name)) await run()
+  for (const [name, run] of chosen) {
+    if (name !== 'connections' && !besideWaiting.includes(name)) await tally.stage(name, run)
+  }
 } finally {
   rmSync(root, { recursive: true, force: true })
 }

@@ -96,6 +96,8 @@ class Run {
   private readonly volume: string
   private readonly report: RunReport
   private readonly taken: Step[] = []
+  /** Request ids that were refused, or that changed nothing, and how often. */
+  private readonly spent = new Map<string, number>()
   /** Upload ids that the real store told, in the order of the steps that started them. */
   private uploads: Subject['uploads'] = []
 
@@ -109,7 +111,8 @@ class Run {
   async run(): Promise<void> {
     await prepare(this.real())
     let reference = await this.replay([])
-    for (const [index, step] of this.program.steps.entries()) {
+    for (const [index, drawn] of this.program.steps.entries()) {
+      const step = this.withFreshId(drawn)
       this.report.steps++
       this.armDeaths(index)
       const outcome = await this.machine.whileUp(this.stepOnReal(step))
@@ -119,9 +122,26 @@ class Run {
       }
       this.taken.push(step)
       this.expectSame(await takeStep(reference, step), outcome, `step ${index} (${JSON.stringify(step)})`)
+      this.spend(drawn, outcome)
     }
     await this.disarm()
     this.expectSame(await snapshot(reference), await snapshot(this.real()), 'what is there at the end')
+  }
+
+  /**
+   * How long a refusal is remembered is not promised, and the reference does not: an id that was refused, or that had
+   * nothing to do, is not used again. One that was answered is, also for other bytes, and gets the first answer.
+   */
+  private withFreshId(step: Step): Step {
+    if (!('requestId' in step) || step.requestId === undefined) return step
+    return { ...step, requestId: `${step.requestId}.${this.spent.get(step.requestId) ?? 0}` }
+  }
+
+  private spend(drawn: Step, outcome: Outcome): void {
+    if (!('requestId' in drawn) || drawn.requestId === undefined) return
+    const changedNothing =
+      'refused' in outcome || (drawn.kind === 'delete' && !(outcome.answer as { existed: boolean }).existed)
+    if (changedNothing) this.spent.set(drawn.requestId, (this.spent.get(drawn.requestId) ?? 0) + 1)
   }
 
   private real(): Subject {

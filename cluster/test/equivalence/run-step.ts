@@ -29,13 +29,13 @@ const principals = {
   stranger: { user: 'stranger', admin: false },
 } as const satisfies Record<Caller, unknown>
 
-export const bucketNames = ['one', 'two'] as const
+const bucketNames = ['one', 'two'] as const
 
-/** The volume of a program, owned by one of its callers, with one bucket. */
+/** The volume of a program, owned by one of its callers, with its buckets. */
 export async function prepare({ store, volume }: Subject): Promise<void> {
   const session = store.session(principals.admin)
   await session.volumes.create(volume, { owner: 'owner' })
-  await session.buckets.create({ volume, bucket: 'one' })
+  for (const bucket of bucketNames) await session.buckets.create({ volume, bucket })
 }
 
 export async function takeStep(subject: Subject, step: Step): Promise<Outcome> {
@@ -121,7 +121,7 @@ async function startUpload(subject: Subject, session: O3Session, ref: KeyRef): P
 type UploadStep = Extract<Step, { kind: 'put-part' | 'copy-part' | 'complete' | 'abort-upload' | 'list-parts' }>
 
 async function onUpload(subject: Subject, session: O3Session, step: UploadStep): Promise<unknown> {
-  const upload = subject.uploads[step.upload]
+  const upload = subject.uploads.at(-1 - step.upload)
   if (upload?.id === undefined) return 'no such upload in this program'
   const { id } = upload
   const ref = { volume: subject.volume, bucket: upload.bucket, key: upload.key }
@@ -155,7 +155,8 @@ async function complete(
 ): Promise<unknown> {
   const stored = await session.uploads.parts(ref, id, { limit: 10 }).catch(() => ({ items: [] as PartInfo[] }))
   const etags = new Map(stored.items.map(({ number, etag }) => [number, etag]))
-  const named = step.numbers.map((number) => ({ number, etag: etags.get(number) ?? 'none' }))
+  const numbers = step.numbers ?? stored.items.map(({ number }) => number)
+  const named = numbers.map((number) => ({ number, etag: etags.get(number) ?? 'none' }))
   return session.uploads.complete(ref, id, named, {
     finish: (parts) => ({
       etag: `${createHash('md5')

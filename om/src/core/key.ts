@@ -51,12 +51,21 @@ export function keyReply({ attributes, modifiedMs, updateId, size }: LeafRow): O
   return { kind: 'key', etag: attributes.etag, modifiedMs, updateId, size }
 }
 
-/** Puts the row there, frees what it replaces, counts both. `QuotaExceeded`. */
-export function replaceKey(draft: Draft, at: KeyPlace, row: LeafRow): Refusal | undefined {
+/**
+ * Puts the row there, frees what it replaces, counts both together with what `upload` held, when the key comes from one:
+ * in one sum, since what does not grow as a whole is within every quota. `QuotaExceeded`.
+ */
+export function replaceKey(
+  draft: Draft,
+  at: KeyPlace,
+  row: LeafRow,
+  upload?: { readonly bytes: number },
+): Refusal | undefined {
   const before = at.row
   const refusal = charge(draft, at.bucket, {
-    bytes: row.size - (before?.size ?? 0),
+    bytes: row.size - (before?.size ?? 0) - (upload?.bytes ?? 0),
     keys: before === undefined ? 1 : 0,
+    uploads: upload === undefined ? 0 : -1,
   })
   if (refusal !== undefined) return refusal
   putEntry(draft, at.place, row)

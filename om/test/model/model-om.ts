@@ -349,9 +349,8 @@ export class ModelOm {
     judge(command.preconditions, before)
     const bytes = parts.flatMap((part) => part.bytes)
     const uploaded = [...upload.parts.values()].reduce((sum, part) => sum + part.bytes.length, 0)
-    // The parts stop counting before the key begins to.
-    const growth = bytes.length - (before?.bytes.length ?? 0)
-    this.#checkQuotas(command, { bytes: growth, keys: before === undefined ? 1 : 0 }, uploaded)
+    const growth = bytes.length - (before?.bytes.length ?? 0) - uploaded
+    this.#checkQuotas(command, { bytes: growth, keys: before === undefined ? 1 : 0 })
     const { updateId, modifiedMs } = reply
     const { owner } = upload
     bucket.uploads.delete(command.upload)
@@ -441,14 +440,14 @@ export class ModelOm {
     return total
   }
 
-  #checkQuotas(ref: { volume: string; bucket: string }, growth: { bytes: number; keys: number }, given = 0): void {
+  #checkQuotas(ref: { volume: string; bucket: string }, growth: { bytes: number; keys: number }): void {
     const volume = this.volumes.get(ref.volume) ?? refuse('BucketNotFound')
     const bucket = this.bucketOf(ref)
     for (const [quota, used] of [
       [bucket.quota, this.usageOf(bucket)],
       [volume.quota, this.usageOfVolume(volume)],
     ] as const) {
-      if (growth.bytes > 0 && used.bytes - given + growth.bytes > (quota.bytes ?? Infinity)) refuse('QuotaExceeded')
+      if (growth.bytes > 0 && used.bytes + growth.bytes > (quota.bytes ?? Infinity)) refuse('QuotaExceeded')
       if (growth.keys > 0 && used.keys + growth.keys > (quota.keys ?? Infinity)) refuse('QuotaExceeded')
     }
   }

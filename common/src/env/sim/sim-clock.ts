@@ -7,6 +7,8 @@ export class SimClock implements Clock {
   readonly #plan: (plan: Plan) => Cancel
   /** How far this wall clock is off; may be changed at any time, also backwards. */
   wallOffsetMs = 0
+  /** Take the sleepers' ears off the signals that wake them. */
+  readonly #deafen = new Set<() => void>()
 
   constructor(time: Pick<World, 'nowMs' | 'startWallMs'>, plan: (plan: Plan) => Cancel) {
     this.#time = time
@@ -31,15 +33,27 @@ export class SimClock implements Clock {
         reject(signal.reason)
         return
       }
+      const deafen = (): void => {
+        signal?.removeEventListener('abort', abort)
+        this.#deafen.delete(deafen)
+      }
       const abort = (): void => {
         cancel()
+        deafen()
         reject(signal?.reason)
       }
       const cancel = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', abort)
+        deafen()
         resolve()
       })
-      signal?.addEventListener('abort', abort, { once: true })
+      if (signal === undefined) return
+      signal.addEventListener('abort', abort)
+      this.#deafen.add(deafen)
     })
+  }
+
+  /** Nobody wakes any more. Node keeps a combined signal for ever while somebody listens, and with it the whole machine. */
+  stop(): void {
+    for (const deafen of this.#deafen) deafen()
   }
 }

@@ -85,6 +85,7 @@ export class SimProcess implements Env {
 
   die(): void {
     this.#isAlive = false
+    this.clock.stop()
     this.#end.resolve()
   }
 

@@ -9,7 +9,6 @@ import { judgeWrite } from '../preconditions.ts'
 import { isRefusal } from '../refusal.ts'
 import type { LeafRow } from '../rows/entry.ts'
 import { endUpload, findUpload, progressOf, uploadNotFound } from '../upload.ts'
-import { charge } from '../usage.ts'
 import type { CommandOf } from './handler.ts'
 
 /**
@@ -18,7 +17,8 @@ import type { CommandOf } from './handler.ts'
  * preconditions are not looked at.
  *
  * `BucketNotFound`, `InvalidName`, `KeyTooLong`, `UploadNotFound`, `InvalidPartOrder`, `InvalidPart`, `PartTooSmall`,
- * `TooManyEntries` (extents, inline bytes), `TooLarge`, `InvalidArgument` (ETag), `PreconditionFailed`, `KeyNotFound` (If-Match), `QuotaExceeded` (keys).
+ * `TooManyEntries` (extents, inline bytes), `TooLarge`, `InvalidArgument` (ETag), `PreconditionFailed`, `KeyNotFound`
+ * (If-Match), `QuotaExceeded` (keys: the bytes were counted with the parts).
  */
 export function completeUpload(draft: Draft, command: CommandOf<'complete-upload'>): OmReply | Refusal {
   const { upload, etag, checksum } = command
@@ -43,9 +43,7 @@ export function completeUpload(draft: Draft, command: CommandOf<'complete-upload
   const refusal =
     checkAttributes(owner, row.attributes) ??
     judgeWrite(command.preconditions, at.row) ??
-    // First what goes: the bytes of the parts must not stand in the way of the key that they become.
-    charge(draft, found.bucket, { bytes: -progressOf(draft, upload).bytes, keys: 0, uploads: -1 }) ??
-    replaceKey(draft, at, row)
+    replaceKey(draft, at, row, progressOf(draft, upload))
   if (refusal !== undefined) return refusal
   endUpload(draft, found.key, new Set(named.map(({ number }) => number)))
   rememberCompletion(draft, found.key, command.parts, row)

@@ -195,6 +195,21 @@ export function volumeContract(opened: () => OpenedStore): void {
       expect((await session.buckets.info(bucket)).usage).toEqual({ bytes: 10, keys: 1 })
     })
 
+    test('lowered since, let an upload be completed with what it holds already', async () => {
+      const session = await withBucket(opened().store)
+      const upload = await session.uploads.start(keyRef('u'), { attributes: noAttributes })
+      const part = { digests: [], finish: () => ({ etag: 'e' }) }
+      await session.uploads.putPart(keyRef('u'), upload.id, 1, pattern(10), part)
+      await session.buckets.update(bucket, { quota: { bytes: 5 } })
+      await session.uploads.complete(keyRef('u'), upload.id, [{ number: 1, etag: 'e' }], {
+        finish: () => ({ etag: 'whole' }),
+        preconditions: {},
+        minPartBytes: 0,
+      })
+      expect((await session.buckets.info(bucket)).usage).toEqual({ bytes: 10, keys: 1 })
+      await expectRefusal(put(session, 'v', 'x'), 'QuotaExceeded')
+    })
+
     test('bound the buckets of a volume', async () => {
       const session = opened().store.session(admin)
       await session.volumes.create('vol', { quota: { buckets: 1 } })
