@@ -11,7 +11,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     // As in production: see cli/bin/o3.mjs.
-    execArgv: ['--external-memory-accounted-in-global-limit', '--disable-warning=ExperimentalWarning'],
+    execArgv: [
+      '--external-memory-accounted-in-global-limit',
+      '--max-semi-space-size=4',
+      '--disable-warning=ExperimentalWarning',
+    ],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     benchmark: { include: ['*/src/**/*.bench.ts', 'plugins/*/src/**/*.bench.ts'] },

@@ -17,7 +17,12 @@ const REQUIRED_MAJOR = 24
 // Since V8 13.6 a short-lived Buffer is freed by a full collection unless its bytes count against the global limit;
 // without this, an upload costs 1.6 times the CPU (nodejs/node #61967, #63863).
 const MEMORY_FLAG = '--external-memory-accounted-in-global-limit'
-const FLAGS = [MEMORY_FLAG, '--disable-warning=ExperimentalWarning']
+// Buffers that sockets read into die young, but only a collection of the nursery frees them. At V8's 16 MiB that
+// comes so seldom that 64 large uploads stood at 430 MB; at 4 MiB they stand at 350, with no more CPU per request (smaller
+// ones promote the buffers and lose it all again).
+const NURSERY_FLAG = '--max-semi-space-size=4'
+const MEMORY_FLAGS = [MEMORY_FLAG, NURSERY_FLAG]
+const FLAGS = [...MEMORY_FLAGS, '--disable-warning=ExperimentalWarning']
 
 // libuv's default of four threads is shared by every disk sync, hash and key-value read of the process.
 const THREADS = '8'
@@ -65,7 +70,8 @@ function handOver(runtime, args) {
 }
 
 async function main() {
-  const fit = major(process.versions.node) >= REQUIRED_MAJOR && process.execArgv.includes(MEMORY_FLAG)
+  const fit =
+    major(process.versions.node) >= REQUIRED_MAJOR && MEMORY_FLAGS.every((flag) => process.execArgv.includes(flag))
   // O3_LAUNCHED stops a second hand-over should a runtime drop a flag from execArgv; it is not for users to set.
   if (!fit && process.env.O3_LAUNCHED !== '1') {
     const runtime = findRuntime()

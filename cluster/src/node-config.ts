@@ -5,6 +5,7 @@ import type { ConfigValues } from '@o3/common/config'
 import { logLevels } from '@o3/common/log'
 import { nativeSection } from '@o3/plugin-native'
 import { s3Section } from '@o3/plugin-s3'
+import { hostSection, storeSection } from '@o3/protocol-bus/module'
 
 const port = { minimum: 0, maximum: 65_535 } as const
 
@@ -39,6 +40,8 @@ export const nodeConfigSchema = defineConfig({
     host: text({ description: 'The address it listens on.', default: '127.0.0.1' }),
     port: integer({ description: 'Default: 9874, or any free one where that is taken.', ...port, flag: 'admin-port' }),
   }),
+  store: storeSection,
+  host: hostSection,
   log: section('The structured log.', {
     level: choice({
       description: 'The least important lines that are written.',
@@ -67,12 +70,6 @@ export const nodeConfigSchema = defineConfig({
     containerSize: size({ description: 'A container is closed at this size.', default: '1GiB', minimum: '16MiB' }),
   }),
   hdds: section('Blocks.', {
-    blockSize: size({
-      description: 'The longest run of a key in one block.',
-      default: '64MiB',
-      minimum: '1MiB',
-      maximum: '1GiB',
-    }),
     scrub: duration({ description: 'Every byte is verified once in this time.', default: '7d', minimum: '1m' }),
     compactInterval: duration({ description: 'How often garbage is looked for.', default: '10s', minimum: '100ms' }),
   }),

@@ -46,7 +46,26 @@ import {
 } from '@o3/om/module'
 import { startHost } from '@o3/protocol-bus/host'
 import type { OpenMount, PluginEntry } from '@o3/protocol-bus/host'
-import { createIdentities, createKeyring, createStore } from '@o3/protocol-bus/store'
+import {
+  BUS_BLOCKS,
+  BUS_CHUNKS,
+  BUS_CONFIG,
+  BUS_DIGESTS,
+  BUS_ENV,
+  BUS_KEYRING,
+  BUS_LOG,
+  BUS_OM,
+  BUS_SCM,
+  IDENTITIES,
+  STORE,
+  accessLogOf,
+  chunkSizeBytes,
+  httpLimitsOf,
+  installProtocolBus,
+  maxChunksOf,
+  storeConfigOf,
+} from '@o3/protocol-bus/module'
+import { createKeyring } from '@o3/protocol-bus/store'
 import { defaultNativePort, plugin as nativePlugin } from '@o3/plugin-native'
 import { plugin as s3Plugin } from '@o3/plugin-s3'
 import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE, defaultScmConfig, installScm, scmRules } from '@o3/scm/module'
@@ -60,7 +79,6 @@ import { writeEndpoints } from './endpoints.ts'
 import { refuseLostDisks, rememberDisks } from './known-disks.ts'
 import type { NodeConfig } from './node-config.ts'
 import { openStore } from './stores.ts'
-import { IDENTITIES, KEYRING, STORE } from './tokens.ts'
 
 export interface RunningNode {
   readonly facts: BannerFacts
@@ -75,13 +93,8 @@ export interface StartOptions {
   readonly onSite?: ((site: string) => void) | undefined
 }
 
-/** Bytes of large bodies in memory, all together. Two chunks each for 64 uploads, and some to spare. */
-const chunkSizeBytes = 512 * 1024
-const maxChunks = 192
-const leaseBlocks = 256
 /** SCM writes little; a short log file makes the first start quick. */
 const scmSegmentBytes = 8 * 1024 ** 2
-const maxBodyBytes = 5 * 1024 ** 3
 
 /**
  * Starts a node. When a part fails to start, what had started is stopped, and its error is thrown: `Busy` when the
@@ -156,7 +169,7 @@ class NodeStart {
     const datanode = await this.startHdds()
     await this.startOm()
     await this.startStore()
-    const keyring = this.graph.get(KEYRING)
+    const keyring = this.graph.get(BUS_KEYRING)
     const om = this.graph.get(OM)
     await installAdministrator({ env, directory: directory.path, om, keyring }, credentials)
     const mounts = await this.startFrontEnds(() => problemOf(datanode, this.graph))
@@ -251,21 +264,16 @@ class NodeStart {
     const digests = new DigestPool()
     await lifecycle.start('digest workers', { start: () => {}, stop: () => digests.close() })
     this.graph
-      .value(KEYRING, keyring)
-      .build(IDENTITIES, (graph) => createIdentities({ om: graph.get(OM), keyring, clock: env.clock }))
-      .build(STORE, (graph) =>
-        createStore({
-          om: graph.get(OM),
-          blocks: graph.get(HDDS_BLOCKS),
-          scm: graph.get(SCM),
-          env,
-          log: log.child({ service: 'store' }),
-          chunks: new ChunkPool({ chunkSizeBytes, maxChunks }),
-          digests,
-          keyring,
-          config: { blockBytes: config.hdds.blockSize, maxBodyBytes, leaseBlocks, replication: 'RATIS/ONE' },
-        }),
-      )
+      .value(BUS_ENV, env)
+      .value(BUS_LOG, log.child({ service: 'store' }))
+      .value(BUS_CONFIG, storeConfigOf(config.store))
+      .value(BUS_KEYRING, keyring)
+      .value(BUS_CHUNKS, new ChunkPool({ chunkSizeBytes, maxChunks: maxChunksOf(config.store) }))
+      .value(BUS_DIGESTS, digests)
+      .build(BUS_OM, (graph) => graph.get(OM))
+      .build(BUS_BLOCKS, (graph) => graph.get(HDDS_BLOCKS))
+      .build(BUS_SCM, (graph) => graph.get(SCM))
+    installProtocolBus(this.graph)
     const store = this.graph.get(STORE)
     await lifecycle.start('store', { start: () => {}, stop: () => store.close() })
   }
@@ -287,7 +295,13 @@ class NodeStart {
       { plugin: nativePlugin, config: await withPort(env, config.native, defaultNativePort) },
       { plugin: s3Plugin, config: config.s3 },
     ]
-    const host = await startHost({ env, services, plugins })
+    const host = await startHost({
+      env,
+      services,
+      plugins,
+      limits: httpLimitsOf(config.host),
+      accessLog: accessLogOf(config.host),
+    })
     await lifecycle.start('front ends', { start: () => {}, stop: () => host.stop(config.stop.deadline / 2) })
     return host.mounts
   }
