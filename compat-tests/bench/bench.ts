@@ -42,7 +42,7 @@ interface Case {
 const KiB = 1024
 const MiB = KiB * KiB
 const bucket = 'bench'
-const manyKeys = 200_000
+const manyKeys = 1_000_000
 
 const cases: readonly Case[] = [
   { operation: 'put', size: 4 * KiB, connections: 1, keys: 2048, floor: 'put' },
