@@ -5,10 +5,10 @@
 
 import type { Graph } from '@o3/common/di'
 import { BlockClient } from './client/client.ts'
-import { Compaction } from './reconcilers/compaction.ts'
-import { DiskSpaceWatch } from './reconcilers/disk-space.ts'
+import { compaction } from './reconcilers/compaction.ts'
+import { diskSpaceWatch } from './reconcilers/disk-space.ts'
 import { Heartbeating } from './reconcilers/heartbeat.ts'
-import { IndexCheckpointing } from './reconcilers/index-checkpoint.ts'
+import { indexCheckpointing } from './reconcilers/index-checkpoint.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
 import { Scrubbing } from './reconcilers/scrubbing.ts'
 import { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
@@ -44,9 +44,9 @@ export function installHdds(graph: Graph): void {
       log,
       reconcilers: [
         new Heartbeating(heartbeating),
-        new DiskSpaceWatch(disks, config),
-        new IndexCheckpointing(disks, config),
-        new Compaction(disks, config),
+        diskSpaceWatch(disks, config),
+        indexCheckpointing(disks, config),
+        compaction(disks, config),
         ...disks.map((disk) => new Scrubbing({ disk, clock, log, config })),
       ],
     })
