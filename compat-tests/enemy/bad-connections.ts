@@ -34,6 +34,7 @@ export async function badConnections(server: Server): Promise<ConnectionCases> {
       { name: 'a reader of 64 MiB that stands still is cut', run: () => slowReader(server) },
     ],
     others: [
+      { name: '400 uploads that fall silent hold up no other', run: () => silentUploads(server) },
       { name: 'ten requests in one piece, answered in order', run: () => pipelined(server) },
       {
         name: 'a refused upload in a pipeline: what follows it is not obeyed as its body',
@@ -106,6 +107,21 @@ async function trickle(server: Server): Promise<void> {
   expectRefusal(await wire.answer({ timeoutMs: 1000 }), '400 IncompleteBody|400 RequestTimeout')
   wire.destroy()
   await expectNothingNew(server)
+}
+
+/** More of them than there are chunks of memory for bodies: each has sent enough to hold one. */
+async function silentUploads(server: Server): Promise<string> {
+  const silent = await Promise.all(Array.from({ length: 400 }, () => Wire.open(server)))
+  const some = patterned(200_000, 22)
+  const request = { method: 'PUT', target: `/${bucket}/never`, payload: 'UNSIGNED-PAYLOAD', length: large.length }
+  await Promise.all(silent.map((wire) => wire.write(Buffer.concat([Buffer.from(head(server, request).text), some]))))
+  const started = performance.now()
+  await must(put(server, `/${bucket}/large`, large))
+  const ms = performance.now() - started
+  for (const wire of silent) wire.destroy()
+  expect(ms < 30_000, `64 MiB took ${ms} ms`)
+  await expectNothingNew(server)
+  return `64 MiB beside them in ${Math.round(ms)} ms`
 }
 
 async function slowReader(server: Server): Promise<string> {

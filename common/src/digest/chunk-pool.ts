@@ -1,3 +1,4 @@
+import type { Cancel } from '../env/env.ts'
 import { StoreError, assert } from '../errors.ts'
 
 /**
@@ -27,7 +28,8 @@ interface Waiter {
  * first needed and kept for ever.
  *
  * When all are in use `acquire` waits, first come first served: this is the back-pressure of large bodies. It cannot
- * lock up as long as no holder waits for a second chunk before it can be done with its first.
+ * lock up as long as no holder waits for a second chunk before it can be done with its first. A holder that waits for a
+ * client says so (`whileIdle`) and is asked to be done with what it has: slow senders hold nobody up.
  */
 export class ChunkPool {
   readonly chunkSizeBytes: number
@@ -35,6 +37,8 @@ export class ChunkPool {
   private readonly maxWaiting: number
   private readonly free: Uint8Array<SharedArrayBuffer>[] = []
   private readonly waiters = new Set<Waiter>()
+  /** Of holders that wait for a client, the longest first. */
+  private readonly idle = new Set<() => void>()
   private made = 0
 
   constructor(options: ChunkPoolOptions) {
@@ -78,7 +82,25 @@ export class ChunkPool {
       }
       this.waiters.add(waiter)
       signal?.addEventListener('abort', abort, { once: true })
+      this.askBack()
     })
+  }
+
+  /**
+   * For a holder that waits for a client: `giveBack` is called at most once, when somebody else waits for memory, at once
+   * if somebody does already. Until cancelled.
+   */
+  whileIdle(giveBack: () => void): Cancel {
+    this.idle.add(giveBack)
+    if (this.waiters.size > 0) this.askBack()
+    return () => void this.idle.delete(giveBack)
+  }
+
+  private askBack(): void {
+    const [giveBack] = this.idle
+    if (giveBack === undefined) return
+    this.idle.delete(giveBack)
+    giveBack()
   }
 
   private make(): Uint8Array<SharedArrayBuffer> | undefined {

@@ -48,6 +48,31 @@ describe('ChunkPool', () => {
     expect([pool.inUse, pool.waiting]).toEqual([1, 0])
   })
 
+  test('asks idle holders back, one for each who waits, the longest idle first', async () => {
+    const pool = new ChunkPool(small)
+    const held = [pool.tryAcquire()!, pool.tryAcquire()!]
+    const asked: number[] = []
+    for (const [index, chunk] of held.entries()) {
+      pool.whileIdle(() => {
+        asked.push(index)
+        chunk.release()
+      })
+    }
+    await pool.acquire()
+    expect(asked).toEqual([0])
+    await pool.acquire()
+    expect(asked).toEqual([0, 1])
+  })
+
+  test('asks a holder that falls idle while others wait, and none that is busy again', async () => {
+    const pool = new ChunkPool({ ...small, maxChunks: 1 })
+    const chunk = pool.tryAcquire()!
+    pool.whileIdle(() => expect.fail('it is busy again'))()
+    const waiting = pool.acquire()
+    pool.whileIdle(() => chunk.release())
+    await waiting
+  })
+
   test('has an end to those who may wait', async () => {
     const pool = new ChunkPool({ ...small, maxChunks: 0, maxWaiting: 0 })
     await expect(pool.acquire()).rejects.toMatchObject({ code: 'Busy' })

@@ -15,10 +15,8 @@ export async function digestBody(
   const pieces = new PieceReader(body.bytes instanceof Uint8Array ? onePiece(body.bytes) : body.bytes, undefined)
   const chunks = new ChunkPipeline(through.chunks, through.digests.open(algorithms, { sizeBytes: body.length }))
   try {
-    for (let more = true; more;) {
-      const chunk = await chunks.take()
-      const length = await pieces.fill(chunk)
-      more = length === chunk.length
+    while (!pieces.isAtEnd) {
+      const length = await pieces.fill(await chunks.take(), through.chunks)
       await chunks.submit(length, nowhere)
     }
     return await chunks.finish()

@@ -1,7 +1,8 @@
 /**
  * Bytes of a body to where they will lie: in the commit itself (up to 4 KiB: one durable write in all), in one message to
  * the block store (up to a chunk), or as a stream of chunks into a row of blocks. No path holds more than two chunks of a
- * body. Nothing is visible, and nothing is kept, before the caller commits the content to a name.
+ * body, and one that waits for its sender gives up what it holds when others need it. Nothing is visible, and nothing is
+ * kept, before the caller commits the content to a name.
  */
 
 import type { ChunkPool } from '@o3/common/digest/chunks'
@@ -49,6 +50,9 @@ export interface BodyWriterOptions {
   readonly maxBodyBytes: number
 }
 
+/** Until so much has come a sender holds none of the shared memory; also the shortest piece of a block that it makes. */
+const gatherBytes = 64 * 1024
+
 export class BodyWriter {
   private readonly options: BodyWriterOptions
 
@@ -89,9 +93,9 @@ export class BodyWriter {
     const pieces = new PieceReader(source, signal)
     const chunks = new ChunkPipeline(this.options.chunks, hash, signal)
     try {
-      const length = await pieces.fill(await chunks.take())
-      if (await pieces.atEnd()) return await this.writeWhole(chunks, length, options)
-      return await this.writeLong(chunks, pieces, options)
+      const length = await this.fillNext(chunks, pieces)
+      if (await pieces.atEnd(this.options.chunks)) return await this.writeWhole(chunks, length, options)
+      return await this.writeLong(chunks, pieces, { ...options, first: length })
     } finally {
       pieces.close()
       await chunks.close()
@@ -120,19 +124,26 @@ export class BodyWriter {
     }
   }
 
-  private async writeLong(chunks: ChunkPipeline, pieces: PieceReader, options: BodyOptions): Promise<WrittenBody> {
+  private async fillNext(chunks: ChunkPipeline, pieces: PieceReader): Promise<number> {
+    await pieces.gather(Math.min(gatherBytes, this.options.chunks.chunkSizeBytes))
+    return pieces.fill(await chunks.take(), this.options.chunks)
+  }
+
+  private async writeLong(
+    chunks: ChunkPipeline,
+    pieces: PieceReader,
+    options: BodyOptions & { readonly first: number },
+  ): Promise<WrittenBody> {
     const { blocks, leases, blockBytes } = this.options
     const sequence = new BlockSequence(blocks, leases, blockBytes)
     const write = (bytes: Uint8Array): Promise<void> => sequence.write(bytes)
     try {
-      let size = this.options.chunks.chunkSizeBytes
+      let size = options.first
       this.checkLimits(size, options.size)
       await chunks.submit(size, write)
-      for (let more = true; more;) {
-        const chunk = await chunks.take()
-        const length = await pieces.fill(chunk)
+      while (!pieces.isAtEnd) {
+        const length = await this.fillNext(chunks, pieces)
         size += length
-        more = length === chunk.length
         this.checkLimits(size, options.size)
         await chunks.submit(length, write)
       }

@@ -184,11 +184,47 @@ describe('nothing stays of a body', () => {
 test('a body holds two chunks and no more, however slow the disk', async () => {
   let most = 0
   blocks.onWrite = async () => {
-    most = Math.max(most, chunks.inUse)
     await new Promise((resolve) => setImmediate(resolve))
+    most = Math.max(most, chunks.inUse)
   }
   await write(pieces(pattern(99_999)))
   expect(most).toBe(2)
+})
+
+describe('senders that fall silent', () => {
+  /** Sends some, waits for `more`, sends the rest. */
+  async function* halting(bytes: Uint8Array, at: number, more: Promise<void>): AsyncGenerator<Uint8Array> {
+    yield* pieces(bytes.subarray(0, at))
+    await more
+    yield* pieces(bytes.subarray(at))
+  }
+  const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+
+  test.each([
+    ['within their first chunk', 5_000, 12_000],
+    ['when the first chunk is full', chunkBytes, 12_000],
+    ['in the middle', 20_000, 60_000],
+    ['at the end', 60_000, 60_000],
+  ])('%s hold nobody up', async (_, at, size) => {
+    const speak = Promise.withResolvers<void>()
+    const bytes = pattern(size)
+    const silent = Array.from({ length: 12 }, () => write(halting(bytes, at, speak.promise)))
+    await settle()
+    const other = await write(pieces(pattern(90_000)))
+    expect(Buffer.compare(stored(other.content), pattern(90_000))).toBe(0)
+    speak.resolve()
+    for (const { content } of await Promise.all(silent)) expect(Buffer.compare(stored(content), bytes)).toBe(0)
+    expectNothingHeld()
+  })
+
+  test('before a chunk is worth it hold none', async () => {
+    const speak = Promise.withResolvers<void>()
+    const silent = write(halting(pattern(12_000), 5_000, speak.promise))
+    await settle()
+    expect(chunks.inUse).toBe(0)
+    speak.resolve()
+    await silent
+  })
 })
 
 test('more bodies than there are chunks wait for each other, and all get through', async () => {
