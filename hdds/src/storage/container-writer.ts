@@ -76,9 +76,14 @@ export class ContainerWriter {
       if (this.state !== 'open') throw new StoreError('Aborted', 'the block was given up')
       if (scope.index.isBehind) await scope.index.catchUp()
       const length = totalLength(chunk)
-      scope.space.take(recordBytes(length))
+      const taken = recordBytes(length)
+      scope.space.take(taken)
       const record = { kind: 'data', local, whole: false, blockOffset: this.lengthBytes, length } as const
-      await append({ ...record, checksums: unitChecksums(chunk), pieces: chunk }, 'cached')
+      try {
+        await append({ ...record, checksums: unitChecksums(chunk), pieces: chunk }, 'cached')
+      } finally {
+        scope.space.landed(taken)
+      }
       this.lengthBytes += length
       scope.env.at('hdds.stream.chunk-written')
     }

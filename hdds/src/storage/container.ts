@@ -142,7 +142,8 @@ export class Container {
     this.assertOpen()
     if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
     // No turn is given away from here to the queue: neither the seal nor a twin of this write can come between.
-    this.scope.space.take(recordBytes(length))
+    const taken = recordBytes(length)
+    this.scope.space.take(taken)
     this.spent.add(local)
     const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
     try {
@@ -150,6 +151,8 @@ export class Container {
     } catch (error) {
       this.spent.delete(local)
       throw error
+    } finally {
+      this.scope.space.landed(taken)
     }
   }
 

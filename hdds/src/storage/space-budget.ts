@@ -5,8 +5,8 @@ import { recordBytes } from '../core/record-layout.ts'
 
 /**
  * How much may still be written to a disk: what was free at the last look, less the reserve, less what was taken
- * since. So the hot path asks nobody, and the count is never too high for long. The reserve belongs to deletions,
- * compaction and the index, which must go on when the disk is full.
+ * since and what was on its way to the disk then. So the hot path asks nobody, and the count is never too high. The
+ * reserve belongs to deletions, compaction and the index, which must go on when the disk is full.
  */
 export class SpaceBudget {
   private readonly path: string
@@ -15,6 +15,8 @@ export class SpaceBudget {
   private last: DiskSpace = { totalBytes: 0, availableBytes: 0 }
   private budget = 0
   private taken = 0
+  /** Taken, and not yet on the file: the file system still calls it free. */
+  private onItsWay = 0
   private looking: Promise<void> | undefined
 
   constructor(options: {
@@ -35,13 +37,21 @@ export class SpaceBudget {
     return this.looking
   }
 
-  /** Throws `OutOfSpace` when there is no room for so many bytes above the reserve. */
+  /**
+   * For bytes that are about to be written; `landed` tells when they were, or will not be. Throws `OutOfSpace` when there is
+   * no room for so many above the reserve.
+   */
   take(bytes: number): void {
     if (this.budget < bytes) {
       throw new StoreError('OutOfSpace', 'the disk is full', { details: { path: this.path } })
     }
     this.budget -= bytes
     this.taken += bytes
+    this.onItsWay += bytes
+  }
+
+  landed(bytes: number): void {
+    this.onItsWay -= bytes
   }
 
   /** The file system has just refused a write. */
@@ -64,9 +74,10 @@ export class SpaceBudget {
 
   private async refreshNow(): Promise<void> {
     const takenBefore = this.taken
+    const notWritten = this.onItsWay
     this.last = await this.look()
-    // What was taken while we looked may or may not be in the answer: count it again.
-    this.budget = this.last.availableBytes - this.reserveBytes - (this.taken - takenBefore)
+    // What was on its way, or taken while we looked, may or may not be in the answer: count it again.
+    this.budget = this.last.availableBytes - this.reserveBytes - notWritten - (this.taken - takenBefore)
     this.taken = 0
   }
 }
