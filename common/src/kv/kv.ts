@@ -34,7 +34,7 @@ export interface KvEntry {
 
 /** Sees the store as it was when the cursor was made. */
 export interface KvCursor {
-  /** The next entries in order, at most `limit`; empty at the end. */
+  /** The next entries in order, at most `limit`, and fewer where they are long; empty at the end only. */
   next(limit: number): Promise<readonly KvEntry[]>
   /** Moves to the first key ≥ `key` (≤ for a reverse range) within the range. */
   seek(key: BinaryKey): void

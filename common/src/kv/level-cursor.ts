@@ -20,6 +20,8 @@ export class LevelCursor implements KvCursor {
   readonly #snapshot: LevelSnapshot
   readonly #ownsSnapshot: boolean
   #iterator: LevelIterator | undefined
+  /** The last batch was short of the limit and of `tripBytes`: there is nothing behind it, and no trip is needed to learn so. */
+  #atEnd = false
   #closed: Promise<void> | undefined
 
   constructor(db: Level, snapshot: LevelSnapshot | undefined, range: KeyRange) {
@@ -30,9 +32,13 @@ export class LevelCursor implements KvCursor {
   }
 
   async next(limit: number): Promise<readonly KvEntry[]> {
+    if (this.#atEnd) return []
     this.#iterator ??= openIterator(this.#db, this.#snapshot, this.#range)
     try {
       const entries = await this.#iterator.nextv(limit)
+      // Half: the engine counts its own encoding of the keys.
+      const bytes = entries.reduce((sum, [key, record]) => sum + key.length + record.length, 0)
+      this.#atEnd = entries.length < limit && bytes < tripBytes / 2
       return entries.map(([key, record]) => ({ key, value: decodeRecord(key, record) }))
     } catch (error) {
       throw levelError(this.#db.location, error)
@@ -40,6 +46,7 @@ export class LevelCursor implements KvCursor {
   }
 
   seek(key: BinaryKey): void {
+    this.#atEnd = false
     const beforeRange = this.#range.reverse === true ? key >= this.#range.to : key < this.#range.from
     if (beforeRange) {
       // LevelDB would stand at the end for a target outside of the range.

@@ -118,6 +118,9 @@ class MemorySnapshot implements KvSnapshot, KvReader {
   }
 }
 
+/** What one call of `next` brings at most, or one entry. Small, so that small tests meet it. */
+const tripBytes = 8 * 1024
+
 class MemoryCursor implements KvCursor {
   readonly #map: SortedMap
   readonly #range: KeyRange
@@ -129,13 +132,16 @@ class MemoryCursor implements KvCursor {
     this.#place = map.placeOf(range.reverse === true ? range.to : range.from)
   }
 
+  /** As short as LevelDB's, where the entries are long: who takes a short batch for the last one is to be found out. */
   next(limit: number): Promise<readonly KvEntry[]> {
     const entries: KvEntry[] = []
-    while (entries.length < limit) {
+    let bytes = 0
+    while (entries.length < limit && bytes < tripBytes) {
       const step = this.#range.reverse === true ? this.#map.entryBefore(this.#place) : this.#map.entryAfter(this.#place)
       if (step === undefined || step.entry.key < this.#range.from || step.entry.key >= this.#range.to) break
       this.#place = step.place
       entries.push(step.entry)
+      bytes += step.entry.key.length + step.entry.value.length
     }
     return Promise.resolve(entries)
   }

@@ -110,7 +110,7 @@ export interface Row<Key, Value> {
 }
 
 export interface RowCursor<Key, Value> {
-  /** At most `limit` rows in order; empty at the end. */
+  /** The next `limit` rows in order; fewer only at the end. */
   next(limit: number): Promise<readonly Row<Key, Value>[]>
   /** To the first row ≥ `rowKey` (without prefix). */
   seek(rowKey: BinaryKey): void

@@ -1,4 +1,4 @@
-import type { KvCursor, KvSnapshot } from '@o3/common/kv'
+import type { KvCursor, KvEntry, KvSnapshot } from '@o3/common/kv'
 import type { LogIndex, Row, RowCursor, RowRange, StateView, Table } from '../api/api.ts'
 
 /** Rows of one snapshot of the key-value store, which is the state at `appliedIndex` exactly. */
@@ -33,12 +33,20 @@ class TableCursor<Key, Value> implements RowCursor<Key, Value> {
     this.cursor = cursor
   }
 
+  /** The engine brings fewer at once where rows are long: a list that took that for the end would hide what follows. */
   async next(limit: number): Promise<readonly Row<Key, Value>[]> {
-    const entries = await this.cursor.next(limit)
-    return entries.map((entry) => {
-      const rowKey = entry.key.slice(1)
-      return { key: this.table.decodeKey(rowKey), rowKey, value: this.table.decode(entry.value) }
-    })
+    const rows: Row<Key, Value>[] = []
+    while (rows.length < limit) {
+      const entries = await this.cursor.next(limit - rows.length)
+      if (entries.length === 0) break
+      for (const entry of entries) rows.push(this.rowOf(entry))
+    }
+    return rows
+  }
+
+  private rowOf({ key, value }: KvEntry): Row<Key, Value> {
+    const rowKey = key.slice(1)
+    return { key: this.table.decodeKey(rowKey), rowKey, value: this.table.decode(value) }
   }
 
   seek(rowKey: string): void {

@@ -3,6 +3,7 @@ import { StoreError } from '@o3/common/errors'
 import { describe, expect, test } from 'vitest'
 import type { O3Session } from '../../api/api.ts'
 import {
+  bucket,
   base64,
   etagOf,
   expectRefusal,
@@ -419,6 +420,20 @@ export function keyContract(opened: () => OpenedStore): void {
       await expectRefusal(session.keys.rename(keyRef('n/'), `${'o'.repeat(1020)}/`), 'KeyTooLong')
       await session.keys.rename(keyRef('n/'), 'n/')
     })
+  })
+
+  test('a page is short only at the end, also of keys whose bytes lie with their names', async () => {
+    const session = await withBucket(opened().store)
+    const names = Array.from({ length: 40 }, (_, i) => `long-${String(i).padStart(2, '0')}`)
+    for (const name of names) await put(session, name, pattern(4000))
+    const seen: string[] = []
+    for (let after = ''; ; after = seen.at(-1) ?? '') {
+      const page = await session.keys.list(bucket, { after, limit: 15 })
+      seen.push(...page.items.map((entry) => (entry.kind === 'key' ? entry.key.name : entry.prefix)))
+      if (!page.truncated) break
+      expect(page.items).toHaveLength(15)
+    }
+    expect(seen).toEqual(names)
   })
 
   test('tags are set and replaced, and leave all else', async () => {
