@@ -5,13 +5,18 @@ import type { Checkpointer } from './checkpointer.ts'
 import type { StoreEvent } from './store-events.ts'
 
 export interface CheckpointPolicy {
-  /** After so much log since the last one. Default 32 MiB. */
+  /**
+   * After so much log on disk since the last one: small entries take a block of 4 KiB each. Default 32 MiB; sooner while
+   * space is low, since only a checkpoint gives the log's back.
+   */
   readonly everyLogBytes: number
   /** After so long, if anything was applied. Default 60,000. */
   readonly everyMs: number
   /** Newest log that stays behind a checkpoint, for followers of the change stream. Default 64 MiB. */
   readonly keepLogBytes: number
 }
+
+const lowLogBytes = 4 * 1024 * 1024
 
 /** Decides when the store checkpoints by itself. */
 export class CheckpointSchedule {
@@ -22,7 +27,10 @@ export class CheckpointSchedule {
   private readonly onFailure: (error: unknown) => void
   private readonly hasSpace: () => Promise<boolean>
   private readonly appliedIndex: () => LogIndex
-  private bytes = 0
+  private readonly logBytes: () => number
+  private readonly isLow: () => boolean
+  /** What the log had when the last checkpoint had cut it. */
+  private baseBytes: number
   private cancelTimer: (() => void) | undefined
   private task: Task | undefined
   private stopped = false
@@ -37,6 +45,9 @@ export class CheckpointSchedule {
       /** Whether the key-value store has room for it: an engine that runs out in the middle is done for. */
       readonly hasSpace: () => Promise<boolean>
       readonly appliedIndex: () => LogIndex
+      readonly logBytes: () => number
+      /** Space is low: then the log is cut early. */
+      readonly isLow: () => boolean
     },
   ) {
     this.env = env
@@ -46,13 +57,17 @@ export class CheckpointSchedule {
     this.onFailure = parts.onFailure
     this.hasSpace = parts.hasSpace
     this.appliedIndex = parts.appliedIndex
+    this.logBytes = parts.logBytes
+    this.isLow = parts.isLow
+    this.baseBytes = parts.logBytes()
   }
 
   /** An entry was applied. */
-  applied(bytes: number): void {
-    this.bytes += bytes
+  applied(): void {
     if (this.stopped || this.task !== undefined) return
-    if (this.bytes >= this.policy.everyLogBytes) this.start()
+    const { everyLogBytes } = this.policy
+    const grownBytes = this.logBytes() - this.baseBytes
+    if (grownBytes >= everyLogBytes || (grownBytes >= lowLogBytes && this.isLow())) this.start()
     else this.startLater()
   }
 
@@ -61,9 +76,8 @@ export class CheckpointSchedule {
     const index = this.appliedIndex()
     if (!(await this.hasSpace())) throw new StoreError('OutOfSpace', 'there is no room for a checkpoint')
     const startMs = this.env.clock.monotonicMs()
-    const bytes = this.bytes
     await this.checkpointer.checkpoint(index)
-    this.bytes -= bytes
+    this.baseBytes = this.logBytes()
     this.observe({ kind: 'checkpoint', index, durationMs: this.env.clock.monotonicMs() - startMs })
   }
 

@@ -18,8 +18,8 @@ export interface CheckpointParts {
   readonly ledger: RequestLedger
   /** The keys of the ledger's rows, in order. */
   readonly ledgerChunks: readonly BinaryKey[]
-  /** Newest bytes of the log that stay for followers of the change stream. */
-  readonly keepLogBytes: number
+  /** Newest bytes of the log that stay for followers of the change stream, now. */
+  readonly keepLogBytes: () => number
 }
 
 const repliesPerChunk = 1000
@@ -60,7 +60,7 @@ export class Checkpointer {
       await log.saveHardState({ checkpointIndex: index, commitFloor: Math.max(index, log.hardState.commitFloor) })
     }
     this.env.at('store.checkpoint.before-cut')
-    await log.truncateBefore(log.hardState.checkpointIndex + 1, this.parts.keepLogBytes)
+    await log.truncateBefore(log.hardState.checkpointIndex + 1, this.parts.keepLogBytes())
     this.env.at('store.checkpoint.after-cut')
   }
 

@@ -29,7 +29,7 @@ export interface PipelineParts {
   readonly ledger: RequestLedger
   readonly counters: StoreCounters
   readonly appliedIndex: LogIndex
-  readonly onApplied: (entry: PendingEntry) => void
+  readonly onApplied: () => void
   /** Entries were refused; there may be room for others now. */
   readonly onRefused: (error: StoreError) => void
 }
@@ -96,7 +96,7 @@ export class CommitPipeline {
     log.noteCommitted(entry.index)
     for (const settle of entry.waiting) settle(undefined)
     this.env.at('store.commit.after-replies')
-    this.parts.onApplied(entry)
+    this.parts.onApplied()
   }
 
   /**

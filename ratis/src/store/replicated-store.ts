@@ -25,7 +25,6 @@ import { Checkpointer } from './checkpointer.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { KvFlusher } from './kv-flusher.ts'
 import { Overlay } from './overlay.ts'
-import type { PendingEntry } from './pending-entry.ts'
 import { Planner } from './planner.ts'
 import { recoverStore, type Recovered } from './recover-store.ts'
 import { ReopeningKv } from './reopening-kv.ts'
@@ -178,7 +177,7 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       term,
       flusher,
       appliedIndex,
-      onApplied: (entry) => this.applied(entry),
+      onApplied: () => this.applied(),
       onRefused: (error) => this.refused(error),
     })
     const { pipeline } = this
@@ -276,7 +275,8 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   private makeSchedule(env: Env, policy: CheckpointPolicy, { ledger, recovered }: Opened): CheckpointSchedule {
     const { log, kv, flusher, pipeline, observe } = this
     const { ledgerChunks } = recovered
-    const { keepLogBytes } = policy
+    // Who follows the changes of a store on a full disk starts from a copy rather than keep space from everybody.
+    const keepLogBytes = (): number => (this.space.isLow() ? 0 : policy.keepLogBytes)
     return new CheckpointSchedule(env, {
       policy,
       checkpointer: new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes }),
@@ -284,6 +284,8 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       onFailure: (error) => this.fail(error),
       hasSpace: () => this.space.hasRoom(),
       appliedIndex: () => pipeline.appliedIndex,
+      logBytes: () => log.bytes,
+      isLow: () => this.space.isLow(),
     })
   }
 
@@ -331,10 +333,10 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     return this.space.isLow() || this.log.outOfSpace || this.flusher.starved
   }
 
-  private applied(entry: PendingEntry): void {
+  private applied(): void {
     this.counters.cachedBytes = this.cache.sizeBytes
     this.stream.notify()
-    this.schedule.applied(entry.bytes)
+    this.schedule.applied()
     this.turns.resume()
   }
 

@@ -29,10 +29,13 @@ export class SpaceGuard {
     return this.availableBytes < this.options.minFreeBytes
   }
 
-  /** By a new sample: enough for the key-value store to write its tables. */
+  /**
+   * By a new sample: enough for the key-value store to write its tables. Far below what keeps commands out, or the log
+   * of those that free space could never be cut.
+   */
   async hasRoom(): Promise<boolean> {
     await this.sample()
-    return this.availableBytes >= this.options.minFreeBytes / 2
+    return this.availableBytes >= this.options.minFreeBytes / 8
   }
 
   private async sample(): Promise<void> {

@@ -446,6 +446,20 @@ describe('checkpoints', () => {
     )
   })
 
+  test('count what the log takes on disk: small entries have a block each', async () => {
+    const events: StoreEvent[] = []
+    await withStore(
+      async (machine) => {
+        for (let i = 0; i < 40; i++) await machine.store.execute(add('a'))
+        await machine.node.process.clock.sleep(100)
+        expect(events.filter(({ kind }) => kind === 'checkpoint').length).toBeGreaterThan(1)
+      },
+      {
+        store: { checkpoint: { everyLogBytes: 48 * 1024, everyMs: 1e9 }, observe: (event) => void events.push(event) },
+      },
+    )
+  })
+
   test('happen by themselves after a while, and not in an idle store', async () => {
     const events: StoreEvent[] = []
     await withStore(
