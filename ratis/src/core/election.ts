@@ -10,7 +10,18 @@ import { yieldEvery } from './transfer.ts'
 
 /** A voter that has its whole log. While a snapshot is being put in place, it has not. */
 export function mayCampaign(core: CoreState): boolean {
-  return core.mayVote && !core.isInstalling && isVoter(core.configuration, core.id)
+  return core.mayVote && !core.isInstalling && isNeededAsVoter(core)
+}
+
+/**
+ * A voter, or one until the newest configuration is committed: nobody else may have the entry that removes it, and without
+ * its campaign that entry could never be committed (thesis §4.2.2).
+ */
+function isNeededAsVoter(core: CoreState): boolean {
+  const { index, configuration } = core.configurationAt
+  if (isVoter(configuration, core.id)) return true
+  const before = core.configurations.at(-2)
+  return index > core.commitIndex && before !== undefined && isVoter(before.configuration, core.id)
 }
 
 export function isSoleVoter(core: CoreState): boolean {

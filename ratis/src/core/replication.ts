@@ -174,7 +174,7 @@ function onRejected(
 ): boolean {
   const { previousIndex, hintIndex, hintTerm } = outcome
   if (progress.state === 'snapshot') return false
-  // A member that lost its log has less than it once said; anybody else cannot.
+  // A member that lost its log may have less than a late answer of its former self said; anybody else cannot.
   if (!progress.mayVote && hintIndex < progress.matchIndex) progress.matchIndex = hintIndex
   if (previousIndex <= progress.matchIndex) return false
   if (progress.state === 'probe' && previousIndex !== progress.nextIndex - 1) return false
