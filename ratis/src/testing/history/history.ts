@@ -9,14 +9,9 @@ export interface HistoryOptions {
 /** Names an operation of one history while it goes on. */
 export type CallId = number & { readonly brand: 'CallId' }
 
-interface Entry<Input, Output> {
-  readonly client: string
-  readonly key: string
-  readonly input: Input
-  readonly call: number
+interface Entry<Input, Output> extends Operation<Input, Output> {
   outcome: Outcome<Output>
-  place: Place | undefined
-  withdrawn: boolean
+  place?: Place
 }
 
 /**
@@ -29,6 +24,7 @@ interface Entry<Input, Output> {
  */
 export class History<Input, Output> implements Recorded<Input, Output> {
   private readonly entries: Entry<Input, Output>[] = []
+  private readonly withdrawals = new Set<Entry<Input, Output>>()
   private readonly busy = new Set<string>()
   private readonly mostOperations: number
   private events = 0
@@ -43,12 +39,7 @@ export class History<Input, Output> implements Recorded<Input, Output> {
 
   /** In the order of their calls, without those withdrawn. What has no answer yet is open. */
   get operations(): readonly Operation<Input, Output>[] {
-    return this.entries
-      .filter(({ withdrawn }) => !withdrawn)
-      .map(({ client, key, input, call, outcome, place }) => {
-        const operation = { client, key, input, call, outcome }
-        return place === undefined ? operation : { ...operation, place }
-      })
+    return this.entries.filter((entry) => !this.withdrawals.has(entry))
   }
 
   /** Before the request is sent. */
@@ -57,8 +48,7 @@ export class History<Input, Output> implements Recorded<Input, Output> {
     assert(!this.busy.has(client), `client ${client} has an operation that is still open, or lost`)
     assert(!this.isFull, `the history is full with ${this.mostOperations} operations`)
     this.busy.add(client)
-    const call = this.events++
-    this.entries.push({ client, key, input, call, outcome: { kind: 'open' }, place: undefined, withdrawn: false })
+    this.entries.push({ client, key, input, call: this.events++, outcome: { kind: 'open' } })
     return (this.entries.length - 1) as CallId
   }
 
@@ -73,7 +63,7 @@ export class History<Input, Output> implements Recorded<Input, Output> {
   /** The store promises that this did not and will not happen (`Busy`, `NotLeader`), and the answer says nothing else. */
   withdrawn(id: CallId): void {
     const entry = this.goingOn(id)
-    entry.withdrawn = true
+    this.withdrawals.add(entry)
     this.busy.delete(entry.client)
   }
 
@@ -84,7 +74,7 @@ export class History<Input, Output> implements Recorded<Input, Output> {
 
   private goingOn(id: CallId): Entry<Input, Output> {
     const entry = this.entry(id)
-    assert(entry.outcome.kind === 'open' && !entry.withdrawn, `operation ${id} has come to its end already`)
+    assert(entry.outcome.kind === 'open' && !this.withdrawals.has(entry), `operation ${id} has come to its end already`)
     return entry
   }
 

@@ -15,12 +15,20 @@ export interface Model<State extends NonNullable<unknown>, Input, Output> {
    * many places; false is always right.
    */
   isReadOnly(input: Input, outcome: Outcome<Output>): boolean
+  /**
+   * False promises that no way on from this state leads to this answer. For objects that remember everything: where many
+   * orders lead to many states, the search need not go to the end of each. True is always right, and the default.
+   */
+  mayLeadTo?(state: State, input: Input, output: Output): boolean
   /** For reports: `write 3 → ok`. */
   describe(input: Input, outcome: Outcome<Output>): string
 }
 
 /** A model by example: what the operation does and answers. */
-export interface SequentialObject<State extends NonNullable<unknown>, Input, Output> {
+export interface SequentialObject<State extends NonNullable<unknown>, Input, Output> extends Pick<
+  Model<State, Input, Output>,
+  'mayLeadTo'
+> {
   readonly init: State
   apply(state: State, input: Input): { readonly state: State; readonly output: Output }
   /** Default: JSON. */
@@ -38,7 +46,7 @@ export interface SequentialModel<State extends NonNullable<unknown>, Input, Outp
 export function sequentialModel<State extends NonNullable<unknown>, Input, Output>(
   object: SequentialObject<State, Input, Output>,
 ): SequentialModel<State, Input, Output> {
-  const { init, apply, identity, isReadOnly, describe } = object
+  const { init, apply, identity, isReadOnly, mayLeadTo, describe } = object
   return {
     init,
     apply,
@@ -50,6 +58,7 @@ export function sequentialModel<State extends NonNullable<unknown>, Input, Outpu
     identity: identity ?? ((state) => JSON.stringify(state)),
     isReadOnly: (input, outcome) =>
       isReadOnly?.(input, ...(outcome.kind === 'open' ? [] : ([outcome.output] as const))) ?? false,
+    ...(mayLeadTo === undefined ? {} : { mayLeadTo }),
     describe: (input, outcome) => {
       const asked = describe?.(input) ?? JSON.stringify(input)
       return outcome.kind === 'open' ? `${asked} …` : `${asked} → ${plain(outcome.output)}`

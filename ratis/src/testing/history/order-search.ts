@@ -29,13 +29,14 @@ export interface StepBudget {
 /**
  * Looks for an order of the operations of one object that respects their intervals and that the model agrees with: Wing and
  * Gong's search ("Testing and verifying concurrent objects", 1993) with Lowe's memory of configurations ("Testing for
- * linearizability", 2017), as in Porcupine, and four cuts that leave the verdict as it is:
+ * linearizability", 2017), as in Porcupine, and five cuts that leave the verdict as it is:
  *
  * - an operation that can go now and changes nothing in any state goes now: where it comes later in some order, it may be
  *   moved up to here;
  * - an open operation that would change nothing here is not tried: it need not happen at all;
  * - of operations with the same input and answer, the one that begins and ends earlier goes earlier: if they stand the
  *   other way round in some order, they may change places;
+ * - where the model says that one of the next answers cannot come any more, the search turns back;
  * - a configuration that failed with fewer open operations used up fails with more: it has fewer ways to go on.
  */
 export function searchOrder<State extends NonNullable<unknown>, Input, Output>(
@@ -45,6 +46,9 @@ export function searchOrder<State extends NonNullable<unknown>, Input, Output>(
 ): SearchResult<State, Input, Output> {
   return new OrderSearch(model, intervals, budget).run()
 }
+
+/** How many operations ahead the model is asked whether there is hope. */
+const lookahead = 32
 
 /** A configuration on the way from the first one to the present one. */
 interface Frame<State> {
@@ -134,7 +138,7 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
 
   private enter(state: State, stateId: number): void {
     const { base, top, used } = this
-    this.frames.push({ state, stateId, base, top, used, candidates: this.candidates(), next: 0 })
+    this.frames.push({ state, stateId, base, top, used, candidates: this.candidates(state), next: 0 })
   }
 
   private leave(): void {
@@ -159,7 +163,8 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
   }
 
   /** What began before the first end among what is still to come. First those after which nothing else need be tried. */
-  private candidates(): readonly number[] {
+  private candidates(state: State): readonly number[] {
+    if (this.isHopeless(state)) return []
     const { intervals, required, isDone, readOnly } = this
     const reads: number[] = []
     const others: number[] = []
@@ -177,6 +182,19 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
       if (isDone[at] === 0 && this.isEldest(at)) others.push(at)
     }
     return [...reads, ...others]
+  }
+
+  /** Whether one of the next that are required has an answer that cannot come any more. */
+  private isHopeless(state: State): boolean {
+    const { model, isDone, required } = this
+    if (model.mayLeadTo === undefined) return false
+    for (let at = this.base, ahead = 0; at < required && ahead < lookahead; at++) {
+      if (isDone[at] === 1) continue
+      ahead++
+      const { operation, outcome } = this.at(at)
+      if (outcome.kind === 'answered' && !model.mayLeadTo(state, operation.input, outcome.output)) return true
+    }
+    return false
   }
 
   private isEldest(at: number): boolean {

@@ -11,6 +11,8 @@ export interface FailedPrefix<State, Input, Output> {
   readonly before: { readonly order: readonly Operation<Input, Output>[]; readonly state: State } | undefined
 }
 
+const mostStepsEach = 200_000
+
 /**
  * The shortest beginning of intervals that have no order, by bisection: what has none does not get one by going on. The
  * search has shown that what ends before `reachedTo` has one. Where a search gives up, the prefix is left longer.
@@ -18,11 +20,11 @@ export interface FailedPrefix<State, Input, Output> {
 export function shortestPrefix<State extends NonNullable<unknown>, Input, Output>(
   model: Model<State, Input, Output>,
   intervals: readonly Interval<Input, Output>[],
-  known: { readonly reachedTo: number; readonly mostSteps: number },
+  reachedTo: number,
 ): FailedPrefix<State, Input, Output> {
   const search = (end: number, strictly: 'before' | 'up to') =>
-    searchOrder(model, prefixOf(intervals, end, strictly), { left: known.mostSteps })
-  const ends = intervals.filter(({ to }) => to !== Infinity && to >= known.reachedTo).toSorted((a, b) => a.to - b.to)
+    searchOrder(model, prefixOf(intervals, end, strictly), { left: mostStepsEach })
+  const ends = intervals.filter(({ to }) => to !== Infinity && to >= reachedTo).toSorted((a, b) => a.to - b.to)
   let [low, high] = [0, ends.length - 1]
   while (low < high) {
     const middle = (low + high) >>> 1
