@@ -22,39 +22,33 @@ export function shortestPrefix<State extends NonNullable<unknown>, Input, Output
   intervals: readonly Interval<Input, Output>[],
   reachedTo: number,
 ): FailedPrefix<State, Input, Output> {
-  const search = (end: number, strictly: 'before' | 'up to') =>
-    searchOrder(model, prefixOf(intervals, end, strictly), { left: mostStepsEach })
-  const ends = intervals.filter(({ to }) => to !== Infinity && to >= reachedTo).toSorted((a, b) => a.to - b.to)
-  let [low, high] = [0, ends.length - 1]
+  const ends = intervals.filter(({ to }) => to !== Infinity).toSorted((a, b) => a.to - b.to)
+  const search = (ended: number) => searchOrder(model, prefixOf(intervals, ends, ended), { left: mostStepsEach })
+  let [low, high] = [ends.findIndex(({ to }) => to >= reachedTo), ends.length - 1]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (search(endAt(ends, middle).to, 'up to').kind === 'none') high = middle
+    if (search(middle + 1).kind === 'none') high = middle
     else low = middle + 1
   }
-  const culprit = endAt(ends, high)
-  const before = search(culprit.to, 'before')
+  const culprit = ends[high]
+  assert(culprit !== undefined, 'operations without an answer always have an order')
+  const before = search(high)
   return {
-    prefix: prefixOf(intervals, culprit.to, 'up to'),
+    prefix: prefixOf(intervals, ends, high + 1),
     culprit,
     before: before.kind === 'found' ? before : undefined,
   }
 }
 
-function endAt<Input, Output>(ends: readonly Interval<Input, Output>[], index: number): Interval<Input, Output> {
-  const interval = ends[index]
-  assert(interval !== undefined, 'operations without an answer always have an order')
-  return interval
-}
-
+/** What had begun when the first `ended` of the ends were there. Of ends at the same moment one comes after the other. */
 function prefixOf<Input, Output>(
   intervals: readonly Interval<Input, Output>[],
-  end: number,
-  strictly: 'before' | 'up to',
+  ends: readonly Interval<Input, Output>[],
+  ended: number,
 ): readonly Interval<Input, Output>[] {
+  const until = ends[ended - 1]?.to ?? -Infinity
+  const closed = new Set(ends.slice(0, ended))
   return intervals
-    .filter(({ from }) => from <= end)
-    .map((interval) => {
-      const ended = strictly === 'before' ? interval.to < end : interval.to <= end
-      return ended ? interval : { ...interval, to: Infinity, outcome: { kind: 'open' } }
-    })
+    .filter(({ from }) => from <= until)
+    .map((interval) => (closed.has(interval) ? interval : { ...interval, to: Infinity, outcome: { kind: 'open' } }))
 }
