@@ -16,6 +16,7 @@ export function bruteForce<State extends NonNullable<unknown>, Input, Output>(
     permutations([...required, ...happened]).some(
       (order) =>
         order.every((one, at) => order.slice(0, at).every((before) => !mustPrecede(one, before))) &&
+        keepsViewsWhole(order) &&
         explains(model, order),
     ),
   )
@@ -23,6 +24,17 @@ export function bruteForce<State extends NonNullable<unknown>, Input, Output>(
 
 export function endsBefore<Input, Output>(one: Operation<Input, Output>, other: Operation<Input, Output>): boolean {
   return one.outcome.kind === 'answered' && one.outcome.at < other.call
+}
+
+/** What stands after one index sees one state: a lost operation that comes in between would have an index in between. */
+function keepsViewsWhole<Input, Output>(order: readonly Operation<Input, Output>[]): boolean {
+  return order.every((lost, at) => {
+    if (lost.place !== undefined) return true
+    const views = (part: readonly Operation<Input, Output>[]): readonly number[] =>
+      part.flatMap(({ key, place }) => (key === lost.key && place?.kind === 'after' ? [place.index] : []))
+    const before = new Set(views(order.slice(0, at)))
+    return views(order.slice(at)).every((index) => !before.has(index))
+  })
 }
 
 function explains<State extends NonNullable<unknown>, Input, Output>(

@@ -52,50 +52,76 @@ export function runWorkload<Input, Output>(
   server: Server<Input, Output>,
   workload: Workload<Input>,
 ): History<Input, Output> {
-  const { seed, operations, keys = 1, input } = workload
-  const random = new SimRandom(seed)
-  const history = new History<Input, Output>()
-  const clients = Array.from({ length: workload.clients }, (_, at) => ({
-    name: `c${at}`,
-    lives: 0,
-    phase: { kind: 'idle' } as Phase<Output>,
-  }))
-  const late: (() => void)[] = []
-  let losses = workload.losses ?? 0
-  let begun = 0
-  let busy = 0
-  const lossChance = losses / operations
-  while (begun < operations || busy > 0) {
-    const client = clients[random.below(clients.length)]!
-    const { phase } = client
-    if (late.length > 0 && random.chance(0.02)) late.pop()!()
-    if (phase.kind !== 'idle' && losses > 0 && random.chance(lossChance)) {
-      losses--
-      busy--
-      const { id } = phase
-      if (phase.kind === 'served') history.placed(id, phase.place)
-      else if (random.chance(0.5)) late.push(() => history.placed(id, phase.serve().place))
-      client.phase = { kind: 'idle' }
-      client.name = `${client.name.split('.')[0]}.${++client.lives}`
-      continue
+  return new Run(server, workload).run()
+}
+
+interface Client<Output> {
+  name: string
+  lives: number
+  phase: Phase<Output>
+}
+
+class Run<Input, Output> {
+  private readonly server: Server<Input, Output>
+  private readonly workload: Workload<Input>
+  private readonly random: SimRandom
+  private readonly history = new History<Input, Output>()
+  private readonly clients: readonly Client<Output>[]
+  /** Requests whose clients have given up and that are still on their way. */
+  private readonly late: (() => void)[] = []
+  private losses: number
+  private begun = 0
+
+  constructor(server: Server<Input, Output>, workload: Workload<Input>) {
+    this.server = server
+    this.workload = workload
+    this.random = new SimRandom(workload.seed)
+    this.losses = workload.losses ?? 0
+    this.clients = Array.from({ length: workload.clients }, (_, at) => ({
+      name: `c${at}`,
+      lives: 0,
+      phase: { kind: 'idle' },
+    }))
+  }
+
+  run(): History<Input, Output> {
+    const { random, clients, late, workload } = this
+    const lossChance = this.losses / workload.operations
+    while (this.begun < workload.operations || clients.some(({ phase }) => phase.kind !== 'idle')) {
+      const client = clients[random.below(clients.length)]!
+      if (late.length > 0 && random.chance(0.02)) late.pop()!()
+      if (client.phase.kind !== 'idle' && this.losses > 0 && random.chance(lossChance)) this.lose(client, client.phase)
+      else client.phase = this.next(client)
     }
+    return this.history
+  }
+
+  private next({ name, phase }: Client<Output>): Phase<Output> {
     switch (phase.kind) {
-      case 'idle': {
-        if (begun === operations) break
-        const request = { client: client.name, key: `k${random.below(keys)}`, input: input(random, begun) }
-        begun++
-        busy++
-        client.phase = { kind: 'sent', id: history.call(request), serve: () => server.serve(request) }
-        break
-      }
+      case 'idle':
+        return this.begun < this.workload.operations ? this.send(name) : phase
       case 'sent':
-        client.phase = { kind: 'served', id: phase.id, ...phase.serve() }
-        break
+        return { kind: 'served', id: phase.id, ...phase.serve() }
       case 'served':
-        history.answered(phase.id, phase.output, phase.place)
-        busy--
-        client.phase = { kind: 'idle' }
+        this.history.answered(phase.id, phase.output, phase.place)
+        return { kind: 'idle' }
     }
   }
-  return history
+
+  private send(client: string): Phase<Output> {
+    const { random, workload, server } = this
+    const { keys = 1, input } = workload
+    const request = { client, key: `k${random.below(keys)}`, input: input(random, this.begun++) }
+    return { kind: 'sent', id: this.history.call(request), serve: () => server.serve(request) }
+  }
+
+  private lose(client: Client<Output>, phase: Exclude<Phase<Output>, { kind: 'idle' }>): void {
+    const { history, random, late } = this
+    this.losses--
+    if (phase.kind === 'served') history.placed(phase.id, phase.place)
+    else if (random.chance(0.5)) late.push(() => history.placed(phase.id, phase.serve().place))
+    client.lives++
+    client.name = `${client.name.split('.')[0]}.${client.lives}`
+    client.phase = { kind: 'idle' }
+  }
 }

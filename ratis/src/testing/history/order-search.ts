@@ -11,7 +11,10 @@ export interface Interval<Input, Output> {
   readonly from: number
   readonly to: number
   readonly outcome: Outcome<Output>
-  /** Whatever the operation is, it must leave the state as it is. */
+  /**
+   * The operation must leave the state as it is. All of those with the same `to`, which is also their `from`, see the same
+   * state.
+   */
   readonly changesNothing: boolean
 }
 
@@ -95,7 +98,7 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
     this.intervals = [...required, ...optional]
     this.required = required.length
     this.readOnly = this.intervals.map(
-      ({ operation, outcome, changesNothing }) => changesNothing || model.isReadOnly(operation.input, outcome),
+      ({ operation, outcome, changesNothing }) => !changesNothing && model.isReadOnly(operation.input, outcome),
     )
     this.elders = eldersOf(this.intervals)
     this.isDone = new Uint8Array(this.intervals.length)
@@ -162,10 +165,13 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
     this.used = before.used
   }
 
-  /** What began before the first end among what is still to come. First those after which nothing else need be tried. */
+  /**
+   * What began before the first end among what is still to come. First those after which nothing else need be tried, then
+   * whoever has to come to an end first: the others may as well wait (Lowe: just in time).
+   */
   private candidates(state: State): readonly number[] {
     if (this.isHopeless(state)) return []
-    const { intervals, required, isDone, readOnly } = this
+    const { required, isDone, readOnly } = this
     const reads: number[] = []
     const others: number[] = []
     let firstEnd = Infinity
@@ -178,10 +184,25 @@ class OrderSearch<State extends NonNullable<unknown>, Input, Output> {
       else if (this.isEldest(at)) others.push(at)
     }
     this.reachedTo = Math.max(this.reachedTo, firstEnd)
-    for (let at = required; at < intervals.length && this.at(at).from <= firstEnd; at++) {
-      if (isDone[at] === 0 && this.isEldest(at)) others.push(at)
+    const fixed = others.find((at) => this.at(at).changesNothing)
+    if (fixed !== undefined) return this.hasBegun(firstEnd) ? [fixed] : [fixed, ...this.optional(firstEnd)]
+    return [...reads, ...others.sort((a, b) => this.at(a).to - this.at(b).to), ...this.optional(firstEnd)]
+  }
+
+  private optional(firstEnd: number): readonly number[] {
+    const found: number[] = []
+    for (let at = this.required; at < this.intervals.length && this.at(at).from <= firstEnd; at++) {
+      if (this.isDone[at] === 0 && this.isEldest(at)) found.push(at)
     }
-    return [...reads, ...others]
+    return found
+  }
+
+  /** Those that are bound to change nothing at one moment see one state: once the first was there, only they go on. */
+  private hasBegun(moment: number): boolean {
+    const last = this.path.at(-1)
+    if (last === undefined) return false
+    const { to, changesNothing } = this.at(last)
+    return changesNothing && to === moment
   }
 
   /** Whether one of the next that are required has an answer that cannot come any more. */
