@@ -16,6 +16,14 @@ test.each([
   ['a lost write that did not', 'a write 1; b read; b = none; c read; c = none; b read; b = none'],
   ['a lost write that happened late', 'a write 1; b write 2; b = ok; b read; b = 2; b read; b = 1'],
   ['a lost swap that only another lost one made possible', 'a swap 1 2; b swap none 1; c read; c = 2'],
+  [
+    'of two equal writes the one within the other first',
+    'a write 1; b write 1; b = ok; c write 2; c = ok; c read; c = 1; a = ok',
+  ],
+  [
+    'a lost write that could have explained an earlier answer, and is needed for a later one',
+    'a write 2; b write 3; c write 2; a = ok; b = ok; d read; d = 2; d write 5; d = ok; d read; d = 2',
+  ],
   ['a lost delete', 'a write 1; a = ok; b delete; a read; a = none'],
 ])('accepts %s', (_, text) => {
   const verdict = checkLinearizable(registerModel, transcript(text))
