@@ -6,10 +6,11 @@
 
 import type { Env } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
-import type { LogIndex, Term } from '../api/api.ts'
+import type { LogIndex } from '../api/api.ts'
 import { synced } from './damage.ts'
 import { alignToBlock, recordBytes, writeRecord, type LogEntry } from './record.ts'
 import type { OpenSegment, SegmentRoll } from './segment-roll.ts'
+import type { TermRuns } from './term-runs.ts'
 
 /**
  * Called once for every append, in the order of the appends: without an error when its entries are durable. With
@@ -27,9 +28,8 @@ interface Append {
 export interface GroupCommitOptions {
   readonly maxBatchBytes: number
   readonly roll: SegmentRoll
-  /** Entries up to here were in the log when it was opened. */
-  readonly durableIndex: LogIndex
-  readonly durableTerm: Term
+  /** What was in the log when it was opened. */
+  readonly terms: TermRuns
   readonly onFailure: (error: unknown) => void
 }
 
@@ -37,12 +37,10 @@ export interface GroupCommitOptions {
 const keptBufferBytes = 4 * 1024 * 1024
 
 export class GroupCommit {
-  durableIndex: LogIndex
-  /** The last index appended; goes back when appends are refused. */
-  lastIndex: LogIndex
-  /** Terms of the entries at those indexes. */
-  durableTerm: Term
-  lastTerm: Term
+  /** The terms of all that was appended; goes back when appends are refused. */
+  terms: TermRuns
+  /** The terms of what is durable. */
+  private durable: TermRuns
   queuedBytes = 0
   private readonly env: Env
   private readonly options: GroupCommitOptions
@@ -57,20 +55,29 @@ export class GroupCommit {
   constructor(env: Env, options: GroupCommitOptions) {
     this.env = env
     this.options = options
-    this.durableIndex = options.durableIndex
-    this.lastIndex = options.durableIndex
-    this.durableTerm = options.durableTerm
-    this.lastTerm = options.durableTerm
+    this.terms = options.terms
+    this.durable = options.terms.copy()
+  }
+
+  get durableIndex(): LogIndex {
+    return this.durable.lastIndex
+  }
+
+  /** Entries before `index` + 1 left the log. */
+  startAt(index: LogIndex): void {
+    this.terms.startAt(index)
+    this.durable.startAt(index)
   }
 
   /** The caller checked that the indexes follow `lastIndex` and that the append fits into a segment. */
   append(entries: readonly LogEntry[], done: AppendDone): void {
     let bytes = 0
-    for (const entry of entries) bytes += recordBytes(entry.payload.length)
+    for (const entry of entries) {
+      bytes += recordBytes(entry.payload.length)
+      this.terms.extend(entry.term)
+    }
     this.queue.push({ entries, bytes, done })
     this.queuedBytes += bytes
-    this.lastIndex += entries.length
-    this.lastTerm = entries.at(-1)?.term ?? this.lastTerm
     if (this.running) return
     this.running = true
     // Not at once: all that is appended in this turn, and by those who were just acknowledged, shares the batch.
@@ -128,7 +135,7 @@ export class GroupCommit {
     const first = this.queue[0] as Append
     if (roll.room >= first.bytes) return roll.current
     try {
-      return await roll.next({ index: this.durableIndex, term: this.durableTerm })
+      return await roll.next({ index: this.durableIndex, term: this.durable.lastTerm })
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) throw error
       this.refuse(error)
@@ -168,11 +175,8 @@ export class GroupCommit {
     this.inFlight = []
     segment.info.endOffset += bytes
     for (const append of batch) {
-      const last = append.entries.at(-1)
-      if (last !== undefined) {
-        segment.info.lastIndex = this.durableIndex = last.index
-        this.durableTerm = last.term
-      }
+      for (const entry of append.entries) this.durable.extend(entry.term)
+      segment.info.lastIndex = this.durable.lastIndex
       this.queuedBytes -= append.bytes
       append.done(undefined)
     }
@@ -196,8 +200,7 @@ export class GroupCommit {
     this.inFlight = []
     this.queue = []
     this.queuedBytes = 0
-    this.lastIndex = this.durableIndex
-    this.lastTerm = this.durableTerm
+    this.terms = this.durable.copy()
     for (const append of refused) append.done(error)
   }
 

@@ -9,8 +9,9 @@ import { recordBytes, type LogEntry } from './record.ts'
 import type { Recovery } from './recover-segments.ts'
 import { SegmentRoll } from './segment-roll.ts'
 import type { Segment } from './segment.ts'
-import type { LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
+import type { HardStateChange, LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
 import { SpareSegment } from './spare-segment.ts'
+import type { TermRun } from './term-runs.ts'
 
 /** `LogOptions`, none missing. */
 export type LogSettings = Required<Omit<LogOptions, 'groupId'>>
@@ -55,9 +56,7 @@ export class OpenLog implements SegmentedLog {
     const { spare, segments } = this
     this.roll = new SegmentRoll(env, { directory, segmentBytes, hardState, spare, segments })
     const { roll } = this
-    const durableIndex = segments.at(-1)?.lastIndex ?? 0
-    const durableTerm = recovery.lastTerm
-    this.commit = new GroupCommit(env, { maxBatchBytes, roll, durableIndex, durableTerm, onFailure })
+    this.commit = new GroupCommit(env, { maxBatchBytes, roll, terms: recovery.terms, onFailure })
   }
 
   async start(): Promise<void> {
@@ -76,11 +75,19 @@ export class OpenLog implements SegmentedLog {
   }
 
   get lastIndex(): LogIndex {
-    return this.commit.lastIndex
+    return this.commit.terms.lastIndex
   }
 
   get durableIndex(): LogIndex {
     return this.commit.durableIndex
+  }
+
+  get termRuns(): readonly TermRun[] {
+    return this.commit.terms.list
+  }
+
+  termAt(index: LogIndex): Term | undefined {
+    return this.commit.terms.termAt(index)
   }
 
   get bytes(): number {
@@ -107,7 +114,7 @@ export class OpenLog implements SegmentedLog {
     this.expectOpen()
     let bytes = 0
     let { lastIndex } = this
-    let term: Term = this.commit.lastTerm
+    let term: Term = this.commit.terms.lastTerm
     for (const entry of entries) {
       if (entry.index !== ++lastIndex || entry.term < term) {
         throw new StoreError(
@@ -135,9 +142,7 @@ export class OpenLog implements SegmentedLog {
     })
   }
 
-  async saveHardState(
-    change: Partial<Pick<HardState, 'term' | 'vote' | 'commitFloor' | 'checkpointIndex'>>,
-  ): Promise<void> {
+  async saveHardState(change: HardStateChange): Promise<void> {
     this.expectOpen()
     await this.save(change)
   }
@@ -183,6 +188,7 @@ export class OpenLog implements SegmentedLog {
     this.env.at('log.truncate.before-hard-state')
     await this.save({ firstIndex: (this.segments[count] as Segment).firstIndex })
     this.segments.splice(0, count)
+    this.commit.startAt(this.firstIndex - 1)
     this.env.at('log.truncate.before-remove')
     for (const segment of removed) {
       if (!(await this.spare.retire(segment.path))) await this.env.disk.remove(segment.path)

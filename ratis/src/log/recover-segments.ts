@@ -1,6 +1,6 @@
 import type { DiskFile, Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import type { LogIndex, Term } from '../api/api.ts'
+import type { LogIndex } from '../api/api.ts'
 import { damaged, foreign, synced } from './damage.ts'
 import type { HardState } from './hard-state.ts'
 import { alignToBlock } from './record.ts'
@@ -13,6 +13,7 @@ import {
   type SegmentHeader,
 } from './segment-header.ts'
 import { Segment } from './segment.ts'
+import { TermRuns } from './term-runs.ts'
 import { inspectTail } from './torn-tail.ts'
 
 const scanBytes = 4 * 1024 * 1024
@@ -21,7 +22,7 @@ const scanBytes = 4 * 1024 * 1024
 export interface Recovery {
   /** Oldest first; empty for a log that never had a segment. */
   readonly segments: readonly Segment[]
-  readonly lastTerm: Term
+  readonly terms: TermRuns
   /** Bytes behind the last entry that were cut: of unfinished writes, or of a file's earlier use. 0 after a clean stop. */
   readonly cutBytes: number
 }
@@ -33,15 +34,16 @@ export interface Recovery {
  */
 export async function recoverSegments(env: Env, directory: string, hard: HardState): Promise<Recovery> {
   const { kept, leftovers } = await findSegments(env, directory, hard)
-  let term: Term = kept[0]?.previousTerm ?? 0
+  const first = kept[0]
+  const terms = new TermRuns({ index: (first?.firstIndex ?? 1) - 1, term: first?.previousTerm ?? 0 })
   let cutBytes = 0
   for (const [at, segment] of kept.entries()) {
-    if (segment.previousTerm !== term) throw damaged(segment.path, 48, 'it does not continue the segment before it')
+    if (segment.previousTerm !== terms.lastTerm)
+      throw damaged(segment.path, 48, 'it does not continue the segment before it')
     const next = kept[at + 1]
     const file = await env.disk.open(segment.path, next === undefined ? 'read-write' : 'read')
     try {
-      const scan = await scanSegment(file, segment, term)
-      term = scan.term
+      const scan = await scanSegment(file, segment, terms)
       if (next !== undefined) expectWhole(segment, scan, next.firstIndex)
       else cutBytes = await settleTail(env, file, segment, { scan, commitFloor: hard.commitFloor })
     } finally {
@@ -51,7 +53,7 @@ export async function recoverSegments(env: Env, directory: string, hard: HardSta
   // What a killed process left in the page cache is visible but not durable, names included, and from now on it counts.
   await synced(env.disk.syncDirectory(directory))
   for (const path of leftovers) await env.disk.remove(path)
-  return { segments: kept, lastTerm: term, cutBytes }
+  return { segments: kept, terms, cutBytes }
 }
 
 interface Scan {
@@ -59,25 +61,23 @@ interface Scan {
   readonly end: number
   /** Where the next one should have been. */
   readonly stoppedAt: number
-  readonly term: Term
 }
 
-async function scanSegment(file: DiskFile, segment: Segment, previousTerm: Term): Promise<Scan> {
+async function scanSegment(file: DiskFile, segment: Segment, terms: TermRuns): Promise<Scan> {
   const scanner = new RecordScanner(file, segment.seed, { index: segment.firstIndex, offset: firstRecordOffset })
-  let term = previousTerm
   for (;;) {
     const entries = await scanner.next(Number.MAX_SAFE_INTEGER, scanBytes, (index, offset) =>
       segment.mark(index, offset),
     )
     if (entries.length === 0) break
     for (const entry of entries) {
-      if (entry.term < term) throw damaged(segment.path, scanner.end, `terms go back at index ${entry.index}`)
-      term = entry.term
+      if (entry.term < terms.lastTerm) throw damaged(segment.path, scanner.end, `terms go back at index ${entry.index}`)
+      terms.extend(entry.term)
     }
   }
   segment.lastIndex = scanner.index - 1
   segment.endOffset = alignToBlock(scanner.end)
-  return { end: scanner.end, stoppedAt: scanner.offset, term }
+  return { end: scanner.end, stoppedAt: scanner.offset }
 }
 
 /** A segment that has a successor was durable to its end before the successor was used. */

@@ -63,14 +63,14 @@ export class SegmentRoll {
     const { hardState, segmentBytes } = this.options
     // An empty one goes on all the same: its successor would have its name.
     info.isSealed = info.lastIndex >= info.firstIndex && (await file.size()) < segmentBytes
-    if (hardState.state.lastSequence < info.sequence) await hardState.save({ lastSequence: info.sequence })
+    if (hardState.state.lastSequence < info.sequence) await this.record(info)
   }
 
   /** Opens a segment for the entries behind `last`, which is durable. Rejects with `OutOfSpace`: nothing changed. */
   async next(last: { readonly index: LogIndex; readonly term: Term }): Promise<OpenSegment> {
     this.unrecorded ??= await this.make(last)
     const made = this.unrecorded
-    await this.options.hardState.save({ lastSequence: made.info.sequence })
+    await this.record(made.info)
     this.env.at('log.roll.before-first-use')
     await this.open?.file.close()
     this.unrecorded = undefined
@@ -91,6 +91,10 @@ export class SegmentRoll {
   async close(): Promise<void> {
     await this.open?.file.close()
     await this.unrecorded?.file.close()
+  }
+
+  private record({ sequence, firstIndex }: Segment): Promise<void> {
+    return this.options.hardState.save({ lastSequence: sequence, lastFirstIndex: firstIndex })
   }
 
   private async make(last: { readonly index: LogIndex; readonly term: Term }): Promise<OpenSegment> {

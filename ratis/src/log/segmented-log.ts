@@ -8,7 +8,7 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, type ErrorRecord } from '@o3/common/errors'
-import type { LogIndex } from '../api/api.ts'
+import type { LogIndex, Term } from '../api/api.ts'
 import { foreign } from './damage.ts'
 import { makeDurableDirectory } from './durable-directory.ts'
 import type { AppendDone } from './group-commit.ts'
@@ -17,11 +17,13 @@ import type { LogReader } from './log-reader.ts'
 import { OpenLog, type LogSettings } from './open-log.ts'
 import { blockBytes, type LogEntry } from './record.ts'
 import { recoverSegments } from './recover-segments.ts'
+import type { TermRun } from './term-runs.ts'
 
 export type { AppendDone } from './group-commit.ts'
 export type { HardState } from './hard-state.ts'
 export type { LogReader } from './log-reader.ts'
 export type { LogEntry } from './record.ts'
+export type { TermRun } from './term-runs.ts'
 export { logSites, type LogSite } from './sites.ts'
 
 export interface LogOptions {
@@ -48,6 +50,9 @@ export interface LogOpening {
   readonly cutBytes: number
 }
 
+/** What the caller decides of the hard state; the log keeps the rest. */
+export type HardStateChange = Partial<Pick<HardState, 'term' | 'vote' | 'mayVote' | 'commitFloor' | 'checkpointIndex'>>
+
 export interface SegmentedLog {
   readonly hardState: HardState
   readonly opening: LogOpening
@@ -56,6 +61,13 @@ export interface SegmentedLog {
   /** The last entry appended, durable or under way. The next one's index is one more. */
   readonly lastIndex: LogIndex
   readonly durableIndex: LogIndex
+  /**
+   * The log as runs of one term each, oldest first; with the entry before the first, so that the first run begins at
+   * `firstIndex - 1`, and with what is under way.
+   */
+  readonly termRuns: readonly TermRun[]
+  /** Term of the entry at `index`, also of those under way and of `firstIndex - 1`. Undefined outside. O(log of runs). */
+  termAt(index: LogIndex): Term | undefined
   /** Bytes in segments, without what is only preallocated. */
   readonly bytes: number
   /** Bytes of entries under way. */
@@ -73,7 +85,7 @@ export interface SegmentedLog {
   /** Tells that all entries up to `index` are committed: from now on missing one of them is damage. */
   noteCommitted(index: LogIndex): void
   /** Durable when it resolves. */
-  saveHardState(change: Partial<Pick<HardState, 'term' | 'vote' | 'commitFloor' | 'checkpointIndex'>>): Promise<void>
+  saveHardState(change: HardStateChange): Promise<void>
   /** A reader that starts at `from`. Must be closed. */
   read(from: LogIndex): LogReader
   /** Removes whole segments that only hold entries before `index` and are older than the newest `keepBytes` of log. */
@@ -132,9 +144,12 @@ async function createHardState(env: Env, directory: string, groupId: string | un
     groupId: groupId ?? Buffer.from(env.random.bytes(16)).toString('hex'),
     term: 0,
     vote: '',
+    mayVote: true,
+    catchUpIndex: 0,
     commitFloor: 0,
     checkpointIndex: 0,
     firstIndex: 1,
     lastSequence: 0,
+    lastFirstIndex: 0,
   })
 }

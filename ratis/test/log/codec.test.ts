@@ -117,10 +117,13 @@ describe('hard state', () => {
     groupId: group,
     term: 3,
     vote: 'member-1',
+    mayVote: false,
+    catchUpIndex: 77,
     commitFloor: large,
     checkpointIndex: 12,
     firstIndex: 4,
     lastSequence: 2,
+    lastFirstIndex: 5,
   }
 
   test('comes back as it was', () => {
@@ -133,7 +136,7 @@ describe('hard state', () => {
   })
 
   test('a flipped bit makes the copy worthless', () => {
-    for (let at = 8; at < 160; at++) {
+    for (let at = 8; at < 192; at++) {
       const bytes = encodeHardState(state, 9)
       bytes[at]! ^= 0x10
       expect(decodeHardState(bytes, 'x')).toBeUndefined()
@@ -142,7 +145,7 @@ describe('hard state', () => {
 
   test('another version is refused by name', () => {
     const bytes = encodeHardState(state, 9)
-    bytes[4] = 2
-    expect(() => decodeHardState(bytes, 'log/hard-state')).toThrow('log/hard-state: hard state of version 2')
+    bytes[4] = 3
+    expect(() => decodeHardState(bytes, 'log/hard-state')).toThrow('log/hard-state: hard state of version 3')
   })
 })
