@@ -129,6 +129,8 @@ export class HardStateFile {
   private readonly file: DiskFile
   private generation: number
   private latest: HardState
+  private durable: HardState
+  private saving: Promise<void> | undefined
   private tail: Promise<void> = Promise.resolve()
   private failure: StoreError | undefined
 
@@ -136,6 +138,7 @@ export class HardStateFile {
     this.env = env
     this.file = file
     this.latest = found.state
+    this.durable = found.state
     this.generation = found.generation
   }
 
@@ -192,9 +195,25 @@ export class HardStateFile {
     const state: HardState = { ...this.latest, ...change }
     this.latest = state
     const done = this.tail.then(() => this.write(state))
+    this.saving = done
     // The caller has the rejection; the queue only has to go on.
-    this.tail = done.catch(() => undefined)
+    this.tail = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.saving === done) this.saving = undefined
+      })
     return done
+  }
+
+  /** Whether term, vote and `mayVote` are durable as last asked. */
+  get isVoteSaved(): boolean {
+    const { latest, durable } = this
+    return latest.term === durable.term && latest.vote === durable.vote && latest.mayVote === durable.mayVote
+  }
+
+  /** Resolves when all that was asked for until now is durable; tries again what a full disk refused. Rejects as `save`. */
+  saved(): Promise<void> {
+    return this.saving ?? (this.durable === this.latest ? this.tail : this.save({}))
   }
 
   async close(): Promise<void> {
@@ -209,6 +228,7 @@ export class HardStateFile {
     await this.writeCopy(copy, 0)
     this.env.at('log.hard-state.between-copies')
     await this.writeCopy(copy, blockBytes)
+    this.durable = state
     this.env.at('log.hard-state.after-sync')
   }
 

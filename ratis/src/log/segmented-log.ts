@@ -84,10 +84,35 @@ export interface SegmentedLog {
   append(entries: readonly LogEntry[], done: AppendDone): void
   /** Tells that all entries up to `index` are committed: from now on missing one of them is damage. */
   noteCommitted(index: LogIndex): void
-  /** Durable when it resolves. */
+  /**
+   * Durable when it resolves: two syncs. Saves are done in the order asked. What is appended or cut after the call of a save
+   * of term, vote or `mayVote` reaches the disk after it; so an acknowledged entry implies the hard state of before. What was
+   * appended earlier is not waited for. A commit floor is taken as far as the log is durable. `mayVote: true` also
+   * forgets `catchUpIndex`.
+   */
   saveHardState(change: HardStateChange): Promise<void>
   /** A reader that starts at `from`. Must be closed. */
   read(from: LogIndex): LogReader
+  /**
+   * Removes every entry from `index` on, which conflict with the leader's log; the next append starts there. What was
+   * appended before is written first and told so, though it may be cut away; what is appended later is durable only when the
+   * cut is. From the call on `durableIndex` counts nothing of what is cut.
+   *
+   * `done` without an error: the cut is durable. A crash before shows the log with or without what was cut, never a mixture;
+   * after, it never comes back. With `OutOfSpace` nothing happened, and all later appends were refused as well; with
+   * `OutcomeUnknown`, a restart will tell. It costs a segment file and five syncs, and is for changes of leader.
+   *
+   * Throws `Damaged` when an entry to be removed is known to be committed or compacted away, `InvalidArgument` behind
+   * `lastIndex + 1`, `VolumeFailed`, `Closed`; nothing happened then.
+   */
+  truncateFrom(index: LogIndex, done: AppendDone): void
+  /**
+   * Forgets all entries: the log starts behind a snapshot's place, whose entries count as committed; the next append is of
+   * `place.index + 1`. When it resolves this is durable; a crash before shows the old log or the new one. The checkpoint
+   * stays where it is: the caller saves it when the state machine's store holds the snapshot. In one order with appends
+   * and cuts. Rejects as `truncateFrom`.
+   */
+  resetTo(place: { readonly index: LogIndex; readonly term: Term }): Promise<void>
   /** Removes whole segments that only hold entries before `index` and are older than the newest `keepBytes` of log. */
   truncateBefore(index: LogIndex, keepBytes?: number): Promise<void>
   /** Waits for what is under way, records how far it is committed, closes the files. Idempotent. */

@@ -17,6 +17,7 @@ import {
   encodeSegmentHeader,
   segmentName,
   segmentNameIndex,
+  type SegmentHeader,
 } from '../../src/log/segment-header.ts'
 
 const group = '00112233445566778899aabbccddeeff'
@@ -81,7 +82,15 @@ describe('a record', () => {
 })
 
 describe('a segment header', () => {
-  const header = { groupId: group, sequence: 7, firstIndex: large, previousTerm: 9, isReused: true }
+  const header: SegmentHeader = {
+    groupId: group,
+    sequence: 7,
+    firstIndex: large,
+    previousTerm: 9,
+    isReused: true,
+    previousSequence: 4,
+    previousFirstIndex: 12,
+  }
 
   test('comes back as it was, in one block', () => {
     const bytes = encodeSegmentHeader(header)
@@ -89,7 +98,7 @@ describe('a segment header', () => {
     expect(decodeSegmentHeader(bytes, 'x')).toEqual(header)
   })
 
-  test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63])('refuses a flip at byte %i', (at) => {
+  test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63, 64, 72, 79])('refuses a flip at byte %i', (at) => {
     const bytes = encodeSegmentHeader(header)
     bytes[at]! ^= 1
     expect(() => decodeSegmentHeader(bytes, 'x')).toThrow(/^x/)
