@@ -126,7 +126,8 @@ export class CoreState {
       ...start.configurations,
     ]
     assert(start.appliedIndex <= start.lastIndex, 'the state is ahead of the log')
-    this.heardMs = start.nowMs
+    // Who was in no term has given no word.
+    this.heardMs = term === 0 ? -Infinity : start.nowMs
   }
 
   get configurationAt(): ConfigurationAt {
