@@ -14,11 +14,18 @@ const append: fc.Arbitrary<LogStep> = fc
   .array(fc.array(size, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 })
   .map((appends) => ({ kind: 'append', appends }))
 
+const vote = fc.boolean().map((wait): LogStep => ({ kind: 'vote', wait }))
+const truncate = fc.nat(6).map((count): LogStep => ({ kind: 'truncate', count }))
+const reset = fc.integer({ min: -4, max: 4 }).map((ahead): LogStep => ({ kind: 'reset', ahead }))
+
 const calm: fc.Arbitrary<LogStep> = fc.oneof(
   { weight: 6, arbitrary: append },
   { weight: 3, arbitrary: fc.constant<LogStep>({ kind: 'settle' }) },
   { weight: 2, arbitrary: fc.integer({ min: 0, max: 20 }).map((ms): LogStep => ({ kind: 'pause', ms })) },
-  { weight: 1, arbitrary: fc.constantFrom<LogStep>({ kind: 'floor' }, { kind: 'vote' }, { kind: 'reopen' }) },
+  { weight: 1, arbitrary: fc.constantFrom<LogStep>({ kind: 'floor' }, { kind: 'reopen' }) },
+  { weight: 1, arbitrary: vote },
+  { weight: 2, arbitrary: truncate },
+  { weight: 1, arbitrary: reset },
   { weight: 1, arbitrary: fc.constantFrom(0, 20_000).map((keepBytes): LogStep => ({ kind: 'cut', keepBytes })) },
 )
 
@@ -42,8 +49,11 @@ export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
 )
 
 const busy: fc.Arbitrary<LogStep> = fc.oneof(
-  append,
-  fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'vote' }, { kind: 'cut', keepBytes: 0 }),
+  { weight: 4, arbitrary: append },
+  { weight: 3, arbitrary: fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'cut', keepBytes: 0 }) },
+  { weight: 1, arbitrary: vote },
+  { weight: 2, arbitrary: truncate },
+  { weight: 1, arbitrary: reset },
 )
 
 /** Programs in which the machine hardly ever stays up: for finding what is known to be broken. */
