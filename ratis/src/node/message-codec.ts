@@ -1,7 +1,7 @@
 /**
  * Messages as bytes, many to a batch.
  *
- *     batch    version 1 | group, message …
+ *     batch    version 1 | where the sender listens | group, message …
  *     group    length, ASCII
  *     message  kind | from | to | term | what the kind has, in the order of its interface
  *
@@ -20,6 +20,12 @@ import type { AppendReply, Message, MessageKind, SnapshotReply } from '../core/m
 export interface Addressed {
   readonly group: string
   readonly message: Message
+}
+
+export interface Batch {
+  /** Where the process that sends it listens; '': nowhere. A member that knows nobody yet answers there. */
+  readonly sender: string
+  readonly messages: readonly Addressed[]
 }
 
 const version = 1
@@ -57,9 +63,9 @@ export function messageBytes(message: Message): number {
 }
 
 /** Bytes of entries and chunks are copied once, into the batch. */
-export function encodeBatch(messages: readonly Addressed[]): Uint8Array {
-  const bytes = messages.reduce((sum, { message }) => sum + messageBytes(message), 64)
-  const writer = new ByteWriter(bytes).u8(version)
+export function encodeBatch({ sender, messages }: Batch): Uint8Array {
+  const bytes = messages.reduce((sum, { message }) => sum + messageBytes(message), 64 + sender.length)
+  const writer = new ByteWriter(bytes).u8(version).utf8(sender)
   return writer
     .list(messages, (each, { group, message }) => writeMessage(each.binary(asciiOf(group)), message))
     .finish()
@@ -69,15 +75,16 @@ export function encodeBatch(messages: readonly Addressed[]): Uint8Array {
  * Throws `Damaged`, or `Incompatible` for a version that this release does not know. Payloads are views of `bytes`. What it
  * makes is bounded by the length of `bytes`, whatever they say.
  */
-export function decodeBatch(bytes: Uint8Array): readonly Addressed[] {
+export function decodeBatch(bytes: Uint8Array): Batch {
   const reader = new ByteReader(bytes)
   const found = reader.u8()
   if (found !== version) {
     throw new StoreError('Incompatible', `raft messages of version ${found}; this release reads version ${version}`)
   }
+  const sender = reader.utf8()
   const messages = reader.list((each) => ({ group: readName(each), message: readMessage(each) }))
   if (reader.remaining > 0) throw damaged('bytes behind the last message')
-  return messages
+  return { sender, messages }
 }
 
 function writeMessage(writer: ByteWriter, message: Message): void {

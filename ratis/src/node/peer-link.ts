@@ -41,6 +41,8 @@ const noPayload = new Uint8Array(0)
 export interface PeerLinkOptions {
   readonly env: Pick<Env, 'network' | 'clock' | 'tasks'>
   readonly address: Address
+  /** Where this process listens. */
+  readonly ownAddress: string
   readonly authentication: ClientAuthentication
   readonly limits: PeerLimits
 }
@@ -126,7 +128,7 @@ export class PeerLink {
   }
 
   private async deliver(batch: readonly Addressed[]): Promise<void> {
-    const bytes = encodeBatch(batch)
+    const bytes = encodeBatch({ sender: this.options.ownAddress, messages: batch })
     const { answerMs } = this.options.limits
     this.client ??= this.connect()
     if (bytes.length <= maxPayloadBytes) {

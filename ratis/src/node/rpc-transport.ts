@@ -3,13 +3,15 @@ import { StoreError } from '@o3/common/errors'
 import type { ClientAuthentication, RpcCall, RpcMethods } from '@o3/common/rpc'
 import type { NodeId } from '../core/entry.ts'
 import type { Message } from '../core/message.ts'
-import { decodeBatch, type Addressed } from './message-codec.ts'
+import { decodeBatch, type Batch } from './message-codec.ts'
 import { parsePeerAddress } from './peer-address.ts'
 import { defaultPeerLimits, messagesMethod, PeerLink, type PeerLimits } from './peer-link.ts'
 import type { RaftTransport } from './transport.ts'
 
 export interface RpcTransportOptions {
   readonly env: Pick<Env, 'network' | 'clock' | 'tasks'>
+  /** Where this process listens for its peers, as `parsePeerAddress` reads it: told with everything that it sends. */
+  readonly address: string
   /** How this process proves to its peers who it is. */
   readonly authentication: ClientAuthentication
   readonly limits?: Partial<PeerLimits>
@@ -43,8 +45,9 @@ export class RpcTransport implements RaftTransport {
     const before = this.addresses.get(id)
     if (before === address || this.isClosed) return
     if (!this.links.has(address)) {
-      const { env, authentication } = this.options
-      const link = new PeerLink({ env, authentication, limits: this.limits, address: parsePeerAddress(address) })
+      const { env, authentication, address: ownAddress } = this.options
+      const at = parsePeerAddress(address)
+      const link = new PeerLink({ env, authentication, ownAddress, limits: this.limits, address: at })
       this.links.set(address, link)
     }
     this.addresses.set(id, address)
@@ -73,10 +76,16 @@ export class RpcTransport implements RaftTransport {
     return Promise.resolve()
   }
 
-  /** Hands on what a peer sent, in order. A group that is not here is like a message that was lost. */
-  deliver(messages: readonly Addressed[]): void {
+  /**
+   * Hands on what a peer sent, in order. A group that is not here is like a message that was lost. Who speaks to us is answered
+   * where it says it listens: a new member knows nobody, one that was away for long knows where others once were.
+   */
+  deliver({ sender, messages }: Batch): void {
     for (const { group, message } of messages) {
-      for (const receive of this.receivers.get(group) ?? []) receive(message)
+      const receivers = this.receivers.get(group)
+      if (receivers === undefined) continue
+      if (sender !== '') this.setAddress(message.from, sender)
+      for (const receive of receivers) receive(message)
     }
   }
 }
@@ -91,12 +100,12 @@ export type MaySpeakFor<Peer> = (peer: Peer, id: NodeId) => boolean
 export function raftMethods<Peer>(transport: RpcTransport, maySpeakFor: MaySpeakFor<Peer>): RpcMethods<Peer> {
   return {
     [messagesMethod]: async (call) => {
-      const messages = decodeBatch(call.body === undefined ? call.payload : await gathered(call))
-      const stranger = messages.find(({ message }) => !maySpeakFor(call.peer, message.from))
+      const batch = decodeBatch(call.body === undefined ? call.payload : await gathered(call))
+      const stranger = batch.messages.find(({ message }) => !maySpeakFor(call.peer, message.from))
       if (stranger !== undefined) {
         throw new StoreError('AccessDenied', `this connection may not speak for ${stranger.message.from}`)
       }
-      transport.deliver(messages)
+      transport.deliver(batch)
       return {}
     },
   }

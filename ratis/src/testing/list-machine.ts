@@ -162,8 +162,8 @@ export class ListMachine implements StateMachine {
         await this.write({ place, items, configuration, resetsLog: true })
         await resetLog()
         this.adopt({ place, items, configuration, resetsLog: false })
-        await this.save(false)
         this.installs++
+        await this.save(false)
       },
       discard: () => Promise.resolve(),
     })

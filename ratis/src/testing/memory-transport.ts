@@ -51,9 +51,10 @@ export class MemoryNetwork {
 
   private carry(group: string, message: Message, delayMs: number): void {
     // Now: nobody may change what was sent.
-    const bytes = encodeBatch([{ group, message }])
+    const bytes = encodeBatch({ sender: '', messages: [{ group, message }] })
     this.clock.after(delayMs, () => {
-      for (const { message: arrived } of decodeBatch(bytes)) this.receivers.get(group)?.get(arrived.to)?.(arrived)
+      for (const { message: arrived } of decodeBatch(bytes).messages)
+        this.receivers.get(group)?.get(arrived.to)?.(arrived)
     })
   }
 }

@@ -71,7 +71,11 @@ export class SimulatedGroup {
     const { disk, clock, network, tasks } = process
     await disk.makeDirectory(directory)
     const list = new ListMachine(disk, directory)
-    const transport = new RpcTransport({ env: { clock, network, tasks }, authentication: trustedClient })
+    const transport = new RpcTransport({
+      env: { clock, network, tasks },
+      address: simulatedAddress(id),
+      authentication: trustedClient,
+    })
     const server = new RpcServer<undefined>({
       clock,
       tasks,

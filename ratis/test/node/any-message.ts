@@ -2,17 +2,16 @@ import fc from 'fast-check'
 import type { Configuration } from '../../src/core/configuration.ts'
 import type { Entry } from '../../src/core/entry.ts'
 import type { AppendReply, Message, SnapshotReply } from '../../src/core/message.ts'
-import type { Addressed } from '../../src/node/message-codec.ts'
+import type { Batch } from '../../src/node/message-codec.ts'
 
-const name = fc.string({ minLength: 1, maxLength: 64, unit: fc.integer({ min: 0x20, max: 0x7e }).map(asCharacter) })
+const name = fc.oneof(
+  fc.constantFrom('a', ' ~', 'x'.repeat(64)),
+  fc.nat().map((n) => `om-${n}`),
+)
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const sentMs = fc.double({ noNaN: true, noDefaultInfinity: true })
-const text = fc.string({ unit: 'binary', maxLength: 30 }).map((value) => value.toWellFormed())
+const text = fc.oneof(fc.constantFrom('', 'é𐀀'), fc.string({ maxLength: 12 }))
 const some = fc.uint8Array({ maxLength: 200 })
-
-function asCharacter(code: number): string {
-  return String.fromCharCode(code)
-}
 
 const probe = { round: count, sentMs }
 const facts = { ...probe, priority: count, mayVote: fc.boolean() }
@@ -109,6 +108,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc
   .tuple(fc.record({ from: name, to: name, term: count }), body)
   .map(([envelope, rest]) => ({ ...envelope, ...rest }))
 
-export const anyBatch: fc.Arbitrary<readonly Addressed[]> = fc.array(fc.record({ group: name, message: anyMessage }), {
-  maxLength: 6,
+export const anyBatch: fc.Arbitrary<Batch> = fc.record({
+  sender: text,
+  messages: fc.array(fc.record({ group: name, message: anyMessage }), { maxLength: 6 }),
 })

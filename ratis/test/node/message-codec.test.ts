@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { isStoreError } from '@o3/common/errors'
 import { noConfiguration } from '../../src/core/configuration.ts'
 import type { Message } from '../../src/core/message.ts'
-import { decodeBatch, encodeBatch, messageBytes, type Addressed } from '../../src/node/message-codec.ts'
+import { decodeBatch, encodeBatch, messageBytes, type Addressed, type Batch } from '../../src/node/message-codec.ts'
 import { anyBatch, anyMessage } from './any-message.ts'
 
 const envelope = { from: 'om-1', to: 'om-2', term: 7 }
@@ -73,12 +73,14 @@ const samples: readonly Message[] = [
   { kind: 'snapshot-reply', ...envelope, ...facts, snapshot: 'om-1/8', outcome: { kind: 'refused' } },
 ]
 
+const batchOf = (message: Message): Batch => ({ sender: 'om-1:9', messages: [{ group: 'om', message }] })
+
 const goldenPath = join(import.meta.dirname, 'messages.golden')
 
 describe('a batch of messages', () => {
   test('has the bytes that it had when version 1 was released', () => {
     const lines = samples.map((message) => {
-      const hex = Buffer.from(encodeBatch([{ group: 'om', message }])).toString('hex')
+      const hex = Buffer.from(encodeBatch(batchOf(message))).toString('hex')
       return `${message.kind} ${hex}`
     })
     if (process.env['REWRITE'] === 'yes') writeFileSync(goldenPath, `${lines.join('\n')}\n`)
@@ -89,7 +91,7 @@ describe('a batch of messages', () => {
     const read = readFileSync(goldenPath, 'utf8')
       .trimEnd()
       .split('\n')
-      .flatMap((line) => decodeBatch(Buffer.from(line.split(' ')[1] ?? '', 'hex')))
+      .flatMap((line) => decodeBatch(Buffer.from(line.split(' ')[1] ?? '', 'hex')).messages)
     expect(read.map(({ message }) => plain(message))).toEqual(samples)
   })
 
@@ -105,7 +107,7 @@ describe('a batch of messages', () => {
     fc.assert(
       fc.property(anyMessage, (message) => {
         const sample = { ...message, from: 'a', to: 'b' }
-        const length = encodeBatch([{ group: 'om', message: sample }]).length
+        const length = encodeBatch(batchOf(sample)).length
         expect(length).toBeLessThan(messageBytes(sample) + 512)
       }),
     )
@@ -113,7 +115,7 @@ describe('a batch of messages', () => {
 
   test('that was cut is damaged, wherever', () => {
     for (const message of samples) {
-      const whole = encodeBatch([{ group: 'om', message }])
+      const whole = encodeBatch(batchOf(message))
       for (let end = 0; end < whole.length; end++) {
         expect(refusal(whole.subarray(0, end)), `${message.kind} cut at ${end}`).toBe('Damaged')
       }
@@ -138,15 +140,15 @@ describe('a batch of messages', () => {
         whole[at % whole.length] = value
         expect(['read', 'Damaged', 'Incompatible']).toContain(refusal(whole))
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
   test('names what it does not know', () => {
     expect(refusal(bytes(2, 0))).toBe('Incompatible')
-    expect(refusal(bytes(1, 0, 0))).toBe('Damaged')
+    expect(refusal(bytes(1, 0, 0, 0))).toBe('Damaged')
     // A list longer than its batch must not be made room for.
-    expect(refusal(bytes(1, 255, 255, 255, 255, 255, 255, 3))).toBe('Damaged')
+    expect(refusal(bytes(1, 0, 255, 255, 255, 255, 255, 255, 3))).toBe('Damaged')
   })
 
   test('shares the bytes of its entries', () => {
@@ -159,8 +161,8 @@ describe('a batch of messages', () => {
       commitIndex: 0,
       entries: [{ index: 2, term: 1, payload: bytes(1, 2, 3) }],
     }
-    const batch = encodeBatch([{ group: 'om', message }])
-    const [first] = decodeBatch(batch)
+    const batch = encodeBatch(batchOf(message))
+    const [first] = decodeBatch(batch).messages
     expect(first?.message.kind === 'append' && first.message.entries[0]?.payload.buffer).toBe(batch.buffer)
   })
 })

@@ -42,8 +42,14 @@ interface Peer {
   close(): Promise<void>
 }
 
-async function peerOn(env: Env, groups: readonly string[], limits: Partial<PeerLimits> = {}, port = 0): Promise<Peer> {
-  const transport = new RpcTransport({ env, authentication: trustedClient, limits })
+async function peerOn(
+  env: Env,
+  groups: readonly string[],
+  limits: Partial<PeerLimits> = {},
+  port = 0,
+  address = '',
+): Promise<Peer> {
+  const transport = new RpcTransport({ env, address, authentication: trustedClient, limits })
   const heard: string[] = []
   const batches: number[] = []
   for (const group of groups) {
@@ -64,11 +70,11 @@ async function peerOn(env: Env, groups: readonly string[], limits: Partial<PeerL
       },
     },
   })
-  const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
+  const bound = await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
   return {
     transport,
     server,
-    port: address.kind === 'tcp' ? address.port : 0,
+    port: bound.kind === 'tcp' ? bound.port : 0,
     heard,
     batches,
     close: async () => {
@@ -206,6 +212,21 @@ describe('messages over the wire', () => {
       expect([b.heard, c.heard]).toEqual([['om 1'], ['om 2']])
       await c.close()
     }))
+
+  test('tell where their sender can be answered', () => {
+    const simulation = new Simulation({ seed: 'answer' })
+    return simulation.run(async () => {
+      const a = await peerOn(simulation.node('a').boot(), ['om'], {}, 7000, 'a:7000')
+      const b = await peerOn(simulation.node('b').boot(), ['om'])
+      expect(b.transport.send('om', heartbeat(1, 'a'))).toBe(false)
+      a.transport.setAddress('b', `b:${b.port}`)
+      a.transport.send('om', heartbeat(1))
+      await simulation.clock.sleep(50)
+      expect(b.transport.send('om', { ...heartbeat(2, 'a'), from: 'b' })).toBe(true)
+      await simulation.clock.sleep(50)
+      expect(a.heard).toEqual(['om 2'])
+    })
+  })
 
   test('work between sockets', async () => {
     const env = nodeEnv()
