@@ -1,5 +1,5 @@
 /** How many of the last lines a recording trace keeps. */
-const keptLines = 400
+const keptLines = 200_000
 const lineWidth = 80
 
 /**

@@ -69,7 +69,7 @@ export function runSeed(seed: number, options: RunOptions): RunResult {
     traceHash: world.trace.hash,
     faultCounts: world.faultCounts,
     violation,
-    trace: world.trace.recent(400),
+    trace: world.trace.recent(Infinity),
   }
 }
 

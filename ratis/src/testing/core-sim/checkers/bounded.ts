@@ -11,7 +11,8 @@ export function bounded(plan: SimPlan): Checker {
   const name = 'bounded'
   const { maxAppendBytes, maxInflightAppends, maxTailBytes, maxUncommittedBytes } = plan.raft
   const largestEntry = Math.max(plan.workload.payloadBytes, 7) + 2_000
-  const unanswered = new Map<string, number>()
+  /** Appends since the last word of the follower, and its words since the last append: each may ask for one more. */
+  const underWay = new Map<string, { appends: number; words: number }>()
   let inputs = 0
   return {
     name,
@@ -22,17 +23,19 @@ export function bounded(plan: SimPlan): Checker {
         throw new SimViolation(name, `${id} sends ${bytes} bytes in one append; the limit is ${maxAppendBytes}`)
       }
       const path = `${id}>${message.to}`
-      const count = (unanswered.get(path) ?? 0) + 1
-      unanswered.set(path, count)
-      if (count > maxInflightAppends + 1) {
-        throw new SimViolation(name, `${path}: ${count} appends under way; the limit is ${maxInflightAppends}`)
+      const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
+      underWay.set(path, { appends: appends + 1, words })
+      if (appends >= maxInflightAppends + 1 + words) {
+        throw new SimViolation(name, `${path}: ${appends + 1} appends under way; the limit is ${maxInflightAppends}`)
       }
     },
     delivered({ id }, message) {
-      unanswered.delete(`${id}>${message.from}`)
+      const path = `${id}>${message.from}`
+      const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
+      underWay.set(path, { appends: 0, words: appends > 0 ? 1 : words + 1 })
     },
     roleChanged({ id }) {
-      for (const path of unanswered.keys()) if (path.startsWith(`${id}>`)) unanswered.delete(path)
+      for (const path of underWay.keys()) if (path.startsWith(`${id}>`)) underWay.delete(path)
     },
     stepped({ id, core }) {
       if (inputs++ % everyInputs !== 0) return

@@ -14,10 +14,20 @@ const saysOwnTerm = (message: Message): boolean =>
  */
 export function syncBeforeSend(leaderOf: (term: Term) => MemberView | undefined): Checker {
   const name = 'sync-before-send'
+  /** Whom a member said it voted for, by member and term. */
+  const ballots = new Map<string, NodeId>()
 
   function voted(member: MemberView, message: Message, candidate: NodeId): void {
-    if (member.disk.votes.get(message.term) === candidate) return
-    throw new SimViolation(name, `${member.id} says it voted for ${candidate} in ${message.term}; that is not durable`)
+    const { id, disk } = member
+    const ballot = `${id}/${message.term}`
+    const known = ballots.get(ballot)
+    if (known !== undefined && known !== candidate) {
+      throw new SimViolation(name, `${id} votes for ${known} and ${candidate} in term ${message.term}`)
+    }
+    ballots.set(ballot, candidate)
+    // A later durable term forbids a second vote as well as the vote itself would.
+    if (disk.votes.get(message.term) === candidate || disk.hardState.term > message.term) return
+    throw new SimViolation(name, `${id} says it voted for ${candidate} in ${message.term}; that is not durable`)
   }
 
   function has(member: MemberView, message: Message, index: LogIndex): void {
