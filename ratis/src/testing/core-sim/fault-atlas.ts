@@ -23,6 +23,11 @@ export class FaultAtlas {
     return this.#votingSets().every((voters) => this.#badAmong(voters, id) <= (voters.length - 1) / 2)
   }
 
+  /** Whether these would be a group that can go on: an operator looks before. */
+  mayDecide(voters: readonly NodeId[]): boolean {
+    return this.#badAmong(voters, undefined) <= (voters.length - 1) / 2
+  }
+
   /** Members that, alone, can elect and commit by every configuration in use, whatever it is. */
   isQuorum(ids: ReadonlySet<NodeId>): boolean {
     const isGood = (id: NodeId): boolean => {
@@ -39,7 +44,7 @@ export class FaultAtlas {
       .filter((voters) => voters.length > 0)
   }
 
-  #badAmong(voters: readonly NodeId[], next: NodeId): number {
+  #badAmong(voters: readonly NodeId[], next: NodeId | undefined): number {
     return voters.filter((id) => {
       const member = this.#cluster.members.get(id)
       return id === next || (member !== undefined && isBad(member))

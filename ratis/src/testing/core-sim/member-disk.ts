@@ -64,6 +64,8 @@ export class MemberDisk {
   #syncing: readonly Queued[] = []
   #cancelSync: (() => void) | undefined
   #commitFloor: LogIndex
+  /** Of a planted bug: writes whose sync failed. */
+  #lost: Write[] = []
   /** Whom it voted for, by term: all that was ever durable. */
   readonly votes = new Map<Term, NodeId | ''>()
   /** Entries that it had before it lost some: the oracle's knowledge, not the member's. */
@@ -122,11 +124,18 @@ export class MemberDisk {
   #writesOf(persist: Persist, installed: MachineState | undefined): readonly Write[] {
     const { hardState, truncateFrom, entries } = persist
     const writes: Write[] = []
-    if (hardState !== undefined) writes.push({ kind: 'hard-state', hardState })
+    const kept = this.#kept(hardState)
+    if (kept !== undefined) writes.push({ kind: 'hard-state', hardState: kept })
     if (installed !== undefined) writes.push({ kind: 'install', state: installed })
     if (truncateFrom !== undefined) writes.push({ kind: 'truncate', from: truncateFrom })
     for (const entry of entries) writes.push({ kind: 'entry', entry })
     return writes
+  }
+
+  #kept(hardState: Durable | undefined): Durable | undefined {
+    const { bugs } = this.#options
+    if (bugs.has('term-not-persisted') && hardState?.vote === '') return undefined
+    return bugs.has('vote-not-persisted') && hardState !== undefined ? { ...hardState, vote: '' } : hardState
   }
 
   #see(write: Write): void {
@@ -180,14 +189,17 @@ export class MemberDisk {
 
   /** What one sync covered is reported one by one: each is audited by what was durable for it. */
   #synced(): void {
-    if (this.isFailing) {
+    const done = this.#syncing
+    if (this.isFailing && !this.#options.bugs.has('sync-failure-ignored')) {
       this.onFailure()
       return
     }
-    const done = this.#syncing
     this.#syncing = []
+    const isLost = this.isFailing
+    this.isFailing = false
     for (const { writes, onDurable } of done) {
-      for (const write of writes) this.#makeDurable(write)
+      if (isLost) this.#lost.push(...writes)
+      else for (const write of [...this.#lost.splice(0), ...writes]) this.#makeDurable(write)
       onDurable()
     }
     this.#sync()
@@ -202,7 +214,8 @@ export class MemberDisk {
   saveCheckpoint(state: MachineState): void {
     if (state.index <= this.#checkpoint.index) return
     assert(state.index <= this.#durableLog.lastIndex, 'a checkpoint holds durable entries only')
-    this.#checkpoint = state
+    const isAhead = this.#options.bugs.has('checkpoint-ahead') && state.index < this.#durableLog.lastIndex
+    this.#checkpoint = isAhead ? { ...state, index: state.index + 1 } : state
   }
 
   /** Entries before `firstIndex` are in the checkpoint. */
@@ -217,7 +230,8 @@ export class MemberDisk {
     this.#cancelSync?.()
     this.#cancelSync = undefined
     const { random } = this.#options
-    const unsafe = [...this.#syncing, ...this.#queued].flatMap(({ writes }) => writes)
+    const unsafe = [...this.#lost, ...[...this.#syncing, ...this.#queued].flatMap(({ writes }) => writes)]
+    this.#lost = []
     this.#syncing = []
     this.#queued = []
     const mood = random.fraction()

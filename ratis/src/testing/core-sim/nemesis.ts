@@ -132,6 +132,14 @@ const acts: Partial<Record<FaultKind, Act>> = {
     member.pause()
     nemesis.lasting(() => member.resume())
   },
+  'clock-drift'(nemesis) {
+    const { drift } = nemesis.cluster.plan
+    const member = nemesis.victim()
+    if (member === undefined || drift === 0) return
+    const rate = 1 + drift * (2 * nemesis.random.fraction() - 1)
+    nemesis.fault('clock-drift', member.id, () => `rate ${rate.toFixed(3)}`)
+    member.clock.setRate(rate)
+  },
   'clock-step'(nemesis) {
     const member = nemesis.victim()
     if (member === undefined) return
@@ -208,6 +216,7 @@ const acts: Partial<Record<FaultKind, Act>> = {
     const configuration = leader?.view?.core.configuration
     if (leader === undefined || configuration === undefined || isJoint(configuration)) return
     const change = nextChange(nemesis, configuration)
+    if (!nemesis.atlas.mayDecide(change.voters)) return
     nemesis.fault(
       'change-membership',
       leader.id,

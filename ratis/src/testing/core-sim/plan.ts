@@ -108,6 +108,7 @@ const usualPerMinute = {
   split: 4,
   'one-way': 6,
   partial: 6,
+  'clock-drift': 5,
   'slow-link': 4,
   'slow-disk': 5,
   'sync-failure': 4,
@@ -161,7 +162,7 @@ export function planOf(seed: number): SimPlan {
       promotionLagEntries: pick(5, 50, 1000),
     },
     leases,
-    priorities: prioritiesOf(random, members + spares),
+    priorities: prioritiesOf(random, members + spares, perMinute),
     drift: leases === 'on' ? pick(0, 0.02, 0.04) : pick(0, 0.05, 0.3),
     ticks: pick('each-input', 'each-input', 'timer'),
     lazyReady: pick(0, 0, 0.2),
@@ -191,12 +192,16 @@ export function planOf(seed: number): SimPlan {
   }
 }
 
-/** Mostly all alike; sometimes one is preferred, sometimes one never leads. */
-function prioritiesOf(random: SimRandom, count: number): readonly number[] {
+/**
+ * Mostly all alike; sometimes one is preferred, sometimes one never leads. That one may be the only one with the newest log when
+ * others lost theirs or left: nobody could lead then, so it is not combined with those.
+ */
+function prioritiesOf(random: SimRandom, count: number, perMinute: SimPlan['perMinute']): readonly number[] {
   const priorities = Array.from({ length: count }, () => 1)
   const mood = random.fraction()
+  const mayLose = ['flip', 'blank', 'change-membership'].some((kind) => Object.hasOwn(perMinute, kind))
   if (mood < 0.2) priorities[random.below(count)] = 2
-  else if (mood < 0.3) priorities[0] = 0
+  else if (mood < 0.5 && !mayLose) priorities[0] = 0
   return priorities
 }
 

@@ -140,13 +140,21 @@ function revive(cluster: SimCluster, member: SimMember): void {
   if (cluster.isWanted(member.id)) member.start()
 }
 
+/** What it takes at most to bring the hindmost up, one entry at a time, in milliseconds. */
+function catchUpMs({ all, plan }: SimCluster): number {
+  const lasts = all.filter(({ isUp }) => isUp).map(({ disk }) => disk.log.lastIndex)
+  const lag = Math.max(...lasts) - Math.min(...lasts)
+  const { network, disk } = plan
+  return lag * 2 * (2 * network.delayMs[1] + disk.syncMs[1] + disk.readMs[1])
+}
+
 function mustAnswer(cluster: SimCluster, client: SimClient): void {
   const { world, plan } = cluster
   let isDone = false
   client.finish(() => {
     isDone = true
   })
-  const withinMs = answerWithin * plan.raft.electionTimeoutMs
+  const withinMs = answerWithin * plan.raft.electionTimeoutMs + catchUpMs(cluster)
   if (world.runUntil(world.nowMs + withinMs, () => isDone) === 'time') {
     throw new SimViolation('progress', `no write and read were answered within ${withinMs} ms of healing a majority`)
   }
@@ -160,7 +168,7 @@ function healAll(cluster: SimCluster, nemesis: Nemesis): void {
 
 function mustAgree(cluster: SimCluster): void {
   const { world, plan } = cluster
-  const withinMs = agreeWithin * plan.raft.electionTimeoutMs
+  const withinMs = agreeWithin * plan.raft.electionTimeoutMs + catchUpMs(cluster)
   if (world.runUntil(world.nowMs + withinMs, () => disagreement(cluster) === undefined) === 'over') return
   throw new SimViolation('agreement', `${withinMs} ms after all was healed: ${disagreement(cluster) ?? ''}`)
 }

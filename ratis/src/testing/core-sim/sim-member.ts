@@ -1,10 +1,12 @@
+import { assert } from '@o3/common/errors'
 import type { SimRandom } from '@o3/common/env/sim'
 import type { LogIndex, Term } from '../../api/api.ts'
 import type { NodeId } from '../../core/entry.ts'
-import type { Message } from '../../core/message.ts'
+import { decodeConfiguration } from '../../core/configuration.ts'
+import type { Message, SnapshotPlace } from '../../core/message.ts'
 import type { Raft, RaftOptions, RaftStart } from '../../core/raft.ts'
 import type { ApplyRange, Fetch, Persist, ReadState, Ready } from '../../core/ready.ts'
-import { entryBytes, type Entry } from '../../core/entry.ts'
+import { entryBytes, entryKind, type Entry } from '../../core/entry.ts'
 import type { Checkers } from './checkers/checkers.ts'
 import type { MemberView } from './checkers/checker.ts'
 import { KvMachine, type MachineState } from './kv-machine.ts'
@@ -305,14 +307,15 @@ export class SimMember {
 
   #persist(running: Running, persist: Persist): void {
     const { world, checkers, bugs } = this.#parts
-    const installed = persist.install === undefined ? undefined : this.#desk.received(persist.install)
+    const installed = this.#received(persist.install)
     const { id, entries, hardState, truncateFrom, install } = persist
     world.note('write', this.id, [id, entries.length], () => {
       const hard =
         hardState === undefined ? '' : ` t${hardState.term} v${hardState.vote}${hardState.mayVote ? '' : ' blank'}`
       const cut = truncateFrom === undefined ? '' : ` cut ${truncateFrom}`
       const whole = install === undefined ? '' : ` install ${install.index}`
-      return `${id}:${hard}${whole}${cut} +${entries.length} at ${entries[0]?.index ?? '-'}`
+      const group = entries.map(configurationText).join('')
+      return `${id}:${hard}${whole}${cut} +${entries.length} at ${entries[0]?.index ?? '-'}${group}`
     })
     this.disk.write(persist, installed, () => {
       if (this.#running !== running) return
@@ -329,13 +332,24 @@ export class SimMember {
     checkers.written(running, persist)
   }
 
+  #received(place: SnapshotPlace | undefined): MachineState | undefined {
+    if (place === undefined) return undefined
+    const { bugs } = this.#parts
+    const state = this.#desk.received(place)
+    assert(state !== undefined, `the snapshot at ${place.index} was received whole`)
+    if (bugs.has('requests-forgotten-by-snapshots')) return { ...state, requests: [] }
+    if (bugs.has('configuration-forgotten-by-snapshots')) {
+      return { ...state, configuration: this.disk.checkpoint.configuration }
+    }
+    return state
+  }
+
   #install(running: Running, state: MachineState): void {
-    const { world, checkers, bugs } = this.#parts
+    const { world, checkers } = this.#parts
     world.note('install', this.id, [state.index, state.history])
-    const machine = new KvMachine(bugs.has('requests-forgotten-by-snapshots') ? { ...state, requests: [] } : state)
     running.installs++
     running.applying.length = 0
-    running.machine = machine
+    running.machine = new KvMachine(state)
     checkers.installed(running)
   }
 
@@ -411,7 +425,8 @@ export class SimMember {
 
   #serveReads({ reads, machine }: Running): void {
     for (const [id, { readIndex, settle }] of reads) {
-      if (readIndex === undefined || machine.index < readIndex) continue
+      if (readIndex === undefined) continue
+      if (machine.index < readIndex && !this.#parts.bugs.has('read-before-applied')) continue
       reads.delete(id)
       settle({ kind: 'served', readIndex, appliedIndex: machine.index })
     }
@@ -459,6 +474,13 @@ export class SimMember {
     if (isStruck) world.fault('refuse-chunk', this.id)
     return isStruck
   }
+}
+
+function configurationText({ index, payload }: Entry): string {
+  if (entryKind(payload) !== 'configuration') return ''
+  const { voters, outgoing, learners } = decodeConfiguration(payload)
+  const before = outgoing.length > 0 ? `, before ${outgoing.join('')}` : ''
+  return ` [${index}: ${voters.join('')}${before}, learn ${learners.join('')}]`
 }
 
 const lengthOf = (message: Message): number =>

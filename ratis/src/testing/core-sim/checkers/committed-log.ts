@@ -101,13 +101,16 @@ export function leaderCompleteness(committed: CommittedLog): Checker {
   }
 }
 
-/** State machine safety: everybody applies the same entries, in order, each once, and only committed ones. */
+/** State machine safety: everybody applies the same entries, in order, each once, and only those committed and durable here. */
 export function appliedPrefix(committed: CommittedLog): Checker {
   const name = 'applied-prefix'
   const places = new Map<NodeId, { incarnation: number; index: LogIndex }>()
   return {
     name,
-    applied({ id, incarnation, core }, entry) {
+    applied({ id, incarnation, core, disk }, entry) {
+      if (disk.durableLog.lastIndex < entry.index) {
+        throw new SimViolation(name, `${id} applies ${entry.index}; durable is ${disk.durableLog.lastIndex}`)
+      }
       const place = places.get(id)
       if (place?.incarnation === incarnation && entry.index !== place.index + 1) {
         throw new SimViolation(name, `${id} applies ${entry.index} after ${place.index}`)
