@@ -84,6 +84,8 @@ export class CoreState {
   /** When a leader of this term was last heard of; also the start: a member that was down for a moment keeps its word. */
   heardMs: number
   electionDueMs = 0
+  /** Elections that were due since a leader was heard of, and left to members of higher priority. */
+  electionsLeft = 0
   /** Up to here our log is known to equal that of this term's leader. */
   verifiedIndex: LogIndex = 0
   /** How a member that lost its log makes up for it. */

@@ -10,7 +10,18 @@ import { yieldEvery } from './transfer.ts'
 
 /** A voter that has its whole log. While a snapshot is being put in place, it has not. */
 export function mayCampaign(core: CoreState): boolean {
-  return core.mayVote && !core.isInstalling && isVoter(core.configuration, core.id)
+  return core.mayVote && !core.isInstalling && isNeededAsVoter(core)
+}
+
+/**
+ * A voter, or one until the newest configuration is committed: nobody else may have the entry that removes it, and without
+ * its campaign that entry could never be committed (thesis §4.2.2).
+ */
+function isNeededAsVoter(core: CoreState): boolean {
+  const { index, configuration } = core.configurationAt
+  if (isVoter(configuration, core.id)) return true
+  const before = core.configurations.at(-2)
+  return index > core.commitIndex && before !== undefined && isVoter(before.configuration, core.id)
 }
 
 export function isSoleVoter(core: CoreState): boolean {
@@ -20,13 +31,21 @@ export function isSoleVoter(core: CoreState): boolean {
 
 /** Asks whether a campaign would succeed; terms do not change by asking. */
 export function askForVotes(core: CoreState): void {
-  if (!mayCampaign(core) || core.options.priority === 0) return resetElectionTimer(core)
+  if (!mayCampaign(core) || leavesItToOthers(core)) return resetElectionTimer(core)
   if (isSoleVoter(core)) return runForLeader(core, 'election')
   core.role = 'pre-candidate'
   core.leader = undefined
   core.roleChanged = true
   startCampaign(core, 'pre-vote', false)
 }
+
+/** Priority 0 leads only when nobody else does: it alone may have the newest log. */
+function leavesItToOthers(core: CoreState): boolean {
+  return core.options.priority === 0 && core.electionsLeft++ < patience
+}
+
+/** Elections that a member of priority 0 leaves to others. */
+const patience = 8
 
 /** `transfer`: the leader asked for it; voters that hear that leader may agree all the same. */
 export function runForLeader(core: CoreState, why: 'election' | 'transfer'): void {

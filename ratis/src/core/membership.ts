@@ -14,6 +14,7 @@ export function planChange(core: CoreState, leading: Leading, change: Membership
   if (!isSound(change) || isSame(current, change)) return 'invalid-change'
   const added = change.voters.filter((id) => !current.voters.includes(id))
   if (!added.every((id) => hasCaughtUp(core, leading, id))) return 'not-caught-up'
+  if (!canDecide(core, leading, change.voters)) return 'not-caught-up'
   const { voters, learners, addresses } = change
   if (sameSet(voters, current.voters)) return { voters, outgoing: [], learners, learnersNext: [], addresses }
   const leaving = new Set(current.voters)
@@ -48,4 +49,10 @@ function hasCaughtUp(core: CoreState, leading: Leading, id: NodeId): boolean {
   if (progress === undefined || !core.configuration.learners.includes(id)) return false
   const lag = core.log.lastIndex - progress.matchIndex
   return progress.mayVote && isActive(core, progress) && lag <= core.options.promotionLagEntries
+}
+
+/** Whether a majority of them counts: members that make good a lost log do not yet, and could elect nobody. */
+function canDecide(core: CoreState, leading: Leading, voters: readonly NodeId[]): boolean {
+  const fit = voters.filter((id) => id === core.id || leading.progress.get(id)?.mayVote === true)
+  return fit.length > voters.length / 2
 }

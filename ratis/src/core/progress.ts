@@ -81,6 +81,12 @@ export class Progress {
     return true
   }
 
+  /** What it said it had, it may no longer have: its place is to be found anew. */
+  lostItsLog(lastIndex: LogIndex): void {
+    this.matchIndex = 0
+    this.probeFrom(lastIndex + 1)
+  }
+
   probeFrom(nextIndex: LogIndex): void {
     this.state = 'probe'
     this.nextIndex = nextIndex

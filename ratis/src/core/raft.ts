@@ -14,7 +14,7 @@ export interface RaftOptions {
   readonly heartbeatMs: number
   /** A lease ends this much before an election could succeed: what clocks may drift meanwhile. Default 50. */
   readonly maxClockDriftMs: number
-  /** 0: never campaigns of its own will. The leader hands over to a caught-up member of higher priority. Default 1. */
+  /** 0: campaigns only when nobody else has led for eight election timeouts. The leader hands over to a caught-up member of higher priority. Default 1. */
   readonly priority: number
   /** Most bytes of entries in one append. At least one entry goes, whatever its size. Default 1 MiB. */
   readonly maxAppendBytes: number

@@ -67,7 +67,11 @@ export function sendTo(core: CoreState, leading: Leading, progress: Progress, wh
     if (nextIndex + entries.length > core.log.lastIndex) return
   }
   // No room for entries, but a question may go: what of those under way has arrived?
-  if (mustSend && progress.state === 'replicate' && !progress.isFetching) sendAppend(core, leading, progress, [])
+  if (!mustSend || progress.state !== 'replicate' || progress.isFetching) return
+  if (core.log.termAt(progress.nextIndex - 1) !== undefined) return sendAppend(core, leading, progress, [])
+  // The log was cut meanwhile, past what is under way: its answers, if there are any, will tell.
+  progress.probeFrom(progress.matchIndex + 1)
+  sendTo(core, leading, progress, 'poke')
 }
 
 function canSend(core: CoreState, progress: Progress): boolean {
@@ -174,7 +178,7 @@ function onRejected(
 ): boolean {
   const { previousIndex, hintIndex, hintTerm } = outcome
   if (progress.state === 'snapshot') return false
-  // A member that lost its log has less than it once said; anybody else cannot.
+  // A member that lost its log may have less than a late answer of its former self said; anybody else cannot.
   if (!progress.mayVote && hintIndex < progress.matchIndex) progress.matchIndex = hintIndex
   if (previousIndex <= progress.matchIndex) return false
   if (progress.state === 'probe' && previousIndex !== progress.nextIndex - 1) return false

@@ -32,6 +32,7 @@ export function hearLeader(core: CoreState, from: NodeId): void {
   assert(core.role !== 'leader', `${from} also leads in term ${core.term}`)
   if (core.role !== 'follower' || core.leader !== from) becomeFollower(core, core.term, from)
   core.heardMs = core.nowMs
+  core.electionsLeft = 0
   resetElectionTimer(core)
 }
 

@@ -121,6 +121,7 @@ function takeFacts(
   reply: AppendReply | HeartbeatReply | SnapshotReply,
 ): void {
   const countsAgain = reply.mayVote && !progress.mayVote
+  if (!reply.mayVote && progress.mayVote) progress.lostItsLog(core.log.lastIndex)
   progress.mayVote = reply.mayVote
   progress.priority = reply.priority
   progress.ackedRound = Math.max(progress.ackedRound, reply.round)

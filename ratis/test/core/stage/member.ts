@@ -30,6 +30,8 @@ export class StageMember {
   holdsWrites = false
   /** Reads of the disk and of snapshots wait for `answer`. */
   holdsReads = false
+  /** It has no room for a snapshot. */
+  isFull = false
   heldWrites: Persist[] = []
   heldReads: (() => void)[] = []
   applied = 0
@@ -206,6 +208,7 @@ export class StageMember {
   }
 
   private storeChunk(chunk: SnapshotChunk): void {
+    if (this.isFull) return this.core.chunkRefused(chunk)
     this.say(`stored ${chunk.snapshot} ${chunk.position === '' ? 'first' : 'second'} half`)
     if (chunk.next !== undefined) this.core.chunkStored(chunk, chunk.next)
     else if (!this.core.snapshotStored(chunk)) this.say('has no need of it')

@@ -6,6 +6,8 @@
  * | `members a b c [learners=d] [random=a:0.5,b:0] [priority=a:2] [OPTION=n …]` | begins; elections are due after 1 + random timeouts |
  * | `join d` | a new, empty member that knows nobody |
  * | `tick a 500` | lets a's clock run on |
+ * | `stop a 700` | time passes, and a does not notice (SIGSTOP) |
+ * | `full a`, `roomy a` | a has no room for a snapshot; has again |
  * | `run 300` | all clocks together, 50 ms at a time; messages arrive at once |
  * | `stable` | messages arrive until there are none |
  * | `deliver [a>b] [KIND]` | those that are under way now arrive, or of a to b, or of a kind |
@@ -16,7 +18,7 @@
  * | `hold-reads a`, `answer a` | so do its reads of entries and snapshots |
  * | `crash a`, `restart a`, `blank a`, `damage a 3` | what was not written is gone; a new disk; entries from 3 on are bad |
  * | `compact a 5` | a's log begins behind 5 |
- * | `log a`, `status`, `progress a`, `sent` | shows; `sent` what is under way |
+ * | `log a`, `status`, `progress a`, `memory a`, `sent` | shows; `sent` what is under way |
  * | `quietly …` | any of these, without what happens |
  */
 
@@ -39,6 +41,10 @@ export class Stage {
     members: (words) => this.begin(words),
     join: ([id]) => this.add(id as string, { configuration: noConfiguration, mayVote: false, options: {} }),
     tick: ([id, ms]) => this.member(id).tick(Number(ms)),
+    stop: ([id, ms]) => void (this.member(id).nowMs += Number(ms)),
+    full: ([id]) => void (this.member(id).isFull = true),
+    roomy: ([id]) => void (this.member(id).isFull = false),
+    memory: ([id]) => this.say(`${this.member(id).core.status().tailBytes} bytes of entries in memory`),
     run: ([ms]) => this.run(Number(ms)),
     stable: () => this.stable(),
     deliver: (words) => this.deliver(words, 'gone'),
