@@ -5,6 +5,7 @@
 
 export type { DiskFault, DiskOperation } from './disk-faults.ts'
 export { diskLatency, type DiskLatency } from './disk-latency.ts'
+export { EventQueue, type SimEvent } from './event-queue.ts'
 export type { NameCrash } from './name-tree.ts'
 export { SimDisk, type DiskPace, type DurableFile, type SimDiskOptions } from './sim-disk.ts'
 export type { SimNetwork, SimNetworkOptions } from './sim-network.ts'

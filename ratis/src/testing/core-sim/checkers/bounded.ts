@@ -1,0 +1,55 @@
+import { entryBytes } from '../../../core/entry.ts'
+import type { SimPlan } from '../plan.ts'
+import { SimViolation } from '../violation.ts'
+import type { Checker } from './checker.ts'
+
+/** `status` walks over everything: look once in so many inputs. */
+const everyInputs = 64
+
+/** What a core holds in memory, and has under way, stays within its options. */
+export function bounded(plan: SimPlan): Checker {
+  const name = 'bounded'
+  const { maxAppendBytes, maxInflightAppends, maxTailBytes, maxUncommittedBytes } = plan.raft
+  const largestEntry = Math.max(plan.workload.payloadBytes, 7) + 2_000
+  /** Appends since the last word of the follower, and its words since the last append: each may ask for one more. */
+  const underWay = new Map<string, { appends: number; words: number }>()
+  let inputs = 0
+  return {
+    name,
+    sending({ id }, message) {
+      if (message.kind !== 'append' || message.entries.length === 0) return
+      const bytes = message.entries.reduce((sum, entry) => sum + entryBytes(entry), 0)
+      if (message.entries.length > 1 && bytes > maxAppendBytes) {
+        throw new SimViolation(name, `${id} sends ${bytes} bytes in one append; the limit is ${maxAppendBytes}`)
+      }
+      const path = `${id}>${message.to}`
+      const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
+      underWay.set(path, { appends: appends + 1, words })
+      if (appends >= maxInflightAppends + 1 + words) {
+        throw new SimViolation(name, `${path}: ${appends + 1} appends under way; the limit is ${maxInflightAppends}`)
+      }
+    },
+    delivered({ id }, message) {
+      const path = `${id}>${message.from}`
+      const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
+      underWay.set(path, { appends: 0, words: appends > 0 ? 1 : words + 1 })
+    },
+    roleChanged({ id }) {
+      for (const path of underWay.keys()) if (path.startsWith(`${id}>`)) underWay.delete(path)
+    },
+    stepped({ id, core }) {
+      if (inputs++ % everyInputs !== 0) return
+      const { tailBytes, uncommittedBytes } = core.status()
+      if (uncommittedBytes > maxUncommittedBytes + largestEntry) {
+        throw new SimViolation(
+          name,
+          `${id} has ${uncommittedBytes} bytes uncommitted; the limit is ${maxUncommittedBytes}`,
+        )
+      }
+      // What is not yet durable or applied cannot leave the tail; those are bounded by what is uncommitted or under way.
+      const limit = maxTailBytes + 2 * maxUncommittedBytes + plan.raft.maxInflightBytes + maxAppendBytes + largestEntry
+      if (tailBytes > limit)
+        throw new SimViolation(name, `${id} holds ${tailBytes} bytes of entries; the limit is ${limit}`)
+    },
+  }
+}
