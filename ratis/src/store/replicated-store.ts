@@ -44,6 +44,7 @@ import { Turns } from './turns.ts'
 export type { CheckpointPolicy } from './checkpoint-schedule.ts'
 export type { LedgerWindow } from './request-ledger.ts'
 export { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
+export type { Consensus, MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
 export { storeSites, type StoreSite } from './sites.ts'
 
 export interface StoreOptions<Command, Reply> {
@@ -192,7 +193,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
     this.machine = new StoreMachine(env, {
       ...shared,
       loaded,
-      tables: rules.tables as readonly Table<never, unknown>[],
+      tables: rules.tables,
       flusher,
       // Planning pauses at half of it: what is under way then still finds room.
       maxUnflushedBytes: 2 * this.maxUnflushedBytes,
@@ -439,13 +440,8 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   }
 
   private refused(error: StoreError): void {
-    switch (error.code) {
-      case 'VolumeFailed':
-      case 'Closed':
-        return this.turns.end(this.failure ?? error)
-      default:
-        return this.turns.resume()
-    }
+    if (isStoreError(error, 'VolumeFailed', 'Closed')) this.turns.end(this.failure ?? error)
+    else this.turns.resume()
   }
 
   private fail(error: unknown): void {
