@@ -138,6 +138,8 @@ export interface CommittedPatch {
 export interface StoreStatus {
   readonly role: 'leader' | 'follower' | 'candidate'
   readonly term: Term
+  /** The member that leads in `term`, when it is known. */
+  readonly leader?: string
   readonly commitIndex: LogIndex
   readonly appliedIndex: LogIndex
   readonly checkpointIndex: LogIndex

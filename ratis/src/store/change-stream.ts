@@ -1,6 +1,8 @@
 import { StoreError } from '@o3/common/errors'
 import type { CommittedPatch, LogIndex } from '../api/api.ts'
-import type { LogEntry, SegmentedLog } from '../log/segmented-log.ts'
+import { entryKind } from '../core/entry.ts'
+import type { LogEntry } from '../log/segmented-log.ts'
+import type { LogFacts } from '../node/consensus.ts'
 import { decodeEntry } from './entry-codec.ts'
 
 /** How much of the log one follower holds in memory. */
@@ -8,12 +10,12 @@ const readBytes = 1024 * 1024
 
 /** Feeds the followers of the change stream from the log: a slow one costs the store nothing but a file handle. */
 export class ChangeStream {
-  private readonly log: SegmentedLog
+  private readonly log: LogFacts
   private readonly committed: () => LogIndex
   private readonly sleepers = new Set<() => void>()
   private ended = false
 
-  constructor(log: SegmentedLog, committed: () => LogIndex) {
+  constructor(log: LogFacts, committed: () => LogIndex) {
     this.log = log
     this.committed = committed
   }
@@ -66,6 +68,7 @@ export class ChangeStream {
 function* patchesOf(entries: readonly LogEntry[], signal: AbortSignal): Generator<CommittedPatch, void, undefined> {
   for (const { index, term, payload } of entries) {
     if (signal.aborted) return
+    if (entryKind(payload) !== 'command') continue
     const { wallMs, rows } = decodeEntry(payload)
     yield { index, term, wallMs, rows }
   }

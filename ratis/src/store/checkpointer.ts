@@ -1,23 +1,26 @@
 /**
- * A checkpoint: everything applied so far is made durable in the key-value store, the hard state is told, the log is cut
- * behind it. The order is the point: each step only relies on what the steps before it made durable.
+ * A checkpoint: everything applied so far is made durable in the key-value store, the group's member is told, which
+ * remembers it durably and cuts the log behind it. The order is the point: each step only relies on what the steps before
+ * it made durable.
  */
 
 import type { Env } from '@o3/common/env'
 import type { BinaryKey, KvStore, KvWrite } from '@o3/common/kv'
 import type { LogIndex } from '../api/api.ts'
-import type { SegmentedLog } from '../log/segmented-log.ts'
 import type { KvFlusher } from './kv-flusher.ts'
 import type { RequestLedger } from './request-ledger.ts'
-import { encodeLedgerChunk, ledgerChunkIndex, ledgerChunkKey } from './system-rows.ts'
+import { checkpointKey, encodeCheckpoint, encodeLedgerChunk, ledgerChunkIndex, ledgerChunkKey } from './system-rows.ts'
 
 export interface CheckpointParts {
-  readonly log: SegmentedLog
   readonly kv: KvStore
   readonly flusher: KvFlusher
   readonly ledger: RequestLedger
   /** The keys of the ledger's rows, in order. */
   readonly ledgerChunks: readonly BinaryKey[]
+  /** What the last checkpoint covered. */
+  readonly checkpointIndex: LogIndex
+  /** `Consensus.checkpointed`. */
+  readonly tell: (index: LogIndex, keepBytes: number) => Promise<void>
   /** Newest bytes of the log that stay for followers of the change stream, now. */
   readonly keepLogBytes: () => number
 }
@@ -25,6 +28,8 @@ export interface CheckpointParts {
 const repliesPerChunk = 1000
 
 export class Checkpointer {
+  /** Everything up to here is durable in the key-value store. */
+  checkpointIndex: LogIndex
   private readonly env: Env
   private readonly parts: CheckpointParts
   private running: Promise<void> | undefined
@@ -34,6 +39,7 @@ export class Checkpointer {
     this.env = env
     this.parts = parts
     this.ledgerChunks = parts.ledgerChunks
+    this.checkpointIndex = parts.checkpointIndex
   }
 
   /** Covers what was applied when it was called. One at a time: a second call waits for the first, then runs. */
@@ -48,19 +54,21 @@ export class Checkpointer {
   }
 
   private async take(appliedIndex: LogIndex): Promise<void> {
-    const { log, kv, flusher } = this.parts
-    if (appliedIndex > log.hardState.checkpointIndex) {
+    const { kv, flusher, tell, keepLogBytes } = this.parts
+    if (appliedIndex > this.checkpointIndex) {
       await flusher.reached(appliedIndex)
-      const { index } = flusher.flushed
+      const { index, term } = flusher.flushed
       this.env.at('store.checkpoint.before-ledger')
       await this.saveLedger(index)
       this.env.at('store.checkpoint.before-kv')
       await kv.checkpoint()
+      // Only now, so that it is true whenever it is there. A power cut may take it: the member knows as well.
+      await kv.write([{ kind: 'put', key: checkpointKey, value: encodeCheckpoint({ index, term }) }])
+      this.checkpointIndex = index
       this.env.at('store.checkpoint.before-hard-state')
-      await log.saveHardState({ checkpointIndex: index, commitFloor: Math.max(index, log.hardState.commitFloor) })
     }
     this.env.at('store.checkpoint.before-cut')
-    await log.truncateBefore(log.hardState.checkpointIndex + 1, this.parts.keepLogBytes())
+    await tell(this.checkpointIndex, keepLogBytes())
     this.env.at('store.checkpoint.after-cut')
   }
 
@@ -69,8 +77,8 @@ export class Checkpointer {
    * of replies that have left the window go.
    */
   private async saveLedger(index: LogIndex): Promise<void> {
-    const { kv, ledger, log } = this.parts
-    const records = ledger.repliesAfter(log.hardState.checkpointIndex).filter((record) => record.index <= index)
+    const { kv, ledger } = this.parts
+    const records = ledger.repliesAfter(this.checkpointIndex).filter((record) => record.index <= index)
     const batch: KvWrite[] = []
     const oldest = ledger.oldestIndex(this.env.clock.wallMs()) ?? index + 1
     const kept = this.ledgerChunks.filter((key) => ledgerChunkIndex(key) >= oldest)

@@ -1,7 +1,8 @@
 /**
  * Carries applied entries to the key-value store, behind the commit: one batch in flight, all entries applied meanwhile
  * merge into the next (a row that ten entries changed is written once). The log holds them durably already, so nobody
- * waits for it but views, checkpoints and the bound on memory.
+ * waits for it but views, checkpoints and the bound on memory. Until a row is written it can be found here: the key-value
+ * store would still answer with the old one.
  */
 
 import type { Env } from '@o3/common/env'
@@ -14,14 +15,16 @@ import { appliedKey, encodeApplied, type Applied } from './system-rows.ts'
 export interface FlusherOptions {
   readonly kv: KvStore
   readonly applied: Applied
+  /** Nothing is written before it resolves. */
+  readonly ready: Promise<void>
   /** How often a full disk is looked at again. */
   readonly retryMs: number
   /** Whether there is room again, and writing may be tried. */
   readonly hasSpace: () => Promise<boolean>
   /** Before it is tried: an engine may refuse all writes after one failed. */
   readonly revive: () => Promise<void>
-  /** The rows of a batch are in the store: its answers are current for them. */
-  readonly onWritten: (rowKeys: Iterable<BinaryKey>) => void
+  /** A batch is in the store, and there is room for more rows in memory. */
+  readonly onWritten: () => void
   readonly onFailure: (error: unknown) => void
 }
 
@@ -43,6 +46,8 @@ export class KvFlusher {
   private readonly options: FlusherOptions
   private applied: Applied
   private rows = new Map<BinaryKey, PatchRow>()
+  /** Those of the batch in flight. */
+  private writing: ReadonlyMap<BinaryKey, PatchRow> = new Map()
   private running = false
   private failure: StoreError | undefined
   private waiters: Waiter[] = []
@@ -56,21 +61,34 @@ export class KvFlusher {
     this.applied = options.applied
   }
 
-  /** Takes over an applied entry's rows. `onReplaced` is told of rows that an earlier entry had left here. */
-  add(rows: Iterable<PatchRow>, applied: Applied, onReplaced: (rowKey: BinaryKey) => void): void {
+  /** Where the rows stand, when the log says that they hold more than was known; nothing was added yet. */
+  startAt(applied: Applied): void {
+    this.flushed = applied
+    this.applied = applied
+  }
+
+  /** Takes over an applied entry's rows. */
+  add(rows: Iterable<PatchRow>, applied: Applied): void {
     this.applied = applied
     for (const row of rows) {
       const before = this.rows.get(row.rowKey)
-      if (before !== undefined) {
-        this.pendingBytes -= rowBytes(before)
-        onReplaced(row.rowKey)
-      }
+      if (before !== undefined) this.pendingBytes -= rowBytes(before)
       this.rows.set(row.rowKey, row)
       this.pendingBytes += rowBytes(row)
     }
     if (this.running || this.failure !== undefined) return
     this.running = true
-    this.ended = Promise.resolve().then(() => this.run())
+    this.ended = this.options.ready.then(() => this.run())
+  }
+
+  /** The row as it will be in the store, while it is not there yet. */
+  find(rowKey: BinaryKey): PatchRow | undefined {
+    return this.rows.get(rowKey) ?? this.writing.get(rowKey)
+  }
+
+  /** Resolves when at most so many bytes wait; rejects when they never will, because writing has failed or was given up. */
+  async below(bytes: number): Promise<void> {
+    while (this.pendingBytes > bytes) await this.reached(this.flushed.index + 1)
   }
 
   /** Resolves when the store holds everything up to `index`. */
@@ -83,29 +101,41 @@ export class KvFlusher {
     return this.when(index, () => ({ snapshot: this.options.kv.snapshot(), index: this.flushed.index }))
   }
 
-  /** Gives up waiting for space (the log has what is missing) and resolves when no batch is in flight. */
-  async stop(): Promise<void> {
+  /** Writes no further batch: the log has what is missing. */
+  abandon(): void {
     this.abandoned.abort()
+  }
+
+  /** Gives up, and resolves when no batch is in flight. */
+  async stop(): Promise<void> {
+    this.abandon()
     await this.ended
   }
 
   private async run(): Promise<void> {
-    while (this.applied.index > this.flushed.index && this.failure === undefined) {
+    const { signal } = this.abandoned
+    while (this.applied.index > this.flushed.index && this.failure === undefined && !signal.aborted) {
       try {
         await this.writeBatch()
       } catch (error) {
         this.failure = new StoreError('VolumeFailed', 'the rows could not be written', { cause: error })
-        for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure)
-        if (!this.abandoned.signal.aborted) this.options.onFailure(error)
+        this.rejectWaiters(this.failure)
+        if (!signal.aborted) this.options.onFailure(error)
       }
     }
     this.running = false
     this.wake()
+    if (signal.aborted) this.rejectWaiters(givenUp())
+  }
+
+  private rejectWaiters(error: StoreError): void {
+    for (const waiter of this.waiters.splice(0)) waiter.reject(error)
   }
 
   private async writeBatch(): Promise<void> {
     const { rows, applied, pendingBytes } = this
     this.rows = new Map()
+    this.writing = rows
     const batch: KvWrite[] = [{ kind: 'put', key: appliedKey, value: encodeApplied(applied) }]
     for (const { rowKey: key, bytes } of rows.values()) {
       batch.push(bytes === undefined ? { kind: 'delete', key } : { kind: 'put', key, value: bytes })
@@ -115,7 +145,8 @@ export class KvFlusher {
     this.env.at('store.apply.after-write')
     this.flushed = applied
     this.pendingBytes -= pendingBytes
-    this.options.onWritten(rows.keys())
+    this.writing = new Map()
+    this.options.onWritten()
     this.wake()
   }
 
@@ -152,6 +183,7 @@ export class KvFlusher {
         }
       }
       if (this.failure !== undefined) reject(this.failure)
+      else if (this.abandoned.signal.aborted && this.flushed.index < index) reject(givenUp())
       else if (this.running || this.flushed.index < index) this.waiters.push({ index, reached, reject })
       else reached()
     })
@@ -164,5 +196,7 @@ export class KvFlusher {
     for (const waiter of ready) waiter.reached()
   }
 }
+
+const givenUp = (): StoreError => new StoreError('Closed', 'the store was closed before the rows were written')
 
 const rowBytes = (row: PatchRow): number => row.rowKey.length + (row.bytes?.length ?? 0) + 100

@@ -33,8 +33,9 @@ export class Overlay {
     }
   }
 
-  /** Nothing that was planned will happen. */
-  drop(): void {
+  /** Of all that was planned only these entries can still happen; in their order. */
+  keepOnly(entries: readonly PendingEntry[]): void {
     this.rows.clear()
+    for (const entry of entries) for (const { rowKey, value } of entry.rows.values()) this.set(rowKey, value, entry)
   }
 }

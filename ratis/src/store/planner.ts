@@ -3,7 +3,7 @@ import type { BinaryKey } from '@o3/common/kv'
 import type { PlanView, Stamp, StoreRules, Table } from '../api/api.ts'
 import type { Overlay } from './overlay.ts'
 import type { PatchRow, PendingEntry } from './pending-entry.ts'
-import type { RowCache } from './row-cache.ts'
+import type { MemoryRows } from './memory-rows.ts'
 
 /** What one run of a plan came to. */
 export type Planned<Reply> =
@@ -24,14 +24,14 @@ export interface MissingRow {
 /** Ends a plan whose row is not in memory. Made once: no stack is ever needed. */
 const missing = new Error('a row is not in memory')
 
-/** Runs plans over overlay and cache. Synchronous; plans run one after the other, so one view serves them all. */
+/** Runs plans over overlay and applied rows in memory. Synchronous; plans run one after the other, so one view serves them all. */
 export class Planner<Command, Reply> {
   private readonly rules: StoreRules<Command, Reply>
   private readonly view: OverlaidView
 
-  constructor(rules: StoreRules<Command, Reply>, overlay: Overlay, cache: RowCache) {
+  constructor(rules: StoreRules<Command, Reply>, overlay: Overlay, rows: MemoryRows) {
     this.rules = rules
-    this.view = new OverlaidView(overlay, cache)
+    this.view = new OverlaidView(overlay, rows)
   }
 
   /** Throws only for bugs. */
@@ -56,11 +56,11 @@ class OverlaidView implements PlanView {
   basis: PendingEntry | undefined
   misses: MissingRow[] = []
   private readonly overlay: Overlay
-  private readonly cache: RowCache
+  private readonly rows: MemoryRows
 
-  constructor(overlay: Overlay, cache: RowCache) {
+  constructor(overlay: Overlay, rows: MemoryRows) {
     this.overlay = overlay
-    this.cache = cache
+    this.rows = rows
   }
 
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined {
@@ -80,10 +80,10 @@ class OverlaidView implements PlanView {
     const rowKey = table.prefix + table.encodeKey(key)
     const planned = this.overlay.get(rowKey)
     if (planned !== undefined) {
-      if (this.basis === undefined || planned.entry.index > this.basis.index) this.basis = planned.entry
+      if (this.basis === undefined || planned.entry.ordinal > this.basis.ordinal) this.basis = planned.entry
       return planned.value as Value | undefined
     }
-    const row = this.cache.get(rowKey)
+    const row = this.rows.get(rowKey)
     if (row === undefined) this.misses.push({ table: table as unknown as Table<never, unknown>, rowKey })
     return row?.value as Value | undefined
   }

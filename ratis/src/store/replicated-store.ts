@@ -1,5 +1,5 @@
 /**
- * The replicated store's runtime: plan → log → apply → reply, for one voter. See `api/api.ts` for what it promises and
+ * The replicated store's runtime on one member of a group: plan → group → apply → reply. See `api/api.ts` for what it promises and
  * the package's README for how.
  */
 
@@ -15,37 +15,41 @@ import type {
   StoreRules,
   StoreStatus,
   Table,
-  Term,
 } from '../api/api.ts'
 import { makeDurableDirectory } from '../log/durable-directory.ts'
-import { openLog, type LogOptions, type SegmentedLog } from '../log/segmented-log.ts'
+import type { LogOpening, LogOptions } from '../log/segmented-log.ts'
+import type { Consensus, MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
 import { ChangeStream } from './change-stream.ts'
 import { CheckpointSchedule, type CheckpointPolicy } from './checkpoint-schedule.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { KvFlusher } from './kv-flusher.ts'
+import { claimRows, loadRows, type LoadedRows } from './load-rows.ts'
+import { MemoryRows } from './memory-rows.ts'
 import { Overlay } from './overlay.ts'
 import { Planner } from './planner.ts'
-import { recoverStore, type Recovered } from './recover-store.ts'
 import { ReopeningKv } from './reopening-kv.ts'
 import { RequestDesk } from './request-desk.ts'
 import { RequestLedger, type LedgerWindow } from './request-ledger.ts'
 import { RowCache } from './row-cache.ts'
 import { RowFetcher } from './row-fetcher.ts'
+import { openSoleVoter } from './sole-voter.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { Stamps } from './stamp.ts'
 import { SnapshotView } from './state-view.ts'
 import { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
+import { StoreMachine } from './store-machine.ts'
 import { Turns } from './turns.ts'
 
 export type { CheckpointPolicy } from './checkpoint-schedule.ts'
 export type { LedgerWindow } from './request-ledger.ts'
 export { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
+export type { Consensus, MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
 export { storeSites, type StoreSite } from './sites.ts'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
-  /** Its `log` folder holds the log; its parent exists, durably. The caller holds the lock of the data directory. */
+  /** Its `log` folder holds the log of a store without a group; its parent exists, durably. The caller holds the lock of the data directory. */
   readonly directory: string
   readonly rules: StoreRules<Command, Reply>
   /** Belongs to this store alone. The caller opened it and closes it after the store. */
@@ -55,6 +59,9 @@ export interface StoreOptions<Command, Reply> {
    * an engine that is done for after a failed write stays so until a restart.
    */
   readonly reopenKv?: () => Promise<KvStore>
+  /** Opens this member of the store's group. Default: the store is the only member. */
+  readonly consensus?: OpenConsensus
+  /** Of a store without a group. */
   readonly log?: LogOptions
   /** Decoded rows in memory, by the size of their encoded form. Default 32 MiB. */
   readonly cacheBytes?: number
@@ -77,6 +84,8 @@ const mebi = 1024 * 1024
 const defaultPolicy: CheckpointPolicy = { everyLogBytes: 32 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
 const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
 const retryMs = 1000
+/** Proposed and not yet applied; beyond, planning pauses. */
+const maxUnderWayBytes = 32 * mebi
 
 /**
  * Opens the store, making it when there is none, and brings it up to date. Rejects with `Damaged` (with `path` and
@@ -87,28 +96,21 @@ export async function openReplicatedStore<Command, Reply>(
 ): Promise<ReplicatedStore<Command, Reply>> {
   const { env } = options
   expectPrefixes(options.rules)
-  const kv = new ReopeningKv(options.kv, options.reopenKv)
   const startMs = env.clock.monotonicMs()
   await makeDurableDirectory(env.disk, options.directory)
-  const log = await openLog(env, `${options.directory}/log`, options.log)
-  try {
-    const ledger = new RequestLedger({ ...defaultWindow, ...options.requests })
-    const recovered = await recoverStore(env, { log, kv, ledger })
-    // Each start is a term of its own, so (term, index) names one entry for ever.
-    const term = log.hardState.term + 1
-    await log.saveHardState({ term })
-    options.observe?.({
-      kind: 'opened',
-      created: log.opening.created,
-      cutBytes: log.opening.cutBytes,
-      replayedEntries: recovered.replayedEntries,
-      durationMs: env.clock.monotonicMs() - startMs,
-    })
-    return new OneVoterStore(options, { log, kv, ledger, recovered, term })
-  } catch (error) {
-    await log.close()
-    throw error
-  }
+  const ledger = new RequestLedger({ ...defaultWindow, ...options.requests })
+  const kv = new ReopeningKv(options.kv, options.reopenKv)
+  const loaded = await loadRows(kv, ledger)
+  const store = new ConsensusStore(options, { kv, ledger, loaded })
+  const { replayedEntries, opening } = await store.open()
+  options.observe?.({
+    kind: 'opened',
+    created: opening.created,
+    cutBytes: opening.cutBytes,
+    replayedEntries,
+    durationMs: env.clock.monotonicMs() - startMs,
+  })
+  return store
 }
 
 /** Tables share one ordered store: each needs a prefix of its own, above those of the store's own rows. */
@@ -121,77 +123,95 @@ function expectPrefixes<Command, Reply>({ name, tables }: StoreRules<Command, Re
   )
 }
 
-interface Opened {
-  readonly log: SegmentedLog
+interface Rows {
   readonly kv: ReopeningKv
   readonly ledger: RequestLedger
-  readonly recovered: Recovered
-  readonly term: Term
+  readonly loaded: LoadedRows
 }
 
-class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
+/** What exists from the moment that the member of the group is open. */
+interface Joined {
+  readonly consensus: Consensus
+  readonly stream: ChangeStream
+  readonly checkpointer: Checkpointer
+  readonly schedule: CheckpointSchedule
+}
+
+class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
+  private readonly env: Env
+  private readonly options: StoreOptions<Command, Reply>
   private readonly rules: StoreRules<Command, Reply>
-  private readonly term: Term
   private readonly observe: (event: StoreEvent) => void
   private readonly counters: StoreCounters
-  private readonly log: SegmentedLog
+  private readonly rows: Rows
   private readonly kv: ReopeningKv
   private readonly cache: RowCache
+  private readonly memory: MemoryRows
   private readonly fetcher: RowFetcher
   private readonly flusher: KvFlusher
+  private readonly machine: StoreMachine
   private readonly pipeline: CommitPipeline
   private readonly turns: Turns<Command, Reply>
   private readonly desk: RequestDesk<Command, Reply>
-  private readonly stream: ChangeStream
-  private readonly schedule: CheckpointSchedule
   private readonly space: SpaceGuard
+  private readonly claimed = Promise.withResolvers<void>()
+  private readonly maxUnflushedBytes: number
+  private joined: Joined | undefined
   private failure: StoreError | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: StoreOptions<Command, Reply>, opened: Opened) {
+  constructor(options: StoreOptions<Command, Reply>, rows: Rows) {
     const { env, rules, counters = newStoreCounters() } = options
-    const { log, kv, ledger, recovered, term } = opened
-    const minFreeBytes = options.minFreeBytes ?? 64 * mebi
-    const overlay = new Overlay()
-    const cache = new RowCache(options.cacheBytes ?? 32 * mebi)
-    const fetcher = new RowFetcher(kv, cache)
+    const { kv, ledger, loaded } = rows
+    this.env = env
+    this.options = options
     this.rules = rules
-    this.term = term
-    this.log = log
+    this.rows = rows
     this.kv = kv
     this.counters = counters
-    this.cache = cache
-    this.fetcher = fetcher
     this.observe = (event) => {
       if (event.kind === 'checkpoint') counters.checkpoints++
       options.observe?.(event)
     }
+    const minFreeBytes = options.minFreeBytes ?? 64 * mebi
     this.space = new SpaceGuard(env, { directory: options.directory, minFreeBytes, sampleMs: retryMs })
-    this.flusher = this.makeFlusher(env, recovered)
-    const { flusher } = this
-    const appliedIndex = recovered.applied.index
-    const shared = { overlay, cache, fetcher, ledger, counters }
+    this.maxUnflushedBytes = options.maxUnflushedBytes ?? 32 * mebi
+    const overlay = new Overlay()
+    this.cache = new RowCache(options.cacheBytes ?? 32 * mebi)
+    this.flusher = this.makeFlusher(env, loaded)
+    const { cache, flusher } = this
+    this.memory = new MemoryRows(cache, flusher)
+    this.fetcher = new RowFetcher({ kv, cache, flusher })
     this.pipeline = new CommitPipeline(env, {
-      ...shared,
-      log,
-      term,
-      flusher,
-      appliedIndex,
-      onApplied: () => this.applied(),
+      overlay,
+      propose: (payload) => this.expectJoined().consensus.propose(payload),
       onRefused: (error) => this.refused(error),
     })
-    const { pipeline } = this
-    // What waits in the log, the entry that a turn is filling and the next one: together they always fit.
-    const third = Math.floor(log.maxAppendBytes / 3)
-    const maxUnflushedBytes = options.maxUnflushedBytes ?? 32 * mebi
+    const { pipeline, fetcher, memory } = this
+    const stamps = new Stamps(env.random, loaded.applied.lastSequence)
+    const shared = { overlay, cache, fetcher, ledger, counters, pipeline, stamps }
+    this.machine = new StoreMachine(env, {
+      ...shared,
+      loaded,
+      tables: rules.tables,
+      flusher,
+      // Planning pauses at half of it: what is under way then still finds room.
+      maxUnflushedBytes: 2 * this.maxUnflushedBytes,
+      addressOf: (id) => this.joined?.consensus.configuration.addresses[id],
+      events: {
+        onProgress: () => this.progressed(),
+        onAway: (error) => this.turns.dismiss(error),
+        onFailed: (error) => this.turns.end(this.failure ?? error),
+      },
+    })
+    const { machine } = this
     this.turns = new Turns(env, {
       ...shared,
       rules,
-      pipeline,
-      planner: new Planner(rules, overlay, cache),
-      stamps: new Stamps(env.random, recovered.applied.lastSequence),
-      maxEntryBytes: Math.min(options.maxEntryBytes ?? 8 * mebi, third),
-      isBlocked: () => flusher.pendingBytes > maxUnflushedBytes || log.queuedBytes > third,
+      planner: new Planner(rules, overlay, memory),
+      maxEntryBytes: () => this.maxEntryBytes(),
+      isBlocked: () => this.isBlocked(),
+      away: () => machine.away,
     })
     const { turns } = this
     this.desk = new RequestDesk({
@@ -201,10 +221,34 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
       counters,
       clock: env.clock,
       maxQueued: options.maxQueued ?? 10_000,
+      away: () => (this.closing === undefined ? machine.away : undefined),
       refusal: (command) => this.refusal(command),
     })
-    this.schedule = this.makeSchedule(env, { ...defaultPolicy, ...options.checkpoint }, opened)
-    this.stream = new ChangeStream(log, () => pipeline.appliedIndex)
+  }
+
+  /** Joins the group. Once, before anything else. Closes what it opened when it rejects. */
+  async open(): Promise<{ readonly replayedEntries: number; readonly opening: LogOpening }> {
+    const { env, machine, flusher, options, kv } = this
+    const { loaded } = this.rows
+    env.at('store.recover.before-replay')
+    let consensus: Consensus | undefined
+    try {
+      const open = options.consensus ?? ((driven, start) => this.openAlone(driven, start))
+      consensus = await open(machine, startOf(loaded))
+      await claimRows(kv, loaded.groupId, consensus.groupId)
+      this.claimed.resolve()
+      if (consensus.appliedIndex > machine.appliedIndex) machine.startBehind(consensus.appliedIndex)
+    } catch (error) {
+      flusher.abandon()
+      this.claimed.resolve()
+      await consensus?.close()
+      await flusher.stop()
+      throw error
+    }
+    env.at('store.recover.after-replay')
+    this.joined = this.join(consensus)
+    this.progressed()
+    return { replayedEntries: machine.appliedEntries, opening: consensus.log.opening }
   }
 
   execute(command: Command, options?: ExecuteOptions): Promise<Reply> {
@@ -212,8 +256,13 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined | Promise<Value | undefined> {
+    const barrier = this.expectJoined().consensus.readBarrier()
+    return barrier === undefined ? this.getApplied(table, key) : barrier.then(() => this.getApplied(table, key))
+  }
+
+  private getApplied<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined | Promise<Value | undefined> {
     const rowKey = table.prefix + table.encodeKey(key)
-    const row = this.cache.get(rowKey)
+    const row = this.memory.get(rowKey)
     if (row !== undefined) {
       this.counters.cacheHits++
       return row.value as Value | undefined
@@ -223,7 +272,8 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   async read<T>(run: (view: StateView) => Promise<T>): Promise<T> {
-    const { snapshot, index } = await this.flusher.snapshotFrom(this.pipeline.appliedIndex)
+    await this.expectJoined().consensus.readBarrier()
+    const { snapshot, index } = await this.flusher.snapshotFrom(this.machine.appliedIndex)
     try {
       return await run(new SnapshotView(snapshot, index))
     } finally {
@@ -232,27 +282,29 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   changes(from: LogIndex, signal: AbortSignal): AsyncIterable<CommittedPatch> {
-    return this.stream.follow(from, signal)
+    return this.expectJoined().stream.follow(from, signal)
   }
 
   async checkpoint(): Promise<void> {
     if (this.closing !== undefined) throw closed()
-    await this.schedule.checkpoint()
+    await this.expectJoined().schedule.checkpoint()
   }
 
   status(): StoreStatus {
-    const { appliedIndex } = this.pipeline
-    const status: StoreStatus = {
-      role: 'leader',
-      term: this.term,
-      commitIndex: appliedIndex,
-      appliedIndex,
-      checkpointIndex: this.log.hardState.checkpointIndex,
-      firstLogIndex: this.log.firstIndex,
-      logBytes: this.log.bytes,
+    const { consensus, checkpointer } = this.expectJoined()
+    const { role, term, leader, log } = consensus
+    const failed: ErrorRecord | undefined = this.failure?.toRecord() ?? consensus.failed
+    return {
+      role: role === 'pre-candidate' ? 'candidate' : role,
+      term,
+      commitIndex: Math.max(consensus.commitIndex, this.machine.appliedIndex),
+      appliedIndex: this.machine.appliedIndex,
+      checkpointIndex: checkpointer.checkpointIndex,
+      firstLogIndex: log.firstIndex,
+      logBytes: log.bytes,
+      ...(leader === undefined ? {} : { leader }),
+      ...(failed === undefined ? {} : { failed }),
     }
-    const failed: ErrorRecord | undefined = this.failure?.toRecord() ?? this.log.failed
-    return failed === undefined ? status : { ...status, failed }
   }
 
   close(): Promise<void> {
@@ -260,53 +312,75 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     return this.closing
   }
 
-  private makeFlusher(env: Env, recovered: Recovered): KvFlusher {
+  /** Without a group the store is the only member of one. */
+  private openAlone(machine: StateMachine, start: MachineStart): Promise<Consensus> {
+    const { directory, log = {} } = this.options
+    return openSoleVoter(this.env, { directory: `${directory}/log`, log }, { machine, start })
+  }
+
+  private makeFlusher(env: Env, { applied, checkpoint }: LoadedRows): KvFlusher {
     return new KvFlusher(env, {
       kv: this.kv,
-      applied: recovered.applied,
+      applied: { ...checkpoint, lastSequence: applied.lastSequence },
+      ready: this.claimed.promise,
       retryMs,
       hasSpace: () => this.space.hasRoom(),
       revive: () => this.kv.reopen(),
-      onWritten: (rowKeys) => this.flushed(rowKeys),
+      onWritten: () => this.turns.resume(),
       onFailure: (error) => this.fail(error),
     })
   }
 
-  private makeSchedule(env: Env, policy: CheckpointPolicy, { ledger, recovered }: Opened): CheckpointSchedule {
-    const { log, kv, flusher, pipeline, observe } = this
-    const { ledgerChunks } = recovered
-    // Who follows the changes of a store on a full disk starts from a copy rather than keep space from everybody.
-    const keepLogBytes = (): number => (this.space.isLow() ? 0 : policy.keepLogBytes)
-    return new CheckpointSchedule(env, {
+  private join(consensus: Consensus): Joined {
+    const { env, kv, flusher, machine, observe } = this
+    const { ledger, loaded } = this.rows
+    const policy: CheckpointPolicy = { ...defaultPolicy, ...this.options.checkpoint }
+    const { log } = consensus
+    const checkpointer = new Checkpointer(env, {
+      kv,
+      flusher,
+      ledger,
+      ledgerChunks: loaded.ledgerChunks,
+      checkpointIndex: machine.appliedIndex - machine.appliedEntries,
+      tell: (index, keepBytes) => consensus.checkpointed(index, keepBytes),
+      // Who follows the changes of a store on a full disk starts from a copy rather than keep space from everybody.
+      keepLogBytes: () => (this.space.isLow() ? 0 : policy.keepLogBytes),
+    })
+    const schedule = new CheckpointSchedule(env, {
       policy,
-      checkpointer: new Checkpointer(env, { log, kv, flusher, ledger, ledgerChunks, keepLogBytes }),
+      checkpointer,
       observe,
       onFailure: (error) => this.fail(error),
       hasSpace: () => this.space.hasRoom(),
-      appliedIndex: () => pipeline.appliedIndex,
+      appliedIndex: () => machine.appliedIndex,
       logBytes: () => log.bytes,
       isLow: () => this.space.isLow(),
     })
+    const stream = new ChangeStream(log, () => machine.appliedIndex)
+    return { consensus, stream, checkpointer, schedule }
   }
 
   private async finish(): Promise<void> {
+    const { consensus, stream, schedule } = this.expectJoined()
     if (this.isStuck()) this.turns.end(closed())
     await this.desk.allAnswered()
-    await this.schedule.stop()
+    await schedule.stop()
     try {
-      if (!this.isStuck()) await this.lastCheckpoint()
+      if (!this.isStuck()) await this.lastCheckpoint(schedule)
     } finally {
+      // A member that waits for room here is told that there will be none.
+      this.flusher.abandon()
+      stream.end()
+      await consensus.close()
       await this.flusher.stop()
-      this.stream.end()
-      await this.log.close()
       await this.kv.close()
     }
   }
 
   /** Only spares the next start a replay: a full disk does not keep the store from closing. */
-  private async lastCheckpoint(): Promise<void> {
+  private async lastCheckpoint(schedule: CheckpointSchedule): Promise<void> {
     try {
-      await this.schedule.checkpoint()
+      await schedule.checkpoint()
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) throw error
       this.observe({ kind: 'checkpoint-postponed', error: error.toRecord() })
@@ -315,14 +389,15 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
 
   /** Nothing can be brought to an end any more in this process; the log has what is acknowledged. */
   private isStuck(): boolean {
-    return this.flusher.starved || this.failure !== undefined || this.log.failed !== undefined
+    return this.flusher.starved || this.failure !== undefined || this.joined?.consensus.failed !== undefined
   }
 
   /** Why a command is not even planned. */
   private refusal(command: Command): StoreError | undefined {
     if (this.closing !== undefined) return closed()
     if (this.failure !== undefined) return this.failure
-    if (this.log.failed !== undefined) return StoreError.fromRecord(this.log.failed)
+    const { failed } = this.expectJoined().consensus
+    if (failed !== undefined) return StoreError.fromRecord(failed)
     if (this.isFull() && this.rules.freesSpace?.(command) !== true) {
       return new StoreError('OutOfSpace', 'the metadata disk is full')
     }
@@ -330,24 +405,43 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
   }
 
   private isFull(): boolean {
-    return this.space.isLow() || this.log.outOfSpace || this.flusher.starved
+    return this.space.isLow() || this.expectJoined().consensus.log.outOfSpace || this.flusher.starved
   }
 
-  private applied(): void {
+  /** What waits in the log, the entry that a turn is filling and the next one: together they always fit. */
+  private thirdOfLog(): number {
+    return Math.floor(this.expectJoined().consensus.log.maxAppendBytes / 3)
+  }
+
+  private maxEntryBytes(): number {
+    return Math.min(this.options.maxEntryBytes ?? 8 * mebi, this.thirdOfLog())
+  }
+
+  private isBlocked(): boolean {
+    const { flusher, pipeline, maxUnflushedBytes } = this
+    return (
+      flusher.pendingBytes > maxUnflushedBytes ||
+      pipeline.underWayBytes > maxUnderWayBytes ||
+      this.expectJoined().consensus.log.queuedBytes > this.thirdOfLog()
+    )
+  }
+
+  private expectJoined(): Joined {
+    assert(this.joined !== undefined, 'the store has not joined its group')
+    return this.joined
+  }
+
+  /** Something was applied, or leadership was won. */
+  private progressed(): void {
     this.counters.cachedBytes = this.cache.sizeBytes
-    this.stream.notify()
-    this.schedule.applied()
-    this.turns.resume()
-  }
-
-  private flushed(rowKeys: Iterable<string>): void {
-    for (const rowKey of rowKeys) this.cache.unpin(rowKey)
+    this.joined?.stream.notify()
+    this.joined?.schedule.applied()
     this.turns.resume()
   }
 
   private refused(error: StoreError): void {
-    if (error.code === 'OutOfSpace') this.turns.resume()
-    else this.turns.end(this.failure ?? StoreError.fromRecord(this.log.failed ?? error.toRecord()))
+    if (isStoreError(error, 'VolumeFailed', 'Closed')) this.turns.end(this.failure ?? error)
+    else this.turns.resume()
   }
 
   private fail(error: unknown): void {
@@ -355,6 +449,17 @@ class OneVoterStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
     this.failure = new StoreError('VolumeFailed', 'the store failed; a restart verifies it again', { cause: error })
     this.observe({ kind: 'failed', error: this.failure.toRecord(), cause: error })
     this.turns.end(this.failure)
+  }
+}
+
+function startOf({ groupId, checkpoint, applied, configuration }: LoadedRows): MachineStart {
+  return {
+    groupId,
+    appliedIndex: checkpoint.index,
+    appliedTerm: checkpoint.term,
+    claimedIndex: applied.index,
+    resetLog: false,
+    configuration,
   }
 }
 

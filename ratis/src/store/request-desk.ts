@@ -14,6 +14,8 @@ export interface DeskParts<Command, Reply> {
   readonly counters: StoreCounters
   /** Most commands under way. */
   readonly maxQueued: number
+  /** Why nobody may ask here: somebody else leads. */
+  readonly away: () => StoreError | undefined
   /** Why the store takes no such command now. */
   readonly refusal: (command: Command) => StoreError | undefined
 }
@@ -35,6 +37,9 @@ export class RequestDesk<Command, Reply> {
   }
 
   take(command: Command, requestId: RequestId | undefined): Promise<Reply> {
+    // Not even what is remembered: only the leader knows what was answered last.
+    const away = this.parts.away()
+    if (away !== undefined) return Promise.reject(away)
     if (requestId === undefined) return this.begin(command, undefined)
     if (requestId === '' || utf8Length(requestId) > maxRequestIdBytes) {
       return Promise.reject(new StoreError('InvalidArgument', `a request id has 1 to ${maxRequestIdBytes} bytes`))

@@ -1,8 +1,7 @@
 /**
  * Decoded rows of applied state, absent ones included, bounded by the size of their encoded form.
  *
- * Eviction is second chance: a hit only sets a bit, so the hot path moves nothing. Pinned rows stay: those that are
- * committed but not yet written to the key-value store (which would answer with the old value), and those that a waiting
+ * Eviction is second chance: a hit only sets a bit, so the hot path moves nothing. Pinned rows stay: those that a waiting
  * plan has fetched.
  */
 
@@ -42,6 +41,23 @@ export class RowCache {
     return row
   }
 
+  has(rowKey: BinaryKey): boolean {
+    return this.rows.has(rowKey)
+  }
+
+  /** Forgets the row, pinned or not: who needs it fetches it again. */
+  drop(rowKey: BinaryKey): void {
+    const row = this.rows.get(rowKey)
+    if (row === undefined) return
+    this.rows.delete(rowKey)
+    this.sizeBytes -= row.bytes
+  }
+
+  clear(): void {
+    this.rows.clear()
+    this.sizeBytes = 0
+  }
+
   /** Sets the row's value; `valueBytes` is the length of its encoded form, 0 for an absent row. */
   put(rowKey: BinaryKey, value: unknown, valueBytes: number): void {
     const bytes = valueBytes + rowKey.length + overheadBytes
@@ -66,7 +82,8 @@ export class RowCache {
 
   unpin(rowKey: BinaryKey): void {
     const row = this.rows.get(rowKey)
-    if (row !== undefined) row.pins--
+    // None are left on a row that was dropped and came again.
+    if (row !== undefined && row.pins > 0) row.pins--
   }
 
   /**

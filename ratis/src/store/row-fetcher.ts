@@ -1,5 +1,6 @@
 import type { BinaryKey, KvReader } from '@o3/common/kv'
 import type { Table } from '../api/api.ts'
+import type { KvFlusher } from './kv-flusher.ts'
 import type { RowCache } from './row-cache.ts'
 
 type AnyTable = Table<never, unknown>
@@ -16,18 +17,20 @@ interface Fetch {
 }
 
 /**
- * Brings rows from the key-value store into the cache. What is asked for in one turn is one trip; who asks for a row
+ * Brings rows into the cache, from the key-value store or from what is on its way there. What is asked for in one turn is one trip; who asks for a row
  * that is already on its way joins.
  */
 export class RowFetcher {
   private readonly kv: KvReader
   private readonly cache: RowCache
+  private readonly flusher: KvFlusher
   private readonly underWay = new Map<BinaryKey, Fetch>()
   private wanted: Fetch[] = []
 
-  constructor(kv: KvReader, cache: RowCache) {
-    this.kv = kv
-    this.cache = cache
+  constructor(parts: { readonly kv: KvReader; readonly cache: RowCache; readonly flusher: KvFlusher }) {
+    this.kv = parts.kv
+    this.cache = parts.cache
+    this.flusher = parts.flusher
   }
 
   /** The row as it was at some moment between call and resolution. Rejects with what the store or the codec threw. */
@@ -65,12 +68,20 @@ export class RowFetcher {
   }
 
   private send(): void {
-    const fetches = this.wanted
+    const fetches = this.wanted.filter((fetch) => !this.deliverPending(fetch))
     this.wanted = []
+    if (fetches.length === 0) return
     this.kv.getMany(fetches.map((fetch) => fetch.rowKey)).then(
       (values) => fetches.forEach((fetch, at) => this.deliver(fetch, values[at])),
       (error: unknown) => fetches.forEach((fetch) => this.refuse(fetch, error)),
     )
+  }
+
+  /** The key-value store would answer with what was before. */
+  private deliverPending(fetch: Fetch): boolean {
+    const pending = this.flusher.find(fetch.rowKey)
+    if (pending !== undefined) this.deliver(fetch, pending.bytes)
+    return pending !== undefined
   }
 
   private deliver(fetch: Fetch, bytes: Uint8Array | undefined): void {

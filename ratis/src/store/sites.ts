@@ -11,7 +11,6 @@ export const storeSites = [
   'store.checkpoint.before-cut',
   'store.checkpoint.after-cut',
   'store.recover.before-replay',
-  'store.recover.before-write',
   'store.recover.after-replay',
 ] as const
 

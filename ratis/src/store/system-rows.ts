@@ -3,6 +3,8 @@
  *
  * - identity: which log these rows belong to;
  * - applied: how far the log has been applied, in the same batch as what was applied;
+ * - checkpoint: what a checkpoint made durable, written behind it: it says the truth, or lags after a power cut;
+ * - configuration: the last configuration entry, in the same batch as the applied index;
  * - ledger chunks: the replies since the checkpoint before, one or more rows for each checkpoint.
  */
 
@@ -14,6 +16,8 @@ import type { LedgerRecord } from './request-ledger.ts'
 
 export const identityKey: BinaryKey = '\0identity'
 export const appliedKey: BinaryKey = '\0applied'
+export const checkpointKey: BinaryKey = '\0checkpoint'
+export const configurationKey: BinaryKey = '\0configuration'
 const chunkPrefix = '\0ledger/'
 export const ledgerRange: KeyRange = { from: chunkPrefix, to: '\0ledger0' }
 
@@ -41,6 +45,31 @@ export function encodeApplied(applied: Applied): Uint8Array {
 export function decodeApplied(bytes: Uint8Array): Applied {
   const reader = versioned(bytes)
   return { index: reader.varint(), term: reader.varint(), lastSequence: reader.varint() }
+}
+
+/** The place of an entry in the log. */
+export interface LogPlace {
+  readonly index: LogIndex
+  readonly term: Term
+}
+
+export function encodeCheckpoint({ index, term }: LogPlace): Uint8Array {
+  return new ByteWriter(16).u8(version).varint(index).varint(term).finish()
+}
+
+export function decodeCheckpoint(bytes: Uint8Array): LogPlace {
+  const reader = versioned(bytes)
+  return { index: reader.varint(), term: reader.varint() }
+}
+
+/** `payload` is that of the entry. */
+export function encodeConfigurationRow(index: LogIndex, payload: Uint8Array): Uint8Array {
+  return new ByteWriter(payload.length + 16).u8(version).varint(index).bytes(payload).finish()
+}
+
+export function decodeConfigurationRow(bytes: Uint8Array): { index: LogIndex; payload: Uint8Array } {
+  const reader = versioned(bytes)
+  return { index: reader.varint(), payload: reader.bytes() }
 }
 
 /** Chunks sort by the last entry they cover; `part` tells apart those of one checkpoint. */

@@ -29,9 +29,11 @@ export interface TurnParts<Command, Reply> {
   readonly ledger: RequestLedger
   readonly counters: StoreCounters
   /** Larger changes of one plan are refused with `TooLarge`; a turn's entry is closed before it grows beyond. */
-  readonly maxEntryBytes: number
+  readonly maxEntryBytes: () => number
   /** True while too much is under way behind the planner; `resume` is called when that ends. */
   readonly isBlocked: () => boolean
+  /** Why nothing can be planned here now: somebody else leads. */
+  readonly away: () => StoreError | undefined
 }
 
 /** So that one turn does not hold the loop for long. */
@@ -73,7 +75,12 @@ export class Turns<Command, Reply> {
   /** Answers all that no turn has planned, or ever will; nothing of them happened. */
   end(error: StoreError): void {
     this.ended ??= error
-    for (const request of [...this.resumed.splice(0), ...this.arrived.splice(0)]) this.reject(request, this.ended)
+    this.dismiss(this.ended)
+  }
+
+  /** Answers all that wait for their turn; nothing of them happened. Those whose rows are still to come follow by themselves. */
+  dismiss(error: StoreError): void {
+    for (const request of [...this.resumed.splice(0), ...this.arrived.splice(0)]) this.reject(request, error)
   }
 
   private schedule(): void {
@@ -84,8 +91,9 @@ export class Turns<Command, Reply> {
 
   private runTurn(): void {
     this.scheduled = false
-    if (this.ended !== undefined) return this.end(this.ended)
-    const { isBlocked } = this.parts
+    const { isBlocked, away } = this.parts
+    const refusal = this.ended ?? away()
+    if (refusal !== undefined) return this.dismiss(refusal)
     const turn: Turn = { wallMs: Math.floor(this.env.clock.wallMs()), entry: undefined }
     const waiting = this.resumed.length === 0 ? this.arrived : this.resumed.concat(this.arrived)
     this.resumed = []
@@ -137,7 +145,8 @@ export class Turns<Command, Reply> {
     planned: { readonly reply: Reply; readonly rows: readonly PatchRow[] },
     turn: Turn,
   ): void {
-    const { maxEntryBytes, overlay, pipeline, rules } = this.parts
+    const { overlay, pipeline, rules } = this.parts
+    const maxEntryBytes = this.parts.maxEntryBytes()
     const { requestId } = request
     const reply = requestId === undefined ? undefined : { requestId, reply: rules.encodeReply(planned.reply) }
     let bytes = reply?.reply.length ?? 0
@@ -153,9 +162,9 @@ export class Turns<Command, Reply> {
       overlay.set(row.rowKey, row.value, entry)
     }
     if (reply !== undefined) entry.addReply(reply)
-    entry.waiting.push((error) => {
-      if (error === undefined) this.resolve(request, planned.reply)
-      else this.reject(request, error)
+    entry.waiting.push((loss) => {
+      if (loss === undefined) this.resolve(request, planned.reply)
+      else this.reject(request, loss.changed)
     })
   }
 
@@ -168,7 +177,7 @@ export class Turns<Command, Reply> {
   /** An answer that was found by looking at an uncommitted entry goes out after it, or not at all. */
   private answerAfter(basis: PendingEntry | undefined, request: Request<Command, Reply>, answer: () => void): void {
     if (basis === undefined) answer()
-    else basis.waiting.push((error) => (error === undefined ? answer() : this.reject(request, error)))
+    else basis.waiting.push((loss) => (loss === undefined ? answer() : this.reject(request, loss.unchanged)))
   }
 
   private fetch(request: Request<Command, Reply>, rows: readonly MissingRow[]): void {

@@ -11,38 +11,33 @@ const row = (rowKey: string, byte: number | undefined): PatchRow => ({
   bytes: byte === undefined ? undefined : Uint8Array.of(byte),
 })
 
-/** A flusher whose rows are pinned as the store pins them: each row once for each entry that changed it. */
+/** A flusher over a slow key-value store. */
 function onFlusher(script: (flusher: KvFlusher, kv: MemoryKv, add: (...rows: PatchRow[]) => void) => Promise<void>) {
   const simulation = new Simulation({ seed: 1 })
   const env = simulation.node('one').boot()
   const kv = new MemoryKv()
-  const pins = new Map<string, number>()
-  const unpin = (rowKey: string): void => void pins.set(rowKey, pins.get(rowKey)! - 1)
   const flusher = new KvFlusher(env, {
     kv: new PacedKv(kv, { clock: env.clock, random: env.random, maxMs: 10 }),
     applied: { index: 0, term: 0, lastSequence: 0 },
+    ready: Promise.resolve(),
     retryMs: 1000,
     hasSpace: () => Promise.resolve(true),
     revive: () => Promise.resolve(),
-    onWritten: (rowKeys) => {
-      for (const rowKey of rowKeys) unpin(rowKey)
-    },
+    onWritten: () => undefined,
     onFailure: (error) => simulation.fail('the flusher failed', error),
   })
   let index = 0
   const add = (...rows: PatchRow[]): void => {
-    for (const { rowKey } of rows) pins.set(rowKey, (pins.get(rowKey) ?? 0) + 1)
-    flusher.add(rows, { index: ++index, term: 1, lastSequence: index }, unpin)
+    flusher.add(rows, { index: ++index, term: 1, lastSequence: index })
   }
   return simulation.run(async () => {
     await script(flusher, kv, add)
     await flusher.reached(index)
-    expect([...pins.values()].every((count) => count === 0)).toBe(true)
     expect(flusher.pendingBytes).toBe(0)
   })
 }
 
-test('merges what comes while a batch is written; every pin goes once', () =>
+test('merges what comes while a batch is written', () =>
   onFlusher(async (flusher, kv, add) => {
     for (let i = 0; i < 50; i++) add(row('hot', i), row(`cold ${i}`, i))
     await flusher.reached(1)
@@ -68,4 +63,20 @@ test('a snapshot shows one applied index exactly', () =>
       if (i % 7 === 0) await flusher.reached(i)
     }
     await Promise.all(snapshots)
+  }))
+
+test('has each row until the key-value store has it', () =>
+  onFlusher(async (flusher, kv, add) => {
+    add(row('a', 1), row('b', 1))
+    const first = flusher.reached(1)
+    await Promise.resolve()
+    add(row('a', 2), row('c', undefined))
+    expect(['a', 'b', 'c', 'd'].map((rowKey) => flusher.find(rowKey)?.value)).toEqual([2, 1, undefined, undefined])
+    expect(flusher.find('c')).toMatchObject({ bytes: undefined })
+    await first
+    expect(flusher.find('b')).toBeUndefined()
+    expect(await kv.get('b')).toEqual(Uint8Array.of(1))
+    await flusher.below(0)
+    expect(flusher.find('a')).toBeUndefined()
+    expect(flusher.flushed.index).toBe(2)
   }))
