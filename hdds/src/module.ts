@@ -37,8 +37,7 @@ export function installHdds(graph: Graph): void {
     const datanode = parts.get(HDDS_DATANODE)
     const disks = datanode.dataDisks
     const { clock } = env
-    // In one process nobody needs an address; the RPC server of a later issue has one.
-    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address: 'local', config, log }
+    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address: undefined, config, log }
     return new Reconcilers({
       env,
       log,

@@ -157,6 +157,20 @@ describe('the life of a container', () => {
       await expect(scm.locate(id)).rejects.toMatchObject({ code: 'ContainerNotFound' })
     }))
 
+  test('its replicas are found with the address that their datanode registered last, also after a restart', () =>
+    withScm(async (scm, _, restart) => {
+      await register(scm)
+      const [range] = await scm.allocateBlocks({ count: 1, replication: 'RATIS/ONE' })
+      const { container } = range!
+      expect(await scm.locate(container)).toEqual([{ datanode: 'dn', address: 'here' }])
+      await scm.register({ id: 'dn', address: 'there:1', disks: [healthy], containers: [] })
+      const again = await restart()
+      expect(await again.locate(container)).toEqual([{ datanode: 'dn', address: 'there:1' }])
+      await again.register({ id: 'dn', address: undefined, disks: [healthy], containers: [] })
+      expect(await again.locate(container)).toEqual([{ datanode: 'dn', address: undefined }])
+      expect(await again.listNodes()).toMatchObject([{ address: 'local' }])
+    }))
+
   test('a container that nobody wrote to can be closed', () =>
     withScm(async (scm) => {
       await register(scm)

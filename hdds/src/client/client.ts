@@ -52,7 +52,7 @@ export class BlockClient implements BlockStore {
 
   /** Throws `ContainerNotFound`, `Unavailable`. */
   private async locate(container: ContainerId): Promise<Datanode> {
-    for (const id of await this.options.locations.locate(container)) {
+    for (const { datanode: id } of await this.options.locations.locate(container)) {
       const datanode = this.options.datanode(id)
       if (datanode === undefined) continue
       this.places.set(container, datanode)

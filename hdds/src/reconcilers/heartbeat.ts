@@ -11,8 +11,8 @@ export interface HeartbeatingOptions {
   readonly env: Pick<Env, 'tasks'>
   readonly datanode: Datanode
   readonly scm: ScmDatanodeProtocol
-  /** Where others reach this datanode. */
-  readonly address: string
+  /** `host:port` where other processes reach this datanode; undefined when it is called in its own. */
+  readonly address: string | undefined
   readonly config: HddsConfig
   readonly log: Logger
 }

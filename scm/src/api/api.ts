@@ -32,6 +32,7 @@ export type NodeHealth = 'HEALTHY' | 'STALE' | 'DEAD'
 
 export interface DatanodeInfo {
   readonly id: DatanodeId
+  /** Where clients reach it; `local` for one that is in SCM's own process. */
   readonly address: string
   readonly operational: NodeOperationalState
   readonly health: NodeHealth
@@ -75,7 +76,8 @@ export interface ContainerReport {
 
 export interface RegisterRequest {
   readonly id: DatanodeId
-  readonly address: string
+  /** `host:port` of its RPC listener, as clients reach it; undefined when it has none: it is called in its process. */
+  readonly address: string | undefined
   readonly disks: readonly DiskReport[]
   readonly containers: readonly ContainerReport[]
 }
@@ -119,10 +121,17 @@ export interface ScmBlockProtocol {
   deleteBlocks(blocks: readonly BlockRange[]): Promise<void>
 }
 
+/** One replica of a container. */
+export interface ReplicaLocation {
+  readonly datanode: DatanodeId
+  /** As its datanode last registered it; undefined: it is called in its process. It may have moved since. */
+  readonly address: string | undefined
+}
+
 /** Where the readers and writers of blocks find replicas. */
 export interface ScmLocationProtocol {
   /** In the order in which a reader should try. `ContainerNotFound`. */
-  locate(container: ContainerId): Promise<readonly DatanodeId[]>
+  locate(container: ContainerId): Promise<readonly ReplicaLocation[]>
 }
 
 export interface ScmAdminProtocol {

@@ -16,6 +16,7 @@ import type {
   DatanodeInfo,
   Heartbeat,
   RegisterRequest,
+  ReplicaLocation,
   ReplicationConfig,
   Scm,
   ScmSummary,
@@ -148,10 +149,14 @@ export class ScmService implements Scm {
     if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks })
   }
 
-  async locate(container: ContainerId): Promise<readonly DatanodeId[]> {
+  async locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
     const row = await this.store.get(containers, container)
     if (row === undefined) throw new StoreError('ContainerNotFound', `there is no container ${container}`)
-    return row.datanodes
+    const found = row.datanodes.map(async (datanode) => {
+      const node = await this.store.get(nodes, datanode)
+      return { datanode, address: node?.address }
+    })
+    return await Promise.all(found)
   }
 
   // ----------------------------------------------------------------------------------------------------- admin
@@ -168,6 +173,7 @@ export class ScmService implements Scm {
     return rows.map(({ key, value }) => ({
       id: key,
       ...value,
+      address: value.address ?? 'local',
       health: this.registry.health(key),
       lastHeartbeatMs: this.registry.lastHeartbeatWallMs(key),
       disks: this.registry.view(key)?.disks ?? [],
