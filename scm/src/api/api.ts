@@ -106,6 +106,11 @@ export interface ScmDatanodeProtocol {
   heartbeat(heartbeat: Heartbeat): Promise<{ readonly commands: readonly DatanodeCommand[] }>
 }
 
+/** With the same id a request is answered, and not done again. At most 48 bytes. */
+export interface RequestOptions {
+  readonly requestId?: string
+}
+
 /** OM's door into SCM. */
 export interface ScmBlockProtocol {
   /**
@@ -113,12 +118,15 @@ export interface ScmBlockProtocol {
    * on their datanodes before this resolves, or are created by the datanode at the first write.
    * Errors: `OutOfSpace` when no datanode has room, `Unavailable` in safemode.
    */
-  allocateBlocks(request: {
-    readonly count: number
-    readonly replication: ReplicationConfig
-  }): Promise<readonly BlockRange[]>
+  allocateBlocks(
+    request: {
+      readonly count: number
+      readonly replication: ReplicationConfig
+    },
+    options?: RequestOptions,
+  ): Promise<readonly BlockRange[]>
   /** Takes over the deletion of these blocks: durable when it resolves. Idempotent per block. */
-  deleteBlocks(blocks: readonly BlockRange[]): Promise<void>
+  deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void>
 }
 
 /** One replica of a container. */
@@ -137,7 +145,7 @@ export interface ScmLocationProtocol {
 export interface ScmAdminProtocol {
   listNodes(): Promise<readonly DatanodeInfo[]>
   listContainers(options: { readonly after?: ContainerId; readonly limit: number }): Promise<readonly ContainerInfo[]>
-  closeContainer(container: ContainerId): Promise<void>
+  closeContainer(container: ContainerId, options?: RequestOptions): Promise<void>
   summary(): Promise<ScmSummary>
 }
 
