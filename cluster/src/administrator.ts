@@ -39,16 +39,24 @@ export async function settleCredentials(
   directory: string,
   configured: RootSettings,
 ): Promise<AdministratorCredentials> {
-  const kept = await readCredentials(env, directory)
-  const given = givenCredentials(configured)
-  if (given !== undefined) {
-    const replaces = kept === undefined || kept.accessKey === given.accessKey ? {} : { replaces: kept.accessKey }
-    return { ...given, origin: 'configured', ...replaces }
-  }
-  if (kept !== undefined) return { ...kept, origin: 'kept' }
+  const found = await findCredentials(env, directory, configured)
+  if (found !== undefined) return found
   const made = makeCredentials(env)
   await writeCredentials(env, directory, made)
   return { ...made, origin: 'made' }
+}
+
+/** As above, but undefined where none were made yet: for one of several processes that need the same ones. */
+export async function findCredentials(
+  env: Env,
+  directory: string,
+  configured: RootSettings,
+): Promise<AdministratorCredentials | undefined> {
+  const kept = await readCredentials(env, directory)
+  const given = givenCredentials(configured)
+  if (given === undefined) return kept === undefined ? undefined : { ...kept, origin: 'kept' }
+  const replaces = kept === undefined || kept.accessKey === given.accessKey ? {} : { replaces: kept.accessKey }
+  return { ...given, origin: 'configured', ...replaces }
 }
 
 /** Undefined before the first start. `Damaged` when the file is not what O3 writes. */

@@ -25,11 +25,16 @@ export { openVerifyPool } from './storage/verify-pool.ts'
 export type { UnitVerifier } from './storage/verify-pool.ts'
 export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
 
+export interface HddsOptions {
+  /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
+  readonly address?: string
+}
+
 /**
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph): void {
+export function installHdds(graph: Graph, { address }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -37,7 +42,7 @@ export function installHdds(graph: Graph): void {
     const datanode = parts.get(HDDS_DATANODE)
     const disks = datanode.dataDisks
     const { clock } = env
-    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address: undefined, config, log }
+    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address, config, log }
     return new Reconcilers({
       env,
       log,

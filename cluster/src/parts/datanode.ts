@@ -22,6 +22,8 @@ import type { DataSettings, HddsSettings } from '../settings.ts'
 export interface DatanodeOptions {
   readonly clusterId: string
   readonly datanodeId: string
+  /** `host:port` where other processes reach it; undefined when none does. */
+  readonly address?: string
   /** Has the list of its disks, and the disk where none is named. */
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
@@ -35,7 +37,7 @@ export async function startDatanode(
   options: DatanodeOptions,
 ): Promise<LocalDatanode> {
   const { env, log, lifecycle } = parts
-  const { clusterId, datanodeId, directory, data, settings } = options
+  const { clusterId, datanodeId, address, directory, data, settings } = options
   const config = {
     ...defaultHddsConfig,
     reserveBytes: data.reserve,
@@ -64,7 +66,7 @@ export async function startDatanode(
     .value(HDDS_LOG, log.child({ service: 'hdds' }))
     .value(HDDS_CONFIG, config)
     .value(HDDS_DATANODE, datanode)
-  installHdds(graph)
+  installHdds(graph, address === undefined ? {} : { address })
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })
   return datanode

@@ -1,6 +1,6 @@
 /** What is wrong with a part, in one sentence. A full disk is not among it: reads and deletes go on. */
 
-import type { Datanode } from '@o3/hdds/api'
+import type { LocalDatanode } from '@o3/hdds/module'
 import type { StoreStatus } from '@o3/ratis/api'
 
 export function logProblem(name: string, store: { status(): StoreStatus }): string | undefined {
@@ -8,7 +8,7 @@ export function logProblem(name: string, store: { status(): StoreStatus }): stri
   return failed === undefined ? undefined : `the log of ${name} has failed: ${failed.message}`
 }
 
-export function diskProblem(datanode: Pick<Datanode, 'disks'>): string | undefined {
+export function diskProblem(datanode: Pick<LocalDatanode, 'disks'>): string | undefined {
   const failed = datanode.disks().find((disk) => disk.state === 'failed')
   return failed === undefined ? undefined : `the disk ${failed.path} has failed`
 }
