@@ -1,10 +1,12 @@
 /**
  * What a datanode and its client are made of. The caller binds `HDDS_ENV`, `HDDS_LOG`, `HDDS_CONFIG`, `HDDS_SCM` and the
- * opened `HDDS_DATANODE`.
+ * opened `HDDS_DATANODE`. Who has blocks to write and no datanode takes `BlockClient` and `DatanodeDirectory` from
+ * `@o3/hdds/client`; who serves a datanode to other processes takes `serveDatanode` from `@o3/hdds/rpc`.
  */
 
 import type { Graph } from '@o3/common/di'
 import { BlockClient } from './client/client.ts'
+import type { DatanodeDirectory } from './client/client.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
 import { Heartbeating } from './reconcilers/heartbeat.ts'
@@ -28,13 +30,15 @@ export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECON
 export interface HddsOptions {
   /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
   readonly address?: string
+  /** The datanodes of other processes; whoever made it closes it. Default: there are none. */
+  readonly datanodes?: DatanodeDirectory
 }
 
 /**
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph, { address }: HddsOptions = {}): void {
+export function installHdds(graph: Graph, { address, datanodes }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -59,7 +63,7 @@ export function installHdds(graph: Graph, { address }: HddsOptions = {}): void {
     const datanode = parts.get(HDDS_DATANODE)
     return new BlockClient({
       locations: parts.get(HDDS_SCM),
-      datanode: (id) => (id === datanode.id ? datanode : undefined),
+      datanode: (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at)),
     })
   })
 }

@@ -2,14 +2,14 @@ import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerReport, DatanodeCommand, ScmDatanodeProtocol } from '@o3/scm/api'
-import type { Datanode } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { ReportDelta } from '../core/report-delta.ts'
+import type { LocalDatanode } from '../service/local-datanode.ts'
 import type { Reconciler } from './reconciler.ts'
 
 export interface HeartbeatingOptions {
   readonly env: Pick<Env, 'tasks'>
-  readonly datanode: Datanode
+  readonly datanode: LocalDatanode
   readonly scm: ScmDatanodeProtocol
   /** `host:port` where other processes reach this datanode; undefined when it is called in its own. */
   readonly address: string | undefined
