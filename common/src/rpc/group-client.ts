@@ -45,7 +45,7 @@ const searchAloneMs = 250
  * not known one call searches, and the others wait for what it finds.
  *
  * What a member says is the answer, but for `NotLeader` (nothing happened) and for `OutcomeUnknown`, `DeadlineExceeded`
- * and `Closed` of a call that may be repeated.
+ * and `Closed` of a call that may be repeated. `Unavailable` and `VolumeFailed` are it when the others know no better.
  */
 export class GroupClient {
   private readonly options: GroupClientOptions
@@ -90,10 +90,10 @@ export class GroupClient {
     const round = new Round(this.clock, { deadlineMs: this.options.deadlineMs ?? 30_000, ...options })
     try {
       for (;;) {
+        await this.untilMyTurn(round)
         options.signal?.throwIfAborted()
         if (this.isClosed) throw new StoreError('Closed', `the client of ${this.options.name} is closed`)
         if (round.leftMs <= 0) throw this.exhausted(method, round)
-        await this.untilMyTurn(round)
         const member = this.roster.next(round.asked, round.hint)
         if (member === undefined) await this.pause(round)
         else {
@@ -154,6 +154,11 @@ export class GroupClient {
       this.roster.unseat(member, round.hint !== undefined && !round.asked.has(round.hint) ? round.hint : undefined)
       return
     }
+    if (meaning === 'refused-here') {
+      this.roster.answers(member)
+      round.refusal = error
+      return
+    }
     this.roster.suspect(member)
     if (meaning === 'misfit') round.misfits.set(member, error)
     if (meaning === 'unknown') {
@@ -164,6 +169,7 @@ export class GroupClient {
 
   /** All were asked: waits a little, and begins anew. */
   private async pause(round: Round): Promise<void> {
+    if (round.refusal !== undefined) throw round.refusal
     const [misfit] = round.misfits.values()
     if (misfit !== undefined && round.misfits.size === this.roster.members.length) throw misfit
     await round.pause(this.options.env.random.fraction())

@@ -22,6 +22,8 @@ export class Round {
   readonly deadlineMs: number
   /** Whom the last answer named as leader. */
   hint: RosterMember | undefined
+  /** What a member said that another may say better. */
+  refusal: StoreError | undefined
   /** One try may have been carried out. */
   mayHaveHappened = false
   tries = 0
@@ -65,21 +67,27 @@ export class Round {
 
 /**
  * - `answer`: the service's word, or our own refusal to send it;
+ * - `refused-here`: nothing happened there, and it is the answer unless another member has a better one;
  * - `not-leader`: nothing happened there, perhaps elsewhere it will;
  * - `not-sent`: nothing happened;
  * - `misfit`: nothing happened: the two ends do not know each other;
  * - `unknown`: it may have been carried out.
  */
-export type Meaning = 'answer' | 'not-leader' | 'not-sent' | 'misfit' | 'unknown'
+export type Meaning = 'answer' | 'refused-here' | 'not-leader' | 'not-sent' | 'misfit' | 'unknown'
 
 export function meaningOf(error: StoreError): Meaning {
-  return isAnswer(error) ? meaningOfAnswer(error) : (meaningsOnWire[error.code] ?? 'misfit')
+  return isAnswer(error) ? (meaningsOfAnswers[error.code] ?? 'answer') : (meaningsOnWire[error.code] ?? 'misfit')
 }
 
-function meaningOfAnswer({ code }: StoreError): Meaning {
-  if (code === 'NotLeader') return 'not-leader'
-  // Closed: the server stopped while it was at it.
-  return code === 'OutcomeUnknown' || code === 'DeadlineExceeded' || code === 'Closed' ? 'unknown' : 'answer'
+const meaningsOfAnswers: Partial<Record<StoreErrorCode, Meaning>> = {
+  NotLeader: 'not-leader',
+  // Its disk, or what it depends on, is not there: another member may lead by now.
+  Unavailable: 'refused-here',
+  VolumeFailed: 'refused-here',
+  OutcomeUnknown: 'unknown',
+  DeadlineExceeded: 'unknown',
+  // The server stopped while it was at it.
+  Closed: 'unknown',
 }
 
 const meaningsOnWire: Partial<Record<StoreErrorCode, Meaning>> = {
