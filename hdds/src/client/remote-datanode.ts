@@ -12,7 +12,7 @@ import type { Addressed, Codec, ItemCodec } from '../rpc/records.ts'
 import { DatanodeChannel, unreadable } from './datanode-channel.ts'
 import type { DatanodeChannelOptions, Lane } from './datanode-channel.ts'
 import { openRemoteWriter } from './remote-block-writer.ts'
-import { RemotePieces } from './remote-pieces.ts'
+import { RemotePieces, assertRange } from './remote-pieces.ts'
 
 export interface RemoteDatanodeOptions extends DatanodeChannelOptions {
   /**
@@ -202,12 +202,6 @@ function bodyOf(pieces: readonly Uint8Array[], lengthBytes: number): { readonly 
 
 async function* inTurn(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array, undefined> {
   yield* pieces
-}
-
-/** What cannot be sent is refused as the datanode would. */
-function assertRange({ offset, length }: ReadRange): void {
-  if (Number.isSafeInteger(offset + length) && offset >= 0 && length >= 0) return
-  throw new StoreError('InvalidRange', 'the range reaches past the end of the block', { details: { offset, length } })
 }
 
 /** Exactly so many bytes, in one piece. */

@@ -57,6 +57,7 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   }
 
   private async first(): Promise<Step> {
+    assertRange(this.options.range)
     this.options.channel.enter()
     this.state = 'open'
     try {
@@ -99,6 +100,12 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
     }
     throw unreadable(method, new StoreError('IncompleteBody', 'the answer has not the length of the range'))
   }
+}
+
+/** What cannot be sent is refused as the datanode would. */
+export function assertRange({ offset, length }: ReadRange): void {
+  if (Number.isSafeInteger(offset + length) && offset >= 0 && length >= 0) return
+  throw new StoreError('InvalidRange', 'the range reaches past the end of the block', { details: { offset, length } })
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, undefined> {}
