@@ -142,28 +142,29 @@ export class GroupClient {
   private judge(member: RosterMember, error: unknown, { options, round }: Asked): void {
     if (!(error instanceof StoreError) || options.signal?.aborted === true || this.isClosed) throw error
     const meaning = meaningOf(error)
-    if (meaning === 'answer') {
-      if (isAnswer(error)) this.roster.leads(member)
-      throw error
-    }
-    member.lastFailure = `${error.code} (${error.message})`
-    if (meaning === 'not-leader') {
-      this.roster.answers(member)
-      const named = this.roster.named(error.details)
-      round.hint = named === member ? undefined : named
-      this.roster.unseat(member, round.hint !== undefined && !round.asked.has(round.hint) ? round.hint : undefined)
-      return
-    }
-    if (meaning === 'refused-here') {
-      this.roster.answers(member)
-      round.refusal = error
-      return
-    }
-    this.roster.suspect(member)
-    if (meaning === 'misfit') round.misfits.set(member, error)
-    if (meaning === 'unknown') {
-      round.mayHaveHappened = true
-      if (options.repeat === 'if-not-begun') throw error
+    if (meaning !== 'answer') member.lastFailure = `${error.code} (${error.message})`
+    switch (meaning) {
+      case 'answer':
+        if (isAnswer(error)) this.roster.leads(member)
+        throw error
+      case 'not-leader':
+        this.roster.answers(member)
+        round.hint = this.roster.unseat(member, this.roster.named(error.details))
+        return
+      case 'refused-here':
+        this.roster.answers(member)
+        round.refusal = error
+        return
+      case 'unknown':
+        this.roster.suspect(member)
+        round.mayHaveHappened = true
+        if (options.repeat === 'if-not-begun') throw error
+        return
+      case 'misfit':
+        round.misfits.set(member, error)
+        return this.roster.suspect(member)
+      case 'not-sent':
+        return this.roster.suspect(member)
     }
   }
 

@@ -79,9 +79,14 @@ export class Roster {
     member.suspectUntilMs = 0
   }
 
-  /** It does not lead, or cannot be reached; `successor` may. A leader found meanwhile by another call stays. */
-  unseat(member: RosterMember, successor?: RosterMember): void {
+  /**
+   * It does not lead, or cannot be reached; `named` may, and is given back if so. A leader that another call has found
+   * meanwhile stays.
+   */
+  unseat(member: RosterMember, named?: RosterMember): RosterMember | undefined {
+    const successor = named === member ? undefined : named
     if (this.leader === undefined || this.leader === member) this.leader = successor
+    return successor
   }
 
   suspect(member: RosterMember): void {

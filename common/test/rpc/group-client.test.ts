@@ -48,7 +48,7 @@ describe('who leads', () => {
   ])('is found though a hint names %s', (_what, hint) =>
     withGroup(async (world) => {
       const {
-        members: [a, b, c],
+        members: [a, b],
         ask,
       } = world
       a.behaviour = follows(hint)

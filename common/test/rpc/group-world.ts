@@ -31,9 +31,11 @@ export class Member {
   }
 
   async boot(): Promise<void> {
-    const process = this.node.boot()
+    const { network, clock, tasks } = this.node.boot()
     const server = new RpcServer<unknown>({
-      ...process,
+      network,
+      clock,
+      tasks,
       log: nullLogger,
       authentication: trustedServer,
       methods: {

@@ -41,12 +41,18 @@ import type {
   Volume,
   VolumeRight,
 } from '../api/api.ts'
-import { readAttributes, readChecksum, readUploadAttributes } from '../core/rows/attributes.ts'
-import { writeAttributes, writeChecksum, writeUploadAttributes } from '../core/rows/attributes.ts'
+import {
+  readAttributes,
+  readChecksum,
+  readChecksumKind,
+  readUploadAttributes,
+  writeAttributes,
+  writeChecksum,
+  writeChecksumKind,
+  writeUploadAttributes,
+} from '../core/rows/attributes.ts'
 import type { ChecksumKind } from '../core/rows/attributes.ts'
-import { readChecksumKind, writeChecksumKind } from '../core/rows/attributes.ts'
 import { readContent, writeContent } from '../core/rows/content.ts'
-import { readRange, writeRange } from '../core/rows/lease.ts'
 
 // ---------------------------------------------------------------------------------------------------------- names
 
@@ -141,7 +147,7 @@ const etags: Codec<readonly string[] | '*'> = {
 export const preconditions = record<Preconditions>({ ifMatch: optional(etags), ifNoneMatch: optional(etags) })
 
 export const block = record<BlockId>({ container: count, local: count })
-export const blockRange: Codec<BlockRange> = { write: writeRange, read: readRange }
+export const blockRange = record<BlockRange>({ container: count, firstLocal: count, count })
 const extents = listOf(record<Extent>({ block, length: integer }))
 
 type Copy = Extract<NewContent, { readonly kind: 'copy' }>

@@ -1,7 +1,7 @@
 import type { StoreErrorCode } from '@o3/common/errors'
 import { StoreError } from '@o3/common/errors'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import type { OmClient, OmCommand, OmReply } from '../../src/api/api.ts'
 import { PureOm } from '../fixtures/pure-om.ts'
 import { overTheWire } from '../fixtures/wire.ts'
