@@ -16,6 +16,7 @@ export interface GroupClientOptions {
   /** One or more. */
   readonly members: readonly GroupMember[]
   readonly authentication: ClientAuthentication
+  /** Over those of members: a connection without a sign of life is given up after 6 s, not only after 30. */
   readonly limits?: Partial<RpcLimits>
   /** Of a call that brings none. Default 30 s. */
   readonly deadlineMs?: number
@@ -36,6 +37,8 @@ export interface GroupCallOptions {
   readonly signal?: AbortSignal
 }
 
+/** A machine that lost its power and is back must not look silent for long. */
+const memberLimits: Partial<RpcLimits> = { handshakeTimeoutMs: 2_000, pingAfterMs: 2_000, deadAfterMs: 6_000 }
 /** So long the others wait for the answer to the call that searches; then one more of them searches beside it. */
 const searchAloneMs = 250
 
@@ -70,7 +73,7 @@ export class GroupClient {
           tasks,
           address,
           authentication,
-          ...(limits === undefined ? {} : { limits }),
+          limits: { ...memberLimits, ...limits },
         }),
     })
   }
