@@ -72,8 +72,10 @@ export async function withSimulatedWire(
   await machine.run(async () => {
     const clients: RemoteDatanode[] = []
     let server: RpcServer<unknown>
+    let served: unknown
     const start = async (): Promise<void> => {
       const datanode = await machine.start()
+      served = machine.node.process
       ;({ server } = await startServer(datanode, machine.env, address, options))
     }
     const connect = (id = 'dn-1'): RemoteDatanode => {
@@ -106,6 +108,8 @@ export async function withSimulatedWire(
       },
     })
     for (const client of clients) client.close()
+    // A script may have ended the process: what was in it cannot be closed.
+    if (!machine.node.isUp || machine.node.process !== served) return
     await server!.close(0)
     await machine.datanode.close()
   })
