@@ -111,14 +111,19 @@ export class DatanodeChannel {
    * not it was carried out. A datanode that stops is one that is gone.
    */
   withoutEffect(error: unknown): unknown {
-    if (this.isClosed || !isStoreError(error, 'OutcomeUnknown', 'DeadlineExceeded', 'Closed')) return error
+    if (!isStoreError(error, 'OutcomeUnknown', 'DeadlineExceeded') && !this.isOfPeer(error)) return error
     return new StoreError('Unavailable', error.message, { details: error.details, cause: error })
   }
 
   /** What a write failed with: the datanode that stops may have written it before. */
   withEffect(error: unknown): unknown {
-    if (this.isClosed || !isStoreError(error, 'Closed')) return error
+    if (!this.isOfPeer(error)) return error
     return new StoreError('OutcomeUnknown', error.message, { details: error.details, cause: error })
+  }
+
+  /** The datanode is closed, and not this client. */
+  private isOfPeer(error: unknown): error is StoreError {
+    return isStoreError(error, 'Closed') && !this.isClosed
   }
 
   private connect(): Clients {

@@ -48,7 +48,7 @@ export class Heartbeating implements Reconciler {
 
   async run(): Promise<void> {
     const commands = this.isRegistered ? await this.heartbeat() : await this.register()
-    this.wantsFull ||= commands.some(({ kind }) => kind === 'full-report')
+    this.wantsFull ||= this.isRegistered && commands.some(({ kind }) => kind === 'full-report')
     for (const command of commands) {
       if (command.kind !== 'full-report' && command.kind !== 'delete-blocks') this.beginOnContainer(command)
     }
@@ -81,6 +81,8 @@ export class Heartbeating implements Reconciler {
     this.isFilling = usedBytes - this.toldBytes > fillingBytes
     this.toldBytes = usedBytes
     const answer = await scm.heartbeat({ id: datanode.id, full, disks, containers, deletedTransactions })
+    // An SCM that asks for nothing but what it has just got does not know this datanode: it has been started anew.
+    if (full && answer.commands.length === 1 && answer.commands[0]?.kind === 'full-report') this.isRegistered = false
     if (full) this.wantsFull = false
     this.delta.noteAnswered(reports)
     for (const transaction of deletedTransactions) this.done.delete(transaction)
