@@ -32,7 +32,10 @@ export interface GroupCallOptions {
   readonly repeat: 'whenever' | 'if-not-begun'
   /** From now to the answer. */
   readonly deadlineMs?: number
-  /** How long one member has to answer before another is asked: the price of a leader that is there and silent. */
+  /**
+   * How long the first member has to answer before another is asked: the price of a leader that is there and silent.
+   * Twice as long after each that did not, for it may be slow, and repetitions are more work for it.
+   */
   readonly tryMs?: number
   readonly signal?: AbortSignal
 }
@@ -98,11 +101,9 @@ export class GroupClient {
         if (this.isClosed) throw new StoreError('Closed', `the client of ${this.options.name} is closed`)
         if (round.leftMs <= 0) throw this.exhausted(method, round)
         const member = this.roster.next(round.asked, round.hint)
-        if (member === undefined) await this.pause(round)
-        else {
-          const reply = await this.ask(member, { method, payload, options, round })
-          if (reply !== undefined) return reply
-        }
+        const reply =
+          member === undefined ? await this.pause(round) : await this.ask(member, { method, payload, options, round })
+        if (reply !== undefined) return reply
       }
     } finally {
       this.endSearch(round)
@@ -120,10 +121,8 @@ export class GroupClient {
     const { method, payload, options, round } = asked
     round.asked.add(member)
     round.tries++
-    const deadlineMs =
-      options.repeat === 'whenever'
-        ? Math.min(options.tryMs ?? this.options.tryMs ?? 2_000, round.leftMs)
-        : round.leftMs
+    const tryMs = (options.tryMs ?? this.options.tryMs ?? 2_000) * round.patience
+    const deadlineMs = options.repeat === 'whenever' ? Math.min(tryMs, round.leftMs) : round.leftMs
     const cancel = this.clock.after(searchAloneMs, () => this.endSearch(round))
     try {
       const { signal } = options
@@ -134,6 +133,7 @@ export class GroupClient {
       this.roster.leads(member)
       return await payloadOf(result)
     } catch (error) {
+      if (!(error instanceof StoreError) || options.signal?.aborted === true || this.isClosed) throw error
       this.judge(member, error, asked)
       return undefined
     } finally {
@@ -142,8 +142,7 @@ export class GroupClient {
   }
 
   /** Notes what the failure says of the member. Throws what is the call's answer, or must not be repeated. */
-  private judge(member: RosterMember, error: unknown, { options, round }: Asked): void {
-    if (!(error instanceof StoreError) || options.signal?.aborted === true || this.isClosed) throw error
+  private judge(member: RosterMember, error: StoreError, { options, round }: Asked): void {
     const meaning = meaningOf(error)
     if (meaning !== 'answer') member.lastFailure = `${error.code} (${error.message})`
     switch (meaning) {
@@ -161,19 +160,22 @@ export class GroupClient {
       case 'unknown':
         this.roster.suspect(member)
         round.mayHaveHappened = true
+        if (error.code === 'DeadlineExceeded') round.patience *= 2
         if (options.repeat === 'if-not-begun') throw error
         return
       case 'misfit':
         round.misfits.set(member, error)
-        return this.roster.suspect(member)
+        this.roster.suspect(member)
+        return
       case 'not-sent':
-        return this.roster.suspect(member)
+        this.roster.suspect(member)
     }
   }
 
   /** All were asked: waits a little, and begins anew. */
-  private async pause(round: Round): Promise<void> {
-    if (round.refusal !== undefined) throw round.refusal
+  private async pause(round: Round): Promise<undefined> {
+    // "It did not happen" is true of the member that said it, not of one that was silent.
+    if (round.refusal !== undefined && !round.mayHaveHappened) throw round.refusal
     const [misfit] = round.misfits.values()
     if (misfit !== undefined && round.misfits.size === this.roster.members.length) throw misfit
     await round.pause(this.options.env.random.fraction())

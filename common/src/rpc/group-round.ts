@@ -27,6 +27,8 @@ export class Round {
   /** One try may have been carried out. */
   mayHaveHappened = false
   tries = 0
+  /** How many times longer than the first the next try may take. */
+  patience = 1
   /** Set while this call is the one that looks for the leader. */
   search: PromiseWithResolvers<void> | undefined
   private readonly clock: Clock

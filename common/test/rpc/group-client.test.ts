@@ -176,6 +176,19 @@ describe('members that are gone', () => {
       expect(await timed(world, async () => expect(await ask('y')).toBe('a'))).toBeLessThan(100)
     }))
 
+  test('one that is slow is not asked ever more often', () =>
+    withGroup(async (world) => {
+      const { simulation, members, ask, tries } = world
+      for (const member of members) {
+        member.behaviour = async (call) => {
+          await simulation.clock.sleep(7_000)
+          return member.leads(call)
+        }
+      }
+      expect(await timed(world, () => ask('x'))).toBeLessThan(2_000 + 4_000 + 7_100)
+      expect(tries()).toBe(3)
+    }))
+
   test('one that comes back is found', () =>
     withGroup(async ({ members, simulation, ask }) => {
       for (const member of members) member.node.kill()
