@@ -4,7 +4,7 @@ import type { BlockId } from '@o3/scm/api'
 import type { BlockReceipt, BlockWriter } from '../api/api.ts'
 import { chunksOf } from '../core/chunks.ts'
 import { exchanges } from '../rpc/methods.ts'
-import { MarkReader, runHead } from '../rpc/runs.ts'
+import { MarkReader, runHead, runsEnd } from '../rpc/runs.ts'
 import type { Mark } from '../rpc/runs.ts'
 import { unreadable } from './datanode-channel.ts'
 import type { DatanodeChannel } from './datanode-channel.ts'
@@ -74,7 +74,7 @@ class RemoteBlockWriter implements BlockWriter {
 
   async commit(): Promise<BlockReceipt> {
     return await this.exclusively('withEffect', async () => {
-      this.stream.runs.push(runHead('commit'))
+      this.stream.runs.push(runsEnd('commit'))
       this.stream.runs.end()
       const { totalBytes } = await this.expect('committed')
       if (totalBytes !== this.sentBytes) throw wrongMark()
@@ -89,7 +89,7 @@ class RemoteBlockWriter implements BlockWriter {
     const { runs } = this.stream
     try {
       if (this.busy === undefined) {
-        runs.push(runHead('abort'))
+        runs.push(runsEnd('abort'))
         runs.end()
         await this.expect('aborted')
         this.end('done')
@@ -110,11 +110,11 @@ class RemoteBlockWriter implements BlockWriter {
   private send(pieces: readonly Uint8Array[]): void {
     const { runs } = this.stream
     for (const chunk of chunksOf(pieces)) {
-      let length = 0
-      for (const piece of chunk) length += piece.length
-      this.sentBytes += length
-      runs.push(runHead(length))
-      for (const piece of chunk) runs.push(piece)
+      runs.push(runHead(chunk))
+      for (const piece of chunk) {
+        this.sentBytes += piece.length
+        runs.push(piece)
+      }
     }
   }
 

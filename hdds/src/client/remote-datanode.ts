@@ -5,6 +5,7 @@ import type { RpcBody, RpcResult } from '@o3/common/rpc'
 import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
 import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import { checksumOf } from '../rpc/arrival.ts'
 import { readListing } from '../rpc/listing.ts'
 import { exchanges, listings } from '../rpc/methods.ts'
 import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from '../rpc/methods.ts'
@@ -39,7 +40,8 @@ const patient: Carried = { lane: 'control', deadline: 'none' }
  * The same promises as of a datanode in this process. Beside its refusals: `Unavailable` when it cannot be reached, or
  * another datanode answers in its place; `writeBlock` and `commit` then reject with `OutcomeUnknown` or `DeadlineExceeded`
  * when the block may be there all the same (the same `writeBlock` again tells). Nothing is sent twice but a read whose
- * first byte has not come. Memory that was given to a call may be used again when it has settled.
+ * first byte has not come. Memory that was given to a call may be used again when it has settled, also while the last bytes
+ * of a call that was given up are still on their way: the datanode refuses what is not what was sent.
  */
 export class RemoteDatanode implements Datanode {
   readonly id: DatanodeId
@@ -72,7 +74,8 @@ export class RemoteDatanode implements Datanode {
     }
     const how: Carried = { lane: laneOf(lengthBytes), deadline: 'limited', ...bodyOf(pieces, lengthBytes) }
     try {
-      return await this.channel.use(() => this.ask('hdds.writeBlock.1', { block, lengthBytes }, how))
+      const request = { block, lengthBytes, checksum: checksumOf(pieces) }
+      return await this.channel.use(() => this.ask('hdds.writeBlock.1', request, how))
     } catch (error) {
       throw this.channel.withEffect(error)
     }

@@ -30,6 +30,8 @@ export interface NewBlock {
   readonly block: BlockId
   /** Of the body. */
   readonly lengthBytes: number
+  /** CRC32C of the body. */
+  readonly checksum: number
 }
 
 export interface BlockRead {
@@ -105,11 +107,11 @@ export const containerRequest = addressed<ContainerId>((writer, id) => writer.va
 export const blockRequest = addressed<BlockId>(writeBlockId, readBlockId)
 
 export const newBlockRequest = addressed<NewBlock>(
-  (writer, { block, lengthBytes }) => {
+  (writer, { block, lengthBytes, checksum }) => {
     writeBlockId(writer, block)
-    writer.varint(lengthBytes)
+    writer.varint(lengthBytes).u32(checksum)
   },
-  (reader) => ({ block: readBlockId(reader), lengthBytes: readCount(reader) }),
+  (reader) => ({ block: readBlockId(reader), lengthBytes: readCount(reader), checksum: reader.u32() }),
 )
 
 export const readRequest = addressed<BlockRead>(

@@ -1,12 +1,13 @@
 /**
- * The bodies of a streamed write. The client sends runs: a length (`u32`, little-endian) and as many bytes, which are one
- * `write`; then a word for the end, `commit` or `abort`. A body that breaks off says neither, so it is never taken for a
+ * The bodies of a streamed write. The client sends runs: a length and the CRC32C of as many bytes (`u32` each,
+ * little-endian), and the bytes, which are one `write`; then, in the place of a length, the word `commit` or `abort`. A body that breaks off says neither, so it is never taken for a
  * whole block. The datanode answers each run with a mark: what it stands for, and how many bytes have landed by then. A
  * writer thus knows when its memory is free, and which of its writes failed.
  */
 
 import { StoreError } from '@o3/common/errors'
 import { maxChunkBytes } from '../api/api.ts'
+import { assertArrived, checksumOf } from './arrival.ts'
 
 export type Run =
   | { readonly kind: 'data'; readonly pieces: readonly Uint8Array[]; readonly lengthBytes: number }
@@ -19,14 +20,28 @@ export type Mark = {
   readonly totalBytes: number
 }
 
-const headBytes = 4
+const headBytes = 8
 const commitWord = 0
 const abortWord = 0xffff_ffff
 
-/** The word in front of a run of so many bytes (1 … `maxChunkBytes`), or for an end. */
-export function runHead(run: number | 'commit' | 'abort'): Uint8Array {
-  const word = run === 'commit' ? commitWord : run === 'abort' ? abortWord : run
-  return Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24)
+/** In front of the bytes of a run: 1 … `maxChunkBytes` of them. */
+export function runHead(pieces: readonly Uint8Array[]): Uint8Array {
+  let lengthBytes = 0
+  for (const piece of pieces) lengthBytes += piece.length
+  return head(lengthBytes, checksumOf(pieces))
+}
+
+/** Behind the last run. */
+export function runsEnd(end: 'commit' | 'abort'): Uint8Array {
+  return head(end === 'commit' ? commitWord : abortWord, 0)
+}
+
+function head(word: number, checksum: number): Uint8Array {
+  const bytes = new Uint8Array(headBytes)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, word, true)
+  view.setUint32(4, checksum, true)
+  return bytes
 }
 
 // The order is sent: append, never reorder.
@@ -103,14 +118,17 @@ export class RunReader {
     this.feed = new ByteFeed(body)
   }
 
-  /** `IncompleteBody`, `InvalidArgument` for a run that is too long. */
+  /** `IncompleteBody`, `Unavailable` for bytes that are not what was said, `InvalidArgument` for a run that is too long. */
   async next(): Promise<Run> {
-    const head = await this.feed.takeWord(headBytes)
-    const word = new DataView(head.buffer, head.byteOffset, headBytes).getUint32(0, true)
+    const bytes = await this.feed.takeWord(headBytes)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, headBytes)
+    const word = view.getUint32(0, true)
     if (word === commitWord) return { kind: 'commit' }
     if (word === abortWord) return { kind: 'abort' }
     if (word > maxChunkBytes) throw new StoreError('InvalidArgument', `a run has at most ${maxChunkBytes} bytes`)
-    return { kind: 'data', pieces: await this.feed.take(word), lengthBytes: word }
+    const pieces = await this.feed.take(word)
+    assertArrived(pieces, view.getUint32(4, true))
+    return { kind: 'data', pieces, lengthBytes: word }
   }
 }
 

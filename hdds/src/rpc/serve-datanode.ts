@@ -5,6 +5,7 @@ import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
 import { maxChunkBytes } from '../api/api.ts'
 import type { Datanode } from '../api/api.ts'
+import { assertArrived } from './arrival.ts'
 import { pagesOf } from './listing.ts'
 import { exchanges, listings } from './methods.ts'
 import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from './methods.ts'
@@ -25,10 +26,15 @@ export interface ServeDatanodeOptions {
 }
 
 /**
- * For the server that serves a datanode: a call with a body holds at most a window here and a run of a MiB, so that
- * a connection holds at most half a GiB in the worst case of 256 writers that all stop in the middle of a run.
+ * For the server that serves a datanode. A writer is a call for as long as its block is open, and most of them wait for
+ * somebody far away: many are allowed on one connection, and what each may hold is small. A window, and the run of at most
+ * a MiB that is gathered: a connection whose 1,024 writers all stop in the middle of a run holds 1.25 GiB, until they are
+ * cut off; the same writers between two runs hold nothing.
  */
-export const datanodeRpcLimits = { maxConcurrentCalls: 256 } as const satisfies Partial<RpcLimits>
+export const datanodeRpcLimits = {
+  maxConcurrentCalls: 1024,
+  windowBytes: 256 * 1024,
+} as const satisfies Partial<RpcLimits>
 
 const defaultSilenceMs = 5 * 60_000
 
@@ -169,9 +175,9 @@ function decoded<T>(codec: Codec<T>, payload: Uint8Array): T {
   }
 }
 
-/** The block as it arrived, without a copy. Exactly as long as was said, or it is not written. */
+/** The block as it arrived, without a copy. Exactly what was said, or it is not written. */
 async function receiveBlock(
-  { lengthBytes }: NewBlock,
+  { lengthBytes, checksum }: NewBlock,
   { body }: RpcCall<unknown>,
   patience: Patience,
 ): Promise<readonly Uint8Array[]> {
@@ -181,6 +187,7 @@ async function receiveBlock(
   const feed = new ByteFeed(new PatientBody(body ?? nothing(), patience))
   const pieces = await feed.take(lengthBytes)
   await feed.end()
+  assertArrived(pieces, checksum)
   return pieces
 }
 

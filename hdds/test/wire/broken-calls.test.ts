@@ -26,6 +26,8 @@ function rawClient({ env, address }: WireScene): RpcClient {
   return new RpcClient({ ...env, address, authentication: trustedClient })
 }
 
+const thousandHead = runHead([new Uint8Array(1000)])
+
 const openRequest = (local: number) =>
   exchanges['hdds.openWriter.1'].request.encode({ datanode: 'dn-1', request: block(local) })
 
@@ -134,8 +136,8 @@ describe('a writer that stops', () => {
   })
 
   test.each([
-    ['of a run', [runHead(1000), new Uint8Array(999)]],
-    ['of the word before a run', [runHead(1000).subarray(0, 3)]],
+    ['of a run', [thousandHead, new Uint8Array(999)]],
+    ['of the word before a run', [thousandHead.subarray(0, 3)]],
   ])('in the middle %s', async (_, pieces) => {
     await withSimulatedWire(
       async (scene) => {
@@ -158,7 +160,7 @@ describe('a writer that stops', () => {
       async (scene) => {
         await scene.local.createContainer(1)
         const raw = rawClient(scene)
-        const request = { block: block(1), lengthBytes: 100_000 }
+        const request = { block: block(1), lengthBytes: 100_000, checksum: 0 }
         const payload = exchanges['hdds.writeBlock.1'].request.encode({ datanode: 'dn-1', request })
         const { body, letGo } = silentAfter(new Uint8Array(99_999))
         await rejection(raw.call('hdds.writeBlock.1', payload, { body }), 'DeadlineExceeded')
@@ -171,9 +173,10 @@ describe('a writer that stops', () => {
   })
 
   test.each([
-    ['ends its body without an end', [runHead(1000), new Uint8Array(1000)], 'IncompleteBody'],
-    ['ends it in a run', [runHead(1000), new Uint8Array(500)], 'IncompleteBody'],
-    ['sends a run that is too long', [runHead(MiB + 1)], 'InvalidArgument'],
+    ['ends its body without an end', [thousandHead, new Uint8Array(1000)], 'IncompleteBody'],
+    ['ends it in a run', [thousandHead, new Uint8Array(500)], 'IncompleteBody'],
+    ['sends a run that is too long', [runHead([new Uint8Array(MiB + 1)])], 'InvalidArgument'],
+    ['sends other bytes than it said', [thousandHead, new Uint8Array(1000).fill(1)], 'Unavailable'],
     ['sends nothing at all', [], 'IncompleteBody'],
   ] as const)('or %s', async (_, pieces, code) => {
     await withSimulatedWire(async (scene) => {
@@ -189,13 +192,17 @@ describe('a writer that stops', () => {
     })
   })
 
-  test.each([0, 99, 101])('or sends %i bytes of a block of 100', async (sent) => {
+  test.each([
+    [0, 'IncompleteBody'],
+    [99, 'IncompleteBody'],
+    [100, 'Unavailable'],
+    [101, 'InvalidArgument'],
+  ] as const)('or sends %i bytes of a block of 100, which are others: %s', async (sent, code) => {
     await withSimulatedWire(async (scene) => {
       await scene.local.createContainer(1)
       const raw = rawClient(scene)
-      const request = { block: block(1), lengthBytes: 100 }
+      const request = { block: block(1), lengthBytes: 100, checksum: 0 }
       const payload = exchanges['hdds.writeBlock.1'].request.encode({ datanode: 'dn-1', request })
-      const code = sent < 100 ? 'IncompleteBody' : 'InvalidArgument'
       await rejection(raw.call('hdds.writeBlock.1', payload, { body: new Uint8Array(sent) }), code)
       expect(await scene.local.listBlocks(1)).toEqual([])
       raw.close()

@@ -12,7 +12,7 @@ import { pagesOf, readListing } from '../../src/rpc/listing.ts'
 import { exchanges, listings } from '../../src/rpc/methods.ts'
 import { blockInfo } from '../../src/rpc/records.ts'
 import type { Addressed, Codec, ItemCodec } from '../../src/rpc/records.ts'
-import { MarkReader, RunReader, encodeMark, runHead } from '../../src/rpc/runs.ts'
+import { MarkReader, RunReader, encodeMark, runHead, runsEnd } from '../../src/rpc/runs.ts'
 import type { Mark } from '../../src/rpc/runs.ts'
 import { withSimulatedWire } from '../harness/wire.ts'
 import { exchangeSamples, itemSamples, listingRequests } from './samples.ts'
@@ -64,7 +64,8 @@ test('payloads have the bytes that they always had', () => {
   const lines = [
     ...samples().map(({ name, codec, value }) => `${name} ${hex(codec.encode(value))}`),
     ...items.map(({ name, codec, item }) => `item ${name} ${hex(encodeItem(codec, item))}`),
-    ...(['commit', 'abort', 1, maxChunkBytes] as const).map((run) => `run ${run} ${hex(runHead(run))}`),
+    ...[1, maxChunkBytes].map((length) => `run ${length} ${hex(runHead([new Uint8Array(length).fill(7)]))}`),
+    ...(['commit', 'abort'] as const).map((end) => `run ${end} ${hex(runsEnd(end))}`),
     ...marks.map((mark) => `mark ${mark.kind} ${hex(encodeMark(mark))}`),
   ]
   // After a change on purpose, which is a new method: O3_REWRITE_GOLDEN=1 npx vitest run hdds/test/wire
@@ -129,7 +130,7 @@ test('runs and marks are read however they are cut', async () => {
   const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 })
   await fc.assert(
     fc.asyncProperty(runs, cuts, fc.constantFrom('commit', 'abort'), async (written, sizes, end) => {
-      const sent = Buffer.concat([...written.flatMap((run) => [runHead(run.length), run]), runHead(end)])
+      const sent = Buffer.concat([...written.flatMap((run) => [runHead([run]), run]), runsEnd(end)])
       const reader = new RunReader(inPieces(sent, sizes))
       for (const run of written) {
         const read = await reader.next()
@@ -169,7 +170,11 @@ test('whatever is sent to a method is answered, and the datanode goes on', async
       fc.constantFrom(...good).map(({ codec, value }) => codec.encode(value)),
     ),
     body: fc.option(
-      fc.oneof(fc.uint8Array({ maxLength: 5000 }), fc.constant(runHead(10)), fc.constant(runHead('commit'))),
+      fc.oneof(
+        fc.uint8Array({ maxLength: 5000 }),
+        fc.constant(runHead([new Uint8Array(10)])),
+        fc.constant(runsEnd('commit')),
+      ),
     ),
   })
   await withSimulatedWire(async ({ env, address, datanode, local, machine }) => {

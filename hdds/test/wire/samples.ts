@@ -13,8 +13,8 @@ export const exchangeSamples: {
 } = {
   'hdds.writeBlock.1': {
     requests: [
-      { block, lengthBytes: 4096 },
-      { block: largest, lengthBytes: 0 },
+      { block, lengthBytes: 4096, checksum: 0xdead_beef },
+      { block: largest, lengthBytes: 0, checksum: 0 },
     ],
     replies: [
       { block, lengthBytes: 4096, datanodes: ['dn-1'] },
