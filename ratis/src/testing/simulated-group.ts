@@ -5,6 +5,7 @@ import { nullLogger } from '@o3/common/logger'
 import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import { noConfiguration, type Configuration } from '../core/configuration.ts'
 import type { NodeId } from '../core/entry.ts'
+import { makeDurableDirectory } from '../log/durable-directory.ts'
 import { openRaftNode, type RaftNodeOptions } from '../node/open-raft-node.ts'
 import type { RaftNode } from '../node/raft-node.ts'
 import { raftMethods, RpcTransport } from '../node/rpc-transport.ts'
@@ -69,7 +70,7 @@ export class SimulatedGroup {
     const machine = this.simulation.node(id)
     const process = machine.boot()
     const { disk, clock, network, tasks } = process
-    await disk.makeDirectory(directory)
+    await makeDurableDirectory(disk, directory)
     const list = new ListMachine(disk, directory)
     const transport = new RpcTransport({
       env: { clock, network, tasks },
