@@ -35,12 +35,14 @@ const down: fc.Arbitrary<LogStep> = fc.record({
   afterMs: fc.double({ min: 0, max: 12, noNaN: true }),
 })
 
-const trap: fc.Arbitrary<LogStep> = fc.record({
-  kind: fc.constant('trap' as const),
-  how,
-  site: fc.constantFrom(...logSites),
-  hit: fc.integer({ min: 1, max: 4 }),
-})
+const trapAt = (sites: readonly string[], hits = 1): fc.Arbitrary<LogStep> =>
+  fc.record({
+    kind: fc.constant('trap' as const),
+    how,
+    site: fc.constantFrom(...sites),
+    hit: fc.integer({ min: 1, max: hits }),
+  })
+const trap = trapAt(logSites, 4)
 
 /** Programs for a log: mostly appends, and a machine that goes down now and then. */
 export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
@@ -49,11 +51,8 @@ export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
 )
 
 const busy: fc.Arbitrary<LogStep> = fc.oneof(
-  { weight: 4, arbitrary: append },
-  { weight: 3, arbitrary: fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'cut', keepBytes: 0 }) },
-  { weight: 1, arbitrary: vote },
-  { weight: 2, arbitrary: truncate },
-  { weight: 1, arbitrary: reset },
+  append,
+  fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'vote', wait: true }, { kind: 'cut', keepBytes: 0 }),
 )
 
 /** Programs in which the machine hardly ever stays up: for finding what is known to be broken. */
@@ -61,3 +60,25 @@ export const stormyLogSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
   fc.oneof({ weight: 3, arbitrary: busy }, { weight: 2, arbitrary: down }, { weight: 1, arbitrary: trap }),
   { minLength: 8, maxLength: 16, size: 'max' },
 )
+
+const three: LogStep = { kind: 'append', appends: [[8000], [8000], [8000]] }
+const settle: LogStep = { kind: 'settle' }
+const downWithin = (ms: number): fc.Arbitrary<LogStep> =>
+  fc.record({ kind: fc.constant('down' as const), how, afterMs: fc.double({ min: 0, max: ms, noNaN: true }) })
+
+const conflictSites = logSites.filter((site) => /\.(cut|reset)\./.test(site))
+
+/** What happens to a member when leaders change: it takes entries, votes, gives entries up, starts anew, goes down. */
+const episode: fc.Arbitrary<readonly LogStep[]> = fc.oneof(
+  fc.constant([three, settle]),
+  fc.tuple(truncate, fc.constantFrom(three, settle), fc.constant(settle)),
+  fc.tuple(truncate, append),
+  fc.tuple(fc.oneof(truncate, reset), append, downWithin(60)),
+  fc.tuple(trapAt(conflictSites), fc.oneof(truncate, reset), append, fc.constant(settle)),
+  fc.tuple(fc.constant(settle), vote, append, downWithin(12)),
+)
+
+/** Programs of leader changes: they begin with a log of several segments. */
+export const conflictLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(episode, { minLength: 3, maxLength: 6, size: 'max' })
+  .map((episodes) => [three, three, settle, ...episodes.flat()])
