@@ -1,4 +1,4 @@
-import type { Cancel } from '@o3/common/env'
+import type { Cancel, Disk } from '@o3/common/env'
 import { Simulation, type SimNode, type SimProcess, type SimulationOptions } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
@@ -114,6 +114,14 @@ export class SimulatedGroup {
     this.members.delete(id)
   }
 
+  /** Gives the member's machine, which is down, a blank disk. */
+  async wipe(id: NodeId): Promise<void> {
+    const machine = this.simulation.node(id)
+    const { disk } = machine.boot()
+    await removeAll(disk, directory)
+    machine.kill()
+  }
+
   /** An orderly end of the member and its process. */
   async stop(id: NodeId): Promise<void> {
     const { raft, transport, machine } = this.member(id)
@@ -177,4 +185,13 @@ export class SimulatedGroup {
       return new Set(lists).size === 1 && lists[0]?.split('\n').at(-1) === text
     })
   }
+}
+
+async function removeAll(disk: Disk, path: string): Promise<void> {
+  for (const name of await disk.list(path)) {
+    const each = `${path}/${name}`
+    if ((await disk.stat(each))?.kind === 'directory') await removeAll(disk, each)
+    else await disk.remove(each)
+  }
+  await disk.syncDirectory(path)
 }
