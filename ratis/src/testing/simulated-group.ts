@@ -1,4 +1,4 @@
-import type { Cancel, Disk } from '@o3/common/env'
+import type { Cancel, Disk, Env } from '@o3/common/env'
 import { Simulation, type SimNode, type SimProcess, type SimulationOptions } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
@@ -16,6 +16,8 @@ export interface SimulatedGroupOptions {
   /** Default: a, b, c. */
   readonly voters?: readonly NodeId[]
   readonly network?: SimulationOptions['network']
+  /** For planted bugs: what each member is given in place of its environment. */
+  readonly plantEnv?: (env: Env) => Env
   /** Over small defaults, under which little fills a segment. */
   readonly node?: Partial<Pick<RaftNodeOptions, 'log' | 'raft' | 'limits' | 'bootstrap'>>
 }
@@ -86,9 +88,9 @@ export class SimulatedGroup {
       methods: raftMethods<undefined>(transport, () => true),
     })
     await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
-    const { node } = this.options
+    const { node, plantEnv = (env: Env) => env } = this.options
     const raft = await openRaftNode({
-      env: process,
+      env: plantEnv(process),
       id,
       group: 'list',
       directory: `${directory}/log`,

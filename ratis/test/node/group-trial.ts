@@ -8,6 +8,7 @@ export interface TrialResult {
   readonly reads: number
   readonly terms: number
   readonly installs: number
+  readonly wipes: number
 }
 
 const writers = 4
@@ -25,6 +26,9 @@ export class GroupTrial {
   private readonly acknowledged: string[] = []
   /** All processes there were. */
   private readonly past: GroupMember[] = []
+  /** Whose disks were lost, and may not be made good yet: a second loss could be one too many. */
+  private readonly wiped = new Set<string>()
+  private wipes = 0
   private unknown = 0
   private reads = 0
   private isOver = false
@@ -95,10 +99,7 @@ export class GroupTrial {
     const { group, random } = this
     const id = this.ids[random.below(this.ids.length)] ?? ''
     const member = group.members.get(id)
-    if (member === undefined) {
-      this.past.push(await group.start(id))
-      return
-    }
+    if (member === undefined) return this.start(id)
     const acts: readonly (() => void | Promise<void>)[] = [
       () => group.kill(id),
       () => group.crash(id),
@@ -109,11 +110,29 @@ export class GroupTrial {
       () => this.checkpoint(member),
       () => this.moveLead(),
       () => this.fillDisk(member),
+      () => this.wipe(id),
       () => {
         group.simulation.network.resetChance = random.below(2) * 0.02
       },
     ]
     await acts[random.below(acts.length)]?.()
+  }
+
+  private async start(id: string): Promise<void> {
+    const expectExisting = this.wiped.has(id)
+    this.past.push(await this.group.start(id, 'member', { onDamage: 'repair', expectExisting }))
+  }
+
+  private async wipe(id: string): Promise<void> {
+    for (const each of this.wiped) {
+      if (this.group.members.get(each)?.raft.status().mayVote === true) this.wiped.delete(each)
+    }
+    if (this.wiped.size > 0) return
+    this.wiped.add(id)
+    this.wipes++
+    this.group.kill(id)
+    await this.group.wipe(id)
+    await this.start(id)
   }
 
   private cutOff(id: string): void {
@@ -144,7 +163,7 @@ export class GroupTrial {
   private async makePeace(): Promise<void> {
     this.group.simulation.network.resetChance = 0
     await this.sleep(4_000)
-    for (const id of this.ids) if (!this.group.members.has(id)) this.past.push(await this.group.start(id))
+    for (const id of this.ids) if (!this.group.members.has(id)) await this.start(id)
     await this.group.elected()
   }
 
@@ -172,8 +191,8 @@ export class GroupTrial {
     if (terms.size !== new Set(leads).size)
       throw new StoreError('Internal', `a term had two leaders: ${leads.join(', ')}`)
     const installs = this.past.reduce((sum, { list }) => sum + list.installs, 0)
-    const { acknowledged, unknown, reads } = this
-    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs }
+    const { acknowledged, unknown, reads, wipes } = this
+    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs, wipes }
   }
 
   private someMember(): GroupMember | undefined {
