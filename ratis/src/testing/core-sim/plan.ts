@@ -162,7 +162,7 @@ export function planOf(seed: number): SimPlan {
       promotionLagEntries: pick(5, 50, 1000),
     },
     leases,
-    priorities: prioritiesOf(random, members + spares, perMinute),
+    priorities: prioritiesOf(random, members + spares),
     drift: leases === 'on' ? pick(0, 0.02, 0.04) : pick(0, 0.05, 0.3),
     ticks: pick('each-input', 'each-input', 'timer'),
     lazyReady: pick(0, 0, 0.2),
@@ -192,16 +192,12 @@ export function planOf(seed: number): SimPlan {
   }
 }
 
-/**
- * Mostly all alike; sometimes one is preferred, sometimes one never leads. That one may be the only one with the newest log when
- * others lost theirs or left: nobody could lead then, so it is not combined with those.
- */
-function prioritiesOf(random: SimRandom, count: number, perMinute: SimPlan['perMinute']): readonly number[] {
+/** Mostly all alike; sometimes one is preferred, sometimes one leads only when nobody else does. */
+function prioritiesOf(random: SimRandom, count: number): readonly number[] {
   const priorities = Array.from({ length: count }, () => 1)
   const mood = random.fraction()
-  const mayLose = ['flip', 'blank', 'change-membership'].some((kind) => Object.hasOwn(perMinute, kind))
   if (mood < 0.2) priorities[random.below(count)] = 2
-  else if (mood < 0.5 && !mayLose) priorities[0] = 0
+  else if (mood < 0.4) priorities[random.below(count)] = 0
   return priorities
 }
 
