@@ -64,6 +64,7 @@ export class CoreState {
   readonly id: NodeId
   readonly log: LogView
   readonly persists: PersistQueue
+  readonly startedMs: number
   nowMs: number
 
   term: Term
@@ -112,6 +113,7 @@ export class CoreState {
   constructor(options: RaftOptions, start: RaftStart) {
     this.options = options
     this.id = options.id
+    this.startedMs = start.nowMs
     this.nowMs = start.nowMs
     this.log = new LogView(start)
     this.persists = new PersistQueue(start.lastIndex)

@@ -97,7 +97,8 @@ export function onHeartbeat(core: CoreState, request: Heartbeat): void {
 export function askForRecovery(core: CoreState): void {
   const { recovery, leader } = core
   if (core.mayVote || leader === undefined) return
-  if (recovery.target !== undefined || core.nowMs - recovery.askedMs < core.options.electionTimeoutMs) return
+  if (recovery.target !== undefined) return settleRecovery(core)
+  if (core.nowMs - recovery.askedMs < core.options.electionTimeoutMs) return
   recovery.askedMs = core.nowMs
   core.send({ kind: 'read-index', from: core.id, to: leader, term: core.term, context: 0, purpose: 'recovery' })
 }
@@ -110,10 +111,15 @@ export function onReadIndexReply(core: CoreState, reply: ReadIndexReply): void {
   }
 }
 
-/** Called when more is durable. */
+/**
+ * Called when more is durable, and with every word of the leader. The vote that a member forgot may still be counted by a
+ * candidate of a term that nobody else knows: it gives none before every candidacy of that time has ended (two election
+ * timeouts, and one for clocks and delays).
+ */
 export function settleRecovery(core: CoreState): void {
   const { target } = core.recovery
   if (core.mayVote || target === undefined) return
+  if (core.nowMs - core.startedMs < 3 * core.options.electionTimeoutMs) return
   if (Math.max(core.verifiedIndex, core.commitIndex) < target || core.persists.durable < target) return
   core.changeDurable({ mayVote: true })
 }

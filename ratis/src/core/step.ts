@@ -15,12 +15,17 @@ export function step(core: CoreState, message: Message): void {
   if (message.to !== core.id) return
   const isVote = message.kind === 'vote' || message.kind === 'pre-vote'
   // Not even a newer term is taken from somebody who asks for votes against a leader that lives.
-  if (isVote && core.vote !== message.from && keepsItsWord(core, message)) return
+  if (isVote && !hasMyVote(core, message) && keepsItsWord(core, message)) return
   if (message.term < core.term) return stepOld(core, message)
   if (message.term > core.term && bringsTerm(message)) {
     becomeFollower(core, message.term, isFromLeader(message) ? message.from : undefined)
   }
   dispatch(core, message)
+}
+
+/** The answer was lost, and is given again. In another term the vote for a candidate that lost means nothing. */
+function hasMyVote(core: CoreState, request: VoteRequest): boolean {
+  return request.kind === 'vote' && request.term === core.term && request.from === core.vote
 }
 
 /** A pre-vote asks about a term that nobody is in yet, and so does the "yes" to it. */
