@@ -41,13 +41,21 @@ export const plantedBugs: readonly Planted[] = [
   },
   {
     name: 'half of the voters is enough',
-    core: edit('configuration.ts', 'values[Math.floor(voters.length / 2)]', 'values[Math.floor((voters.length - 1) / 2)]'),
+    core: edit(
+      'configuration.ts',
+      'values[Math.floor(voters.length / 2)]',
+      'values[Math.floor((voters.length - 1) / 2)]',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
   {
     name: 'a joint configuration commits by the new voters alone',
-    core: edit('configuration.ts', 'return isJoint(configuration) ? Math', 'return voters === undefined ? Math'),
+    core: edit(
+      'configuration.ts',
+      'return isJoint(configuration) ? Math',
+      'return configuration.voters.length === 0 ? Math',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
@@ -59,13 +67,21 @@ export const plantedBugs: readonly Planted[] = [
   },
   {
     name: 'a follower commits what it has not verified',
-    core: edit('follower.ts', 'Math.min(leaderCommit, core.verifiedIndex)', 'Math.min(leaderCommit, core.log.lastIndex)'),
+    core: edit(
+      'follower.ts',
+      'Math.min(leaderCommit, core.verifiedIndex)',
+      'Math.min(leaderCommit, core.log.lastIndex)',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
   {
     name: 'entries are applied before they are durable here',
-    core: edit('raft-core.ts', 'Math.min(core.commitIndex, core.persists.durable)\n  if (core.isIn', 'core.commitIndex\n  if (core.isIn'),
+    core: edit(
+      'raft-core.ts',
+      'Math.min(core.commitIndex, core.persists.durable)\n  if (core.isIn',
+      'core.commitIndex\n  if (core.isIn',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
@@ -101,13 +117,21 @@ export const plantedBugs: readonly Planted[] = [
   },
   {
     name: 'the place of an append is not checked',
-    core: edit('follower.ts', 'core.log.termAt(previousIndex) !== previousTerm)', 'previousIndex > core.log.lastIndex)'),
+    core: edit(
+      'follower.ts',
+      'core.log.termAt(previousIndex) !== previousTerm)',
+      'previousIndex > core.log.lastIndex)',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
   {
     name: 'writes taken back count as durable',
-    core: edit('persist-queue.ts', 'index = Math.min(index, each.keepsBelow - 1)', 'index = Math.min(index, each.lastIndex)'),
+    core: edit(
+      'persist-queue.ts',
+      'index = Math.min(index, each.keepsBelow - 1)',
+      'index = Math.min(index, each.lastIndex)',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
@@ -123,7 +147,11 @@ export const plantedBugs: readonly Planted[] = [
   },
   {
     name: 'appends have no limit',
-    core: edit('replication.ts', 'core.log.slice(nextIndex, lastIndex, maxAppendBytes)', 'core.log.slice(nextIndex, lastIndex)'),
+    core: edit(
+      'replication.ts',
+      'core.log.slice(nextIndex, lastIndex, maxAppendBytes)',
+      'core.log.slice(nextIndex, lastIndex)',
+    ),
     foundBy: [],
     withinSeeds: 0,
   },
@@ -144,12 +172,6 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: 'a vote is told before it is durable',
     core: edit('core-state.ts', '!this.hardStateChanged && this.persists.isHardStateDurable', 'this.term > 0'),
-    foundBy: [],
-    withinSeeds: 0,
-  },
-  {
-    name: 'votes of an earlier campaign count',
-    core: edit('election.ts', 'if (reply.isGranted && reply.term !== askedTerm) return', ''),
     foundBy: [],
     withinSeeds: 0,
   },
@@ -185,7 +207,7 @@ export const plantedBugs: readonly Planted[] = [
   },
   {
     name: 'a change of members begins while another is under way',
-    core: edit('membership.ts', 'index > core.commitIndex || isJoint(current)', 'isJoint(current)'),
+    core: edit('membership.ts', '|| index > core.commitIndex || isJoint(current)) return', ') return'),
     foundBy: [],
     withinSeeds: 0,
   },

@@ -8,6 +8,7 @@ export const faultKinds = [
   'clock-drift',
   'clock-step',
   'isolate',
+  'swizzle',
   'split',
   'one-way',
   'partial',
@@ -91,6 +92,8 @@ export interface SimPlan {
     readonly clients: number
     readonly thinkMs: number
     readonly readShare: number
+    /** Everybody who says it leads is asked for a read this often. */
+    readonly probeMs: number
     readonly payloadBytes: number
     readonly keys: number
   }
@@ -105,6 +108,7 @@ const usualPerMinute = {
   pause: 8,
   'clock-step': 5,
   isolate: 8,
+  swizzle: 3,
   split: 4,
   'one-way': 6,
   partial: 6,
@@ -112,10 +116,10 @@ const usualPerMinute = {
   'slow-link': 4,
   'slow-disk': 5,
   'sync-failure': 4,
-  flip: 4,
-  blank: 3,
-  'change-membership': 12,
-  transfer: 6,
+  flip: 8,
+  blank: 8,
+  'change-membership': 16,
+  transfer: 12,
   compact: 12,
 } as const satisfies Partial<Record<FaultKind, number>>
 
@@ -185,6 +189,7 @@ export function planOf(seed: number): SimPlan {
       clients: pick(2, 4, 6),
       thinkMs: electionTimeoutMs * pick(0.05, 0.2, 0.6),
       readShare: pick(0.2, 0.4),
+      probeMs: electionTimeoutMs * pick(0.1, 0.3),
       payloadBytes,
       keys: pick(1, 4, 16),
     },

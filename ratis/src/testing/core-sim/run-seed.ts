@@ -98,6 +98,7 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   )
   for (const member of cluster.all.slice(0, plan.members)) member.start()
   for (const client of clients) client.start()
+  probe(cluster, () => ++reads)
   nemesis.start()
   world.runUntil(plan.safetyMs)
 
@@ -108,6 +109,26 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   if (client !== undefined) mustAnswer(cluster, client)
   healAll(cluster, nemesis)
   mustAgree(cluster)
+}
+
+/** Asks everybody who says it leads, also one that was deposed and does not know, for a read. */
+function probe(cluster: SimCluster, nextReadId: () => number): void {
+  const { world, plan, checkers, all } = cluster
+  for (const member of all) {
+    if (member.view?.core.role !== 'leader') continue
+    const id = nextReadId()
+    checkers.readBegan(id)
+    member.read(id, (fate) => {
+      if (fate.kind === 'served') checkers.readServed({ id, ...fate })
+    })
+  }
+  if (world.nowMs > plan.safetyMs) return
+  world.after({
+    kind: 'probe',
+    who: 'reader',
+    afterMs: plan.workload.probeMs,
+    action: () => probe(cluster, nextReadId),
+  })
 }
 
 /** Just enough members that they must make progress, whatever the configuration; the others are cut off for good. */
