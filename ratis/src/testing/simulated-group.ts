@@ -1,10 +1,11 @@
-import type { Cancel } from '@o3/common/env'
+import type { Cancel, Disk, Env } from '@o3/common/env'
 import { Simulation, type SimNode, type SimProcess, type SimulationOptions } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
 import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import { noConfiguration, type Configuration } from '../core/configuration.ts'
 import type { NodeId } from '../core/entry.ts'
+import { makeDurableDirectory } from '../log/durable-directory.ts'
 import { openRaftNode, type RaftNodeOptions } from '../node/open-raft-node.ts'
 import type { RaftNode } from '../node/raft-node.ts'
 import { raftMethods, RpcTransport } from '../node/rpc-transport.ts'
@@ -15,6 +16,8 @@ export interface SimulatedGroupOptions {
   /** Default: a, b, c. */
   readonly voters?: readonly NodeId[]
   readonly network?: SimulationOptions['network']
+  /** For planted bugs: what each member is given in place of its environment. */
+  readonly plantEnv?: (env: Env) => Env
   /** Over small defaults, under which little fills a segment. */
   readonly node?: Partial<Pick<RaftNodeOptions, 'log' | 'raft' | 'limits' | 'bootstrap'>>
 }
@@ -69,7 +72,7 @@ export class SimulatedGroup {
     const machine = this.simulation.node(id)
     const process = machine.boot()
     const { disk, clock, network, tasks } = process
-    await disk.makeDirectory(directory)
+    await makeDurableDirectory(disk, directory)
     const list = new ListMachine(disk, directory)
     const transport = new RpcTransport({
       env: { clock, network, tasks },
@@ -85,9 +88,9 @@ export class SimulatedGroup {
       methods: raftMethods<undefined>(transport, () => true),
     })
     await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
-    const { node } = this.options
+    const { node, plantEnv = (env: Env) => env } = this.options
     const raft = await openRaftNode({
-      env: process,
+      env: plantEnv(process),
       id,
       group: 'list',
       directory: `${directory}/log`,
@@ -111,6 +114,14 @@ export class SimulatedGroup {
   crash(id: NodeId): void {
     this.member(id).machine.crash()
     this.members.delete(id)
+  }
+
+  /** Gives the member's machine, which is down, a blank disk. */
+  async wipe(id: NodeId): Promise<void> {
+    const machine = this.simulation.node(id)
+    const { disk } = machine.boot()
+    await removeAll(disk, directory)
+    machine.kill()
   }
 
   /** An orderly end of the member and its process. */
@@ -176,4 +187,13 @@ export class SimulatedGroup {
       return new Set(lists).size === 1 && lists[0]?.split('\n').at(-1) === text
     })
   }
+}
+
+async function removeAll(disk: Disk, path: string): Promise<void> {
+  for (const name of await disk.list(path)) {
+    const each = `${path}/${name}`
+    if ((await disk.stat(each))?.kind === 'directory') await removeAll(disk, each)
+    else await disk.remove(each)
+  }
+  await disk.syncDirectory(path)
 }

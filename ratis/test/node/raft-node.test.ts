@@ -335,6 +335,59 @@ test('more than the log takes at once goes there in pieces', () =>
     expect(list.items).toHaveLength(60)
   }))
 
+test('a member whose disk is blank gets everything back, and may vote again', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await fill(group, 200)
+    await leader.list.checkpoint()
+    const [blank, other] = others(group, leader.id)
+    group.kill(blank)
+    await group.wipe(blank)
+    const { raft, list } = await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    expect(raft.status().mayVote).toBe(false)
+    await group.until('it may vote', () => raft.status().mayVote)
+    expect(list.items).toHaveLength(200)
+    // It counts for majorities again, across restarts.
+    group.kill(blank)
+    group.kill(other ?? '')
+    await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    await group.propose('after')
+    await group.agreed('after')
+    expect(group.member(blank).raft.status().mayVote).toBe(true)
+  }))
+
+test('a blank member elects nobody', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await group.propose('before')
+    const [blank, late] = others(group, leader.id)
+    // What only the leader and `blank` have must not be forgotten by `blank` and `late`.
+    group.kill(late ?? '')
+    await group.propose('acknowledged by two')
+    group.kill(leader.id)
+    group.kill(blank)
+    await group.wipe(blank)
+    await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    await group.start(late ?? '')
+    await group.simulation.clock.sleep(5_000)
+    expect(group.leader).toBeUndefined()
+    await group.start(leader.id)
+    await group.propose('after')
+    await group.agreed('after')
+    expect(group.member(blank).list.items).toContain('acknowledged by two')
+  }))
+
+test('the only voter of a group does not go on without what it lost', () =>
+  inGroup(
+    async (group) => {
+      await group.propose('one')
+      await group.stop('a')
+      await group.wipe('a')
+      expect(await failure(group.start('a', 'member', { onDamage: 'repair', expectExisting: true }))).toBe('Damaged')
+    },
+    { voters: ['a'] },
+  ))
+
 async function fill(group: SimulatedGroup, count: number): Promise<void> {
   const leader = await group.elected()
   for (let i = 0; i < count; i += 50) {

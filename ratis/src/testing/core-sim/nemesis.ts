@@ -14,7 +14,7 @@ export class Nemesis {
   readonly random: SimRandom
   readonly atlas: FaultAtlas
   readonly #repairs = new Set<() => void>()
-  #isOver = false
+  isOver = false
 
   constructor(cluster: SimCluster) {
     this.cluster = cluster
@@ -33,7 +33,7 @@ export class Nemesis {
 
   /** No fault begins any more; what is broken stays so until it is healed. */
   stop(): void {
-    this.#isOver = true
+    this.isOver = true
   }
 
   /** Takes every lasting fault back. Members that are down stay so. */
@@ -92,7 +92,7 @@ export class Nemesis {
       who: member.id,
       afterMs: this.span() / 2,
       action: () => {
-        if (!this.#isOver) member.start()
+        if (!this.isOver) member.start()
       },
     })
   }
@@ -106,7 +106,7 @@ export class Nemesis {
       who: kind,
       afterMs,
       action: () => {
-        if (this.#isOver) return
+        if (this.isOver) return
         act(this)
         this.#repeat(kind, meanMs, act)
       },
@@ -152,6 +152,20 @@ const acts: Partial<Record<FaultKind, Act>> = {
     if (member === undefined) return
     nemesis.fault('isolate', member.id)
     cut(nemesis, [member.id], 'both')
+  },
+  /** One leader after the other is cut off, and comes back to a group that has gone on. */
+  swizzle(nemesis) {
+    const { world, plan } = nemesis.cluster
+    for (let round = 0; round < 5; round++) {
+      const action = (): void => {
+        const { leader } = nemesis.cluster
+        if (nemesis.isOver || leader === undefined) return
+        nemesis.fault('swizzle', leader.id)
+        cut(nemesis, [leader.id], 'both')
+      }
+      const afterMs = plan.raft.electionTimeoutMs * (1 + 2 * nemesis.random.fraction()) * round
+      world.after({ kind: 'nemesis', who: 'swizzle', afterMs, action })
+    }
   },
   split(nemesis) {
     const ids = [...nemesis.cluster.members.keys()].filter(() => nemesis.random.chance(0.5))
@@ -214,7 +228,9 @@ const acts: Partial<Record<FaultKind, Act>> = {
   'change-membership'(nemesis) {
     const { leader } = nemesis.cluster
     const configuration = leader?.view?.core.configuration
-    if (leader === undefined || configuration === undefined || isJoint(configuration)) return
+    if (leader === undefined || configuration === undefined) return
+    // While a change is under way the next one is refused, or ought to be.
+    if (isJoint(configuration) && nemesis.random.chance(0.5)) return
     const change = nextChange(nemesis, configuration)
     if (!nemesis.atlas.mayDecide(change.voters)) return
     nemesis.fault(
