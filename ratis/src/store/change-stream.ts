@@ -14,6 +14,8 @@ export class ChangeStream {
   private readonly committed: () => LogIndex
   private readonly sleepers = new Set<() => void>()
   private ended = false
+  /** Goes up when the log becomes another one. */
+  private epoch = 0
 
   constructor(log: LogFacts, committed: () => LogIndex) {
     this.log = log
@@ -31,24 +33,41 @@ export class ChangeStream {
     this.notify()
   }
 
+  /** The log was reset: what a reader still holds of the one before may never have been committed. */
+  reset(): void {
+    this.epoch++
+    this.notify()
+  }
+
   async *follow(from: LogIndex, signal: AbortSignal): AsyncGenerator<CommittedPatch, void, undefined> {
-    if (from < this.log.firstIndex) {
-      throw new StoreError('InvalidRange', `changes before ${this.log.firstIndex} were compacted away`, {
-        details: { index: from, firstIndex: this.log.firstIndex },
-      })
-    }
-    const reader = this.log.read(from)
-    try {
-      while (!signal.aborted) {
-        if (this.ended) throw new StoreError('Closed', 'the store was closed')
-        const upTo = this.committed()
-        const entries = await reader.next(upTo, readBytes)
-        yield* patchesOf(entries, signal)
-        if (entries.length === 0) await this.moreThan(upTo, signal)
+    let next = from
+    while (!signal.aborted) {
+      this.expectThere(next)
+      const { epoch } = this
+      const reader = this.log.read(next)
+      try {
+        while (!signal.aborted && this.epoch === epoch) {
+          if (this.ended) throw new StoreError('Closed', 'the store was closed')
+          const upTo = this.committed()
+          const entries = await reader.next(upTo, readBytes)
+          for (const patch of patchesOf(entries)) {
+            if (signal.aborted || this.epoch !== epoch) break
+            yield patch
+            next = patch.index + 1
+          }
+          if (entries.length === 0) await this.moreThan(upTo, signal)
+        }
+      } finally {
+        await reader.close()
       }
-    } finally {
-      await reader.close()
     }
+  }
+
+  private expectThere(from: LogIndex): void {
+    if (from >= this.log.firstIndex) return
+    throw new StoreError('InvalidRange', `changes before ${this.log.firstIndex} were compacted away`, {
+      details: { index: from, firstIndex: this.log.firstIndex },
+    })
   }
 
   private async moreThan(index: LogIndex, signal: AbortSignal): Promise<void> {
@@ -65,9 +84,8 @@ export class ChangeStream {
   }
 }
 
-function* patchesOf(entries: readonly LogEntry[], signal: AbortSignal): Generator<CommittedPatch, void, undefined> {
+function* patchesOf(entries: readonly LogEntry[]): Generator<CommittedPatch, void, undefined> {
   for (const { index, term, payload } of entries) {
-    if (signal.aborted) return
     if (entryKind(payload) !== 'command') continue
     const { wallMs, rows } = decodeEntry(payload)
     yield { index, term, wallMs, rows }

@@ -269,10 +269,22 @@ export class ScriptedMember implements Consensus {
 
   status(): RaftStatus {
     const { id, role, term, leader, lastIndex, commitIndex, appliedIndex, configuration } = this
-    const { firstIndex } = this.disk
     return {
-      ...{ id, role, term, leader, firstIndex, lastIndex, commitIndex, appliedIndex, configuration },
-      ...{ vote: '', mayVote: true, durableIndex: lastIndex, members: [], uncommittedBytes: 0, tailBytes: 0 },
+      id,
+      role,
+      term,
+      leader,
+      lastIndex,
+      commitIndex,
+      appliedIndex,
+      configuration,
+      firstIndex: this.disk.firstIndex,
+      durableIndex: lastIndex,
+      vote: '',
+      mayVote: true,
+      members: [],
+      uncommittedBytes: 0,
+      tailBytes: 0,
     }
   }
 
