@@ -1,7 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { CommittedPatch, LogIndex } from '../api/api.ts'
 import { entryKind } from '../core/entry.ts'
-import type { LogEntry } from '../log/segmented-log.ts'
+import type { LogEntry, LogReader } from '../log/segmented-log.ts'
 import type { LogFacts } from '../node/consensus.ts'
 import { decodeEntry } from './entry-codec.ts'
 
@@ -43,23 +43,30 @@ export class ChangeStream {
     let next = from
     while (!signal.aborted) {
       this.expectThere(next)
-      const { epoch } = this
-      const reader = this.log.read(next)
-      try {
-        while (!signal.aborted && this.epoch === epoch) {
-          if (this.ended) throw new StoreError('Closed', 'the store was closed')
-          const upTo = this.committed()
-          const entries = await reader.next(upTo, readBytes)
-          for (const patch of patchesOf(entries)) {
-            if (signal.aborted || this.epoch !== epoch) break
-            yield patch
-            next = patch.index + 1
-          }
-          if (entries.length === 0) await this.moreThan(upTo, signal)
-        }
-      } finally {
-        await reader.close()
+      for await (const entry of this.entriesOf(this.log.read(next), signal)) {
+        next = entry.index + 1
+        if (entryKind(entry.payload) === 'command') yield patchOf(entry)
       }
+    }
+  }
+
+  /** What is committed, as it comes, until the log becomes another one. Closes the reader. */
+  private async *entriesOf(reader: LogReader, signal: AbortSignal): AsyncGenerator<LogEntry, void, undefined> {
+    const { epoch } = this
+    const isOver = (): boolean => signal.aborted || this.epoch !== epoch
+    try {
+      while (!isOver()) {
+        if (this.ended) throw new StoreError('Closed', 'the store was closed')
+        const upTo = this.committed()
+        const entries = await reader.next(upTo, readBytes)
+        for (const entry of entries) {
+          if (isOver()) return
+          yield entry
+        }
+        if (entries.length === 0) await this.moreThan(upTo, signal)
+      }
+    } finally {
+      await reader.close()
     }
   }
 
@@ -84,10 +91,7 @@ export class ChangeStream {
   }
 }
 
-function* patchesOf(entries: readonly LogEntry[]): Generator<CommittedPatch, void, undefined> {
-  for (const { index, term, payload } of entries) {
-    if (entryKind(payload) !== 'command') continue
-    const { wallMs, rows } = decodeEntry(payload)
-    yield { index, term, wallMs, rows }
-  }
+function patchOf({ index, term, payload }: LogEntry): CommittedPatch {
+  const { wallMs, rows } = decodeEntry(payload)
+  return { index, term, wallMs, rows }
 }

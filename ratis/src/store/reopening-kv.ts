@@ -34,6 +34,11 @@ export class ReopeningKv implements KvStore {
     this.reopened = undefined
   }
 
+  /** What it is now. */
+  get current(): KvStore {
+    return this.kv
+  }
+
   /** At once; resolves when the one before is closed. */
   async replace(next: KvStore): Promise<void> {
     const before = this.kv

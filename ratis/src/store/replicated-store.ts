@@ -268,7 +268,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       const open = options.consensus ?? ((driven, start) => this.openAlone(driven, start))
       consensus = await open(machine, startOf(loaded, home?.reset !== undefined))
       if (home?.reset !== undefined) await home.settle()
-      await claimRows(kv, loaded.groupId, consensus.groupId)
+      await claimRows(kv, loaded.groupId, consensus.log.hardState.groupId)
       this.claimed.resolve()
       if (consensus.appliedIndex > machine.appliedIndex) machine.startBehind(consensus.appliedIndex)
     } catch (error) {
@@ -396,7 +396,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       flusher,
       ledger,
       checkpointer,
-      groupId: consensus.groupId,
+      groupId: consensus.log.hardState.groupId,
       hasSpace: () => this.space.hasRoom(),
       appliedIndex: () => machine.appliedIndex,
       settledIndex: () => machine.settledIndex,

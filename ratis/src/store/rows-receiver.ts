@@ -1,7 +1,8 @@
 import { assert, StoreError } from '@o3/common/errors'
-import type { KvStore, KvWrite } from '@o3/common/kv'
+import type { KvWrite } from '@o3/common/kv'
 import { encodeConfiguration } from '../core/configuration.ts'
 import type { InstallPlace, SnapshotReceiver } from '../node/consensus.ts'
+import type { ReopeningKv } from './reopening-kv.ts'
 import { decodePiece } from './snapshot-piece.ts'
 import {
   appliedKey,
@@ -19,15 +20,15 @@ import {
 
 export interface ReceiverParts {
   /** Only what was received of this snapshot is in it. */
-  readonly kv: KvStore
+  readonly kv: ReopeningKv
   readonly incoming: Incoming
   readonly groupId: string
   /** Whether there is room for more. */
   readonly hasSpace: () => Promise<boolean>
   /** Puts the received rows in the place of the present ones. */
-  readonly install: (kv: KvStore, place: InstallPlace, resetLog: () => Promise<void>) => Promise<void>
+  readonly install: (kv: ReopeningKv, place: InstallPlace, resetLog: () => Promise<void>) => Promise<void>
   /** Forgets the received rows. */
-  readonly discard: (kv: KvStore) => Promise<void>
+  readonly discard: () => Promise<void>
 }
 
 /** Receives a snapshot into a key-value store of its own. Each piece and the note of how far it has come are one batch. */
@@ -54,8 +55,14 @@ export class RowsReceiver implements SnapshotReceiver {
     const incoming: Incoming = { ...this.incoming, position: next ?? position, isComplete: next === undefined }
     const batch: KvWrite[] = [{ kind: 'put', key: incomingKey, value: encodeIncoming(incoming) }]
     for (const { key, value } of decodePiece(bytes)) batch.push({ kind: 'put', key, value })
-    await kv.write(batch)
-    await kv.checkpoint()
+    try {
+      await kv.write(batch)
+      await kv.checkpoint()
+    } catch (error) {
+      // The engine takes nothing more after that; opened again, it has what was stored before.
+      await kv.reopen()
+      throw error
+    }
     this.incoming = incoming
   }
 
@@ -82,6 +89,6 @@ export class RowsReceiver implements SnapshotReceiver {
   }
 
   discard(): Promise<void> {
-    return this.parts.discard(this.parts.kv)
+    return this.parts.discard()
   }
 }

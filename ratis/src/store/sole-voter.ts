@@ -114,10 +114,6 @@ class SoleVoter implements Consensus {
     this.appliedIndex = parts.appliedIndex
   }
 
-  get groupId(): string {
-    return this.log.hardState.groupId
-  }
-
   get commitIndex(): LogIndex {
     return this.appliedIndex
   }

@@ -8,7 +8,7 @@ import type { InstallPlace, SnapshotReceiver, SnapshotSource } from '../node/con
 import type { Checkpointer } from './checkpointer.ts'
 import type { KvFlusher } from './kv-flusher.ts'
 import { loadRows, type LoadedRows } from './load-rows.ts'
-import type { ReopeningKv } from './reopening-kv.ts'
+import { ReopeningKv } from './reopening-kv.ts'
 import type { LedgerRecord, RequestLedger } from './request-ledger.ts'
 import type { RowsHome } from './rows-home.ts'
 import { RowsReceiver } from './rows-receiver.ts'
@@ -36,7 +36,7 @@ export class StoreSnapshots {
   private readonly env: Env
   private readonly parts: SnapshotParts
   /** The store that a snapshot is received into, while it is open. */
-  private incoming: KvStore | undefined
+  private incoming: ReopeningKv | undefined
 
   constructor(env: Env, parts: SnapshotParts) {
     this.env = env
@@ -85,7 +85,7 @@ export class StoreSnapshots {
   private async openIncoming(
     home: RowsHome,
     snapshot: string,
-  ): Promise<{ readonly kv: KvStore; readonly incoming: Incoming }> {
+  ): Promise<{ readonly kv: ReopeningKv; readonly incoming: Incoming }> {
     const kv = await this.keepIncoming(home)
     const row = await kv.get(incomingKey)
     const found = row && decodeIncoming(row)
@@ -99,8 +99,9 @@ export class StoreSnapshots {
     return { kv: empty, incoming }
   }
 
-  private async keepIncoming(home: RowsHome): Promise<KvStore> {
-    this.incoming = await home.openIncoming()
+  private async keepIncoming(home: RowsHome): Promise<ReopeningKv> {
+    const open = (): Promise<KvStore> => home.openIncoming()
+    this.incoming = new ReopeningKv(await open(), { open, isOwned: true })
     return this.incoming
   }
 
@@ -116,7 +117,7 @@ export class StoreSnapshots {
    */
   private async install(
     home: RowsHome,
-    received: KvStore,
+    received: ReopeningKv,
     { place, resetLog }: { readonly place: InstallPlace; readonly resetLog: () => Promise<void> },
   ): Promise<void> {
     const { checkpointer, flusher, kv, appliedIndex, onInstalled, onFailure } = this.parts
@@ -133,7 +134,7 @@ export class StoreSnapshots {
         await resetLog()
         this.env.at('store.install.after-reset')
         await flusher.halt()
-        const closed = kv.replace(received)
+        const closed = kv.replace(received.current)
         this.incoming = undefined
         onInstalled(loaded, records)
         await closed

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { StoreError } from '@o3/common/errors'
 import type { KeyRange, KvStore, KvWrite } from '@o3/common/kv'
 import { MemoryKv } from '@o3/common/kv/memory'
 import { ReopeningKv } from '../../src/store/reopening-kv.ts'
@@ -219,6 +220,47 @@ describe('a snapshot', () => {
       await scripted.sendSnapshot('a', 'c', small)
       await expectCaughtUp(group, scripted)
     }))
+
+  test('goes on when an engine that met a full disk is opened again', async () => {
+    let isFull = false
+    let opened = 0
+    await withGroup(
+      async (group, scripted) => {
+        await leftBehind(group, scripted)
+        const before = opened
+        const source = await scripted.member('a').machine.openSnapshot()
+        const receiver = await scripted.member('c').machine.openReceiver('one')
+        const { bytes, next } = await source.read('', 1500)
+        isFull = true
+        expect(await failureOf(receiver.store('', next, bytes))).toBe('OutOfSpace')
+        isFull = false
+        expect(opened).toBeGreaterThan(before + 1)
+        expect(receiver.wanted).toBe('')
+        await receiver.store('', next, bytes)
+        expect(receiver.wanted).toBe(next)
+        await source.close()
+        await scripted.sendSnapshot('a', 'c', small)
+        await expectCaughtUp(group, scripted)
+      },
+      {},
+      (_, kv) => {
+        opened++
+        let isDead = false
+        return {
+          get: (key) => kv.get(key),
+          getMany: (keys) => kv.getMany(keys),
+          cursor: (range) => kv.cursor(range),
+          write: (batch) => {
+            isDead ||= isFull
+            return isDead ? Promise.reject(new StoreError('OutOfSpace', 'full')) : kv.write(batch)
+          },
+          snapshot: () => kv.snapshot(),
+          checkpoint: () => kv.checkpoint(),
+          close: () => kv.close(),
+        }
+      },
+    )
+  })
 
   test('of what is applied already is refused', () =>
     withGroup(async (group, scripted) => {
