@@ -51,6 +51,8 @@ export function binaryToUtf8(binary: string): string {
       if ((next & 0xc0) !== 0x80) throw new StoreError('Damaged', 'a stored name is not UTF-8')
       point = (point << 6) | (next & 0x3f)
     }
+    // Where Unicode ends, `fromCodePoint` would throw an error of its own.
+    if (point > 0x10ffff) throw new StoreError('Damaged', 'a stored name is not UTF-8')
     out += String.fromCodePoint(point)
     i += size
   }

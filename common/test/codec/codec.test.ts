@@ -54,6 +54,7 @@ describe('UTF-8 as binary strings', () => {
   test.each([
     ['a continuation that is none', 'a\xc3('],
     ['an end in the middle', 'a\xe2\x82'],
+    ['a code point beyond Unicode', '\xf4\x90\x80\x80'],
   ])('refuses %s', (_, bytes) => {
     expect(() => binaryToUtf8(bytes)).toThrowError(expect.objectContaining({ code: 'Damaged' }))
   })

@@ -43,7 +43,7 @@ export interface AppendRequest extends Envelope, Probe {
 }
 
 interface FollowerFacts {
-  /** 0 never leads of its own will; higher is preferred. */
+  /** 0 leads only when nobody else does; higher is preferred. */
   readonly priority: number
   /** False while the member makes good a lost log: it counts for no majority. */
   readonly mayVote: boolean

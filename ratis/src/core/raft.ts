@@ -14,7 +14,7 @@ export interface RaftOptions {
   readonly heartbeatMs: number
   /** A lease ends this much before an election could succeed: what clocks may drift meanwhile. Default 50. */
   readonly maxClockDriftMs: number
-  /** 0: never campaigns of its own will. The leader hands over to a caught-up member of higher priority. Default 1. */
+  /** 0: campaigns only when nobody else has led for eight election timeouts. The leader hands over to a caught-up member of higher priority. Default 1. */
   readonly priority: number
   /** Most bytes of entries in one append. At least one entry goes, whatever its size. Default 1 MiB. */
   readonly maxAppendBytes: number
@@ -37,6 +37,8 @@ export interface RaftStart {
   readonly hardState: Durable
   /** In force at `appliedIndex`. */
   readonly configuration: Configuration
+  /** The entry that brought it; 0: none did, the group starts with it, and its first leader writes it down. */
+  readonly configurationIndex: LogIndex
   /** Of later entries in the log, in order of index. */
   readonly configurations: readonly { readonly index: LogIndex; readonly configuration: Configuration }[]
   /** The first entry that can be read; `lastIndex + 1` when there is none. */
@@ -151,8 +153,11 @@ export interface Raft {
   chunkFailed(to: NodeId): void
   /** Stored: the next piece is wanted at `wanted` (the chunk's `next`, or where an interrupted transfer had come to). */
   chunkStored(chunk: SnapshotChunk, wanted: string): void
-  /** The last piece is stored, and the whole of it verified: the core says whether to install it. */
-  snapshotStored(chunk: SnapshotChunk): void
+  /**
+   * The last piece is stored, and the whole of it verified. True: a `Persist.install` follows. False: it is no longer needed,
+   * and may be forgotten.
+   */
+  snapshotStored(chunk: SnapshotChunk): boolean
   chunkRefused(chunk: SnapshotChunk): void
   /** The message could not be sent (link down, queue full): probes instead of streaming on. */
   unreachable(id: NodeId): void

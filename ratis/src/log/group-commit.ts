@@ -1,15 +1,18 @@
 /**
  * Group commit: one write and one sync are in flight; everything that arrives meanwhile shares the next.
  *
- * A batch is one contiguous write of whole blocks, so it never touches a block that holds durable records.
+ * A batch is one contiguous write of whole blocks, so it never touches a block that holds durable records. Cuts at the end
+ * of the log and resets wait in the same queue: what was appended before is written first, what comes later waits.
  */
 
 import type { Env } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
-import type { LogIndex, Term } from '../api/api.ts'
+import type { LogIndex } from '../api/api.ts'
 import { synced } from './damage.ts'
+import type { HardStateFile } from './hard-state.ts'
 import { alignToBlock, recordBytes, writeRecord, type LogEntry } from './record.ts'
-import type { OpenSegment, SegmentRoll } from './segment-roll.ts'
+import type { OpenSegment, Place, SegmentRoll } from './segment-roll.ts'
+import { TermRuns } from './term-runs.ts'
 
 /**
  * Called once for every append, in the order of the appends: without an error when its entries are durable. With
@@ -19,17 +22,28 @@ import type { OpenSegment, SegmentRoll } from './segment-roll.ts'
 export type AppendDone = (error: StoreError | undefined) => void
 
 interface Append {
+  readonly kind: 'append'
   readonly entries: readonly LogEntry[]
   readonly bytes: number
+  readonly done: AppendDone
+}
+
+/** A new end of the log: of the entries that are there, or of nothing, behind a snapshot. */
+export interface Restart {
+  readonly kind: 'cut' | 'reset'
+  /** The last entry that stays, or the snapshot's place. */
+  readonly place: Place
   readonly done: AppendDone
 }
 
 export interface GroupCommitOptions {
   readonly maxBatchBytes: number
   readonly roll: SegmentRoll
-  /** Entries up to here were in the log when it was opened. */
-  readonly durableIndex: LogIndex
-  readonly durableTerm: Term
+  readonly hardState: HardStateFile
+  /** Makes the new end durable; calls `swapped` when the list of segments changes. Rejects with `OutOfSpace`: nothing changed. */
+  readonly restart: (restart: Restart, swapped: () => void) => Promise<void>
+  /** What was in the log when it was opened. */
+  readonly terms: TermRuns
   readonly onFailure: (error: unknown) => void
 }
 
@@ -37,17 +51,17 @@ export interface GroupCommitOptions {
 const keptBufferBytes = 4 * 1024 * 1024
 
 export class GroupCommit {
-  durableIndex: LogIndex
-  /** The last index appended; goes back when appends are refused. */
-  lastIndex: LogIndex
-  /** Terms of the entries at those indexes. */
-  durableTerm: Term
-  lastTerm: Term
+  /** The terms of all that was appended; goes back when appends are refused. */
+  terms: TermRuns
+  /** The terms of what is durable. */
+  private durable: TermRuns
   queuedBytes = 0
   private readonly env: Env
   private readonly options: GroupCommitOptions
-  private queue: Append[] = []
+  private queue: (Append | Restart)[] = []
   private inFlight: Append[] = []
+  /** How many of the queue are no appends. */
+  private restarts = 0
   private running = false
   private failure: StoreError | undefined
   private idle: (() => void)[] = []
@@ -57,20 +71,52 @@ export class GroupCommit {
   constructor(env: Env, options: GroupCommitOptions) {
     this.env = env
     this.options = options
-    this.durableIndex = options.durableIndex
-    this.lastIndex = options.durableIndex
-    this.durableTerm = options.durableTerm
-    this.lastTerm = options.durableTerm
+    this.terms = options.terms
+    this.durable = options.terms.copy()
+  }
+
+  /** What is durable and was not cut away, nor is about to be. */
+  get durableIndex(): LogIndex {
+    let index = this.durable.lastIndex
+    if (this.restarts > 0) {
+      for (const work of this.queue) if (work.kind !== 'append') index = Math.min(index, work.place.index)
+    }
+    return index
+  }
+
+  /** What is durable, cuts that are still to come apart. */
+  get writtenIndex(): LogIndex {
+    return this.durable.lastIndex
+  }
+
+  /** Entries before `index` + 1 left the log. */
+  startAt(index: LogIndex): void {
+    this.terms.startAt(index)
+    this.durable.startAt(index)
   }
 
   /** The caller checked that the indexes follow `lastIndex` and that the append fits into a segment. */
   append(entries: readonly LogEntry[], done: AppendDone): void {
     let bytes = 0
-    for (const entry of entries) bytes += recordBytes(entry.payload.length)
-    this.queue.push({ entries, bytes, done })
+    for (const entry of entries) {
+      bytes += recordBytes(entry.payload.length)
+      this.terms.extend(entry.term)
+    }
+    this.queue.push({ kind: 'append', entries, bytes, done })
     this.queuedBytes += bytes
-    this.lastIndex += entries.length
-    this.lastTerm = entries.at(-1)?.term ?? this.lastTerm
+    this.start()
+  }
+
+  /** The caller checked that the place is in the log, or that it may be left. */
+  restart(restart: Restart): void {
+    if (restart.kind === 'cut') this.terms.cutFrom(restart.place.index + 1)
+    else this.terms = new TermRuns(restart.place)
+    this.queue.push(restart)
+    this.restarts++
+    this.start()
+  }
+
+  private start(): void {
     if (this.running) return
     this.running = true
     // Not at once: all that is appended in this turn, and by those who were just acknowledged, shares the batch.
@@ -94,7 +140,9 @@ export class GroupCommit {
   private async run(): Promise<void> {
     while (this.queue.length > 0 && this.failure === undefined) {
       try {
-        await this.commitBatch()
+        const next = this.queue[0]
+        if (next === undefined || next.kind === 'append') await this.commitBatch()
+        else await this.commitRestart(next)
       } catch (error) {
         this.options.onFailure(error)
       }
@@ -106,6 +154,8 @@ export class GroupCommit {
   private async commitBatch(): Promise<void> {
     const segment = await this.segmentForNext()
     if (segment === undefined) return
+    while (this.votePending) if (!(await this.voteSaved())) return
+    // In the same turn: whatever vote was asked for before any of this batch is durable.
     this.inFlight = this.takeBatch()
     const bytes = this.encodeBatch(segment)
     this.env.at('log.append.before-write')
@@ -122,13 +172,51 @@ export class GroupCommit {
     if (this.failure === undefined) this.acknowledge(segment, bytes.length)
   }
 
+  private async commitRestart(restart: Restart): Promise<void> {
+    while (this.votePending) if (!(await this.voteSaved())) return
+    const { kind, place } = restart
+    const swapped = (): void => {
+      if (kind === 'cut') this.durable.cutFrom(place.index + 1)
+      else this.durable = new TermRuns(place)
+    }
+    try {
+      if (kind === 'reset' || place.index < this.writtenIndex) await this.options.restart(restart, swapped)
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      this.refuse(error)
+    }
+    if (this.queue[0] !== restart) return
+    this.queue.shift()
+    this.restarts--
+    restart.done(undefined)
+  }
+
+  /**
+   * The term and vote that were asked for before any of the queue are durable first: an entry of a term that this member
+   * does not know of is never found, whatever happens.
+   */
+  private get votePending(): boolean {
+    return !this.options.hardState.isVoteSaved
+  }
+
+  /** False when the queue was refused meanwhile. */
+  private async voteSaved(): Promise<boolean> {
+    try {
+      await this.options.hardState.saved()
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      this.refuse(error)
+    }
+    return this.queue.length > 0 && this.failure === undefined
+  }
+
   /** The open segment with room for the next append; undefined when a full disk refused a new one. */
   private async segmentForNext(): Promise<OpenSegment | undefined> {
     const { roll } = this.options
     const first = this.queue[0] as Append
     if (roll.room >= first.bytes) return roll.current
     try {
-      return await roll.next({ index: this.durableIndex, term: this.durableTerm })
+      return await roll.next({ index: this.writtenIndex, term: this.durable.lastTerm })
     } catch (error) {
       if (!isStoreError(error, 'OutOfSpace')) throw error
       this.refuse(error)
@@ -138,20 +226,21 @@ export class GroupCommit {
 
   private takeBatch(): Append[] {
     const limit = Math.min(this.options.roll.room, this.options.maxBatchBytes)
-    let count = 0
+    const batch: Append[] = []
     let bytes = 0
-    for (const append of this.queue) {
-      if (count > 0 && bytes + append.bytes > limit) break
-      bytes += append.bytes
-      count++
+    for (const work of this.queue) {
+      if (work.kind !== 'append' || (batch.length > 0 && bytes + work.bytes > limit)) break
+      bytes += work.bytes
+      batch.push(work)
     }
     this.reserve(alignToBlock(bytes))
-    return this.queue.splice(0, count)
+    this.queue.splice(0, batch.length)
+    return batch
   }
 
   private encodeBatch(segment: OpenSegment): Uint8Array {
     const target = { bytes: this.buffer, view: this.view }
-    const under = { seed: segment.info.seed, floor: this.durableIndex }
+    const under = { seed: segment.info.seed, floor: this.writtenIndex }
     let at = 0
     for (const { entries } of this.inFlight) {
       for (const entry of entries) {
@@ -168,11 +257,8 @@ export class GroupCommit {
     this.inFlight = []
     segment.info.endOffset += bytes
     for (const append of batch) {
-      const last = append.entries.at(-1)
-      if (last !== undefined) {
-        segment.info.lastIndex = this.durableIndex = last.index
-        this.durableTerm = last.term
-      }
+      for (const entry of append.entries) this.durable.extend(entry.term)
+      segment.info.lastIndex = this.durable.lastIndex
       this.queuedBytes -= append.bytes
       append.done(undefined)
     }
@@ -195,10 +281,10 @@ export class GroupCommit {
     const refused = [...this.inFlight, ...this.queue]
     this.inFlight = []
     this.queue = []
+    this.restarts = 0
     this.queuedBytes = 0
-    this.lastIndex = this.durableIndex
-    this.lastTerm = this.durableTerm
-    for (const append of refused) append.done(error)
+    this.terms = this.durable.copy()
+    for (const work of refused) work.done(error)
   }
 
   private reserve(bytes: number): void {

@@ -21,6 +21,13 @@ export interface HardState {
   readonly term: Term
   /** Whom this member voted for in `term`; empty: nobody. At most 64 bytes of ASCII. */
   readonly vote: string
+  /**
+   * False on a member that lost something it may have acknowledged: until it has all of it again, its vote could elect a
+   * leader without a committed entry. It neither votes nor stands for election.
+   */
+  readonly mayVote: boolean
+  /** While `mayVote` is false: the highest index that this member may have acknowledged and lost. Otherwise 0. */
+  readonly catchUpIndex: LogIndex
   /** Every entry up to here was committed: losing one is damage, never a torn tail. May lag behind. */
   readonly commitFloor: LogIndex
   /** The state machine's store holds every entry up to here durably. */
@@ -29,16 +36,39 @@ export interface HardState {
   readonly firstIndex: LogIndex
   /** The youngest segment that may hold entries. */
   readonly lastSequence: number
+  /** The first index of that segment; 0 when a release that did not write it down made the segment. */
+  readonly lastFirstIndex: LogIndex
 }
 
 const fileName = 'hard-state'
 const magic = 0x5348_334f // 'O3HS'
-const version = 1
+const version = 2
 const checksummedFrom = 12
-const recordEnd = 160
+/** How far a copy reaches. Version 1 ends before `catchUpIndex`; whoever wrote it may vote. */
+const recordEnd = 192
+const recordEndOfVersion1 = 160
 const voteBytes = 64
 
-/** Encodes one copy; `generation` grows with every save. */
+/**
+ * Encodes one copy, a block; `generation` grows with every save.
+ *
+ * | at | size | field |
+ * |---|---|---|
+ * | 0 | 4 | magic `O3HS` |
+ * | 4 | 4 | version |
+ * | 8 | 4 | CRC32C of bytes 12–192 (12–160 in version 1) |
+ * | 16 | 8 | generation |
+ * | 24 | 16 | group id |
+ * | 40 | 8 | term |
+ * | 48 | 8 | commit floor |
+ * | 56 | 8 | checkpoint |
+ * | 64 | 8 | first index |
+ * | 72 | 8 | last sequence |
+ * | 80 | 4 + 64 | vote: length, bytes |
+ * | 148 | 4 | 1 when the member may vote (from version 2) |
+ * | 160 | 8 | catch-up index (from version 2) |
+ * | 168 | 8 | first index of the last segment (from version 2) |
+ */
 export function encodeHardState(state: HardState, generation: number): Uint8Array {
   const bytes = new Uint8Array(blockBytes)
   const view = new DataView(bytes.buffer)
@@ -55,6 +85,9 @@ export function encodeHardState(state: HardState, generation: number): Uint8Arra
   if (vote.length > voteBytes) throw new StoreError('InvalidArgument', 'a vote is at most 64 bytes')
   view.setUint32(80, vote.length, true)
   bytes.set(vote, 84)
+  view.setUint32(148, state.mayVote ? 1 : 0, true)
+  writeU64(view, 160, state.catchUpIndex)
+  writeU64(view, 168, state.lastFirstIndex)
   view.setUint32(8, crc32c(bytes.subarray(checksummedFrom, recordEnd)), true)
   return bytes
 }
@@ -67,9 +100,12 @@ export function decodeHardState(
   if (bytes.length < recordEnd) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(0, true) !== magic) return undefined
-  if (crc32c(bytes.subarray(checksummedFrom, recordEnd)) !== view.getUint32(8, true)) return undefined
   const found = view.getUint32(4, true)
-  if (found !== version) throw foreign(path, `hard state of version ${found}; this release reads version ${version}`)
+  const end = found === 1 ? recordEndOfVersion1 : recordEnd
+  if (crc32c(bytes.subarray(checksummedFrom, end)) !== view.getUint32(8, true)) return undefined
+  if (found !== 1 && found !== version) {
+    throw foreign(path, `hard state of version ${found}; this release reads up to version ${version}`)
+  }
   return {
     generation: readU64(view, 16),
     state: {
@@ -79,7 +115,10 @@ export function decodeHardState(
       checkpointIndex: readU64(view, 56),
       firstIndex: readU64(view, 64),
       lastSequence: readU64(view, 72),
+      lastFirstIndex: found === 1 ? 0 : readU64(view, 168),
       vote: Buffer.from(bytes.subarray(84, 84 + Math.min(view.getUint32(80, true), voteBytes))).toString('latin1'),
+      mayVote: found === 1 || view.getUint32(148, true) === 1,
+      catchUpIndex: found === 1 ? 0 : readU64(view, 160),
     },
   }
 }
@@ -90,6 +129,8 @@ export class HardStateFile {
   private readonly file: DiskFile
   private generation: number
   private latest: HardState
+  private durable: HardState
+  private saving: Promise<void> | undefined
   private tail: Promise<void> = Promise.resolve()
   private failure: StoreError | undefined
 
@@ -97,6 +138,7 @@ export class HardStateFile {
     this.env = env
     this.file = file
     this.latest = found.state
+    this.durable = found.state
     this.generation = found.generation
   }
 
@@ -153,9 +195,25 @@ export class HardStateFile {
     const state: HardState = { ...this.latest, ...change }
     this.latest = state
     const done = this.tail.then(() => this.write(state))
+    this.saving = done
     // The caller has the rejection; the queue only has to go on.
-    this.tail = done.catch(() => undefined)
+    this.tail = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.saving === done) this.saving = undefined
+      })
     return done
+  }
+
+  /** Whether term, vote and `mayVote` are durable as last asked. */
+  get isVoteSaved(): boolean {
+    const { latest, durable } = this
+    return latest.term === durable.term && latest.vote === durable.vote && latest.mayVote === durable.mayVote
+  }
+
+  /** Resolves when all that was asked for until now is durable; tries again what a full disk refused. Rejects as `save`. */
+  saved(): Promise<void> {
+    return this.saving ?? (this.durable === this.latest ? this.tail : this.save({}))
   }
 
   async close(): Promise<void> {
@@ -170,6 +228,7 @@ export class HardStateFile {
     await this.writeCopy(copy, 0)
     this.env.at('log.hard-state.between-copies')
     await this.writeCopy(copy, blockBytes)
+    this.durable = state
     this.env.at('log.hard-state.after-sync')
   }
 

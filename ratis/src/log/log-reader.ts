@@ -10,7 +10,9 @@ import type { Segment } from './segment.ts'
 export interface LogReader {
   /**
    * The next entries up to index `upTo` (which must be durable), about `maxBytes` of them and at least one; empty when
-   * there are none yet. Rejects with `InvalidRange` when the next entry was cut away, `Damaged` when it does not verify.
+   * there are none yet. Rejects with `InvalidRange` when the next entry was compacted away, `ConcurrentChange` when an entry
+   * that it gave was cut off the end of the log, or the log was reset; `Damaged` when the next does not verify. What was cut
+   * is not given any more from the call of `truncateFrom` on.
    */
   next(upTo: LogIndex, maxBytes: number): Promise<readonly LogEntry[]>
   close(): Promise<void>
@@ -20,23 +22,64 @@ interface Position {
   readonly segment: Segment
   readonly file: DiskFile
   readonly scanner: RecordScanner
+  /** How often the log had been cut at its end. */
+  readonly cuts: number
+}
+
+export interface ReaderOptions {
+  /** The log's live list, oldest first. */
+  readonly segments: readonly Segment[]
+  readonly from: LogIndex
+  /** What may be read now. */
+  readonly durableIndex: () => LogIndex
+  readonly onClose: () => void
 }
 
 export class SegmentsReader implements LogReader {
   private readonly env: Env
-  /** The log's live list, oldest first. */
+  private readonly options: ReaderOptions
   private readonly segments: readonly Segment[]
   private index: LogIndex
   private position: Position | undefined
+  /** How often the log was cut at its end. */
+  private cuts = 0
+  private lowestCut = Infinity
 
-  constructor(env: Env, segments: readonly Segment[], from: LogIndex) {
+  constructor(env: Env, options: ReaderOptions) {
     this.env = env
-    this.segments = segments
-    this.index = from
+    this.options = options
+    this.segments = options.segments
+    this.index = options.from
   }
 
   async next(upTo: LogIndex, maxBytes: number): Promise<readonly LogEntry[]> {
-    if (this.index > upTo) return []
+    for (;;) {
+      const { cuts } = this
+      if (this.index > this.lowestCut) throw changed(this.lowestCut)
+      const last = Math.min(upTo, this.options.durableIndex())
+      if (this.index > last) return []
+      try {
+        const entries = await this.readOn(last, maxBytes)
+        if (this.cuts === cuts) return await this.given(entries)
+      } catch (error) {
+        // Files that change their names and lengths under a reader tell nothing.
+        if (this.cuts === cuts) throw error
+      }
+    }
+  }
+
+  /** The log was cut from `index` on. The reader may go on if it gave nothing of that. */
+  cutFrom(index: LogIndex): void {
+    this.cuts++
+    this.lowestCut = Math.min(this.lowestCut, index)
+  }
+
+  async close(): Promise<void> {
+    this.options.onClose()
+    await this.leave()
+  }
+
+  private async readOn(upTo: LogIndex, maxBytes: number): Promise<readonly LogEntry[]> {
     const position = await this.positioned()
     const { scanner, segment } = position
     const last = Math.min(upTo, segment.lastIndex)
@@ -47,7 +90,6 @@ export class SegmentsReader implements LogReader {
       entries = await scanner.next(last, maxBytes)
     }
     if (entries.length === 0) throw this.unreadable(position)
-    await this.skipTo(position, entries)
     return entries
   }
 
@@ -57,25 +99,32 @@ export class SegmentsReader implements LogReader {
     return damaged(segment.path, scanner.offset, `the record of index ${scanner.index} does not verify`)
   }
 
-  async close(): Promise<void> {
-    await this.position?.file.close()
-    this.position = undefined
+  /** Leaves the segment when its last entry was read and it has a successor. */
+  private async given(entries: readonly LogEntry[]): Promise<readonly LogEntry[]> {
+    this.index = (entries.at(-1) as LogEntry).index + 1
+    const { segment } = this.position as Position
+    if (this.index > segment.lastIndex && this.segments.at(-1) !== segment) await this.leave()
+    return entries
   }
 
-  /** Leaves the segment when its last entry was read and it has a successor. */
-  private async skipTo(position: Position, entries: readonly LogEntry[]): Promise<void> {
-    this.index = (entries.at(-1) as LogEntry).index + 1
-    if (this.index > position.segment.lastIndex && this.segments.at(-1) !== position.segment) await this.close()
+  private async leave(): Promise<void> {
+    const { position } = this
+    this.position = undefined
+    await position?.file.close()
   }
 
   private async positioned(): Promise<Position> {
-    if (this.position !== undefined && this.index > this.position.segment.lastIndex) await this.close()
+    const { position } = this
+    // A cut made the position worthless, or there is a next segment.
+    if (position !== undefined && (position.cuts < this.cuts || this.index > position.segment.lastIndex))
+      await this.leave()
     if (this.position !== undefined) return this.position
+    const { cuts } = this
     const segment = this.segments.findLast((candidate) => candidate.firstIndex <= this.index)
     if (segment === undefined) throw compacted(this.index)
     const file = await this.open(segment)
     const scanner = new RecordScanner(file, segment.seed, segment.startFor(this.index))
-    this.position = { segment, file, scanner }
+    this.position = { segment, file, scanner, cuts }
     while (scanner.index < this.index) {
       const skipped = await scanner.next(this.index - 1, Number.MAX_SAFE_INTEGER)
       if (skipped.length === 0) throw this.unreadable(this.position)
@@ -91,6 +140,10 @@ export class SegmentsReader implements LogReader {
       throw error
     }
   }
+}
+
+function changed(index: LogIndex): StoreError {
+  return new StoreError('ConcurrentChange', `the log was cut from entry ${index} on`, { details: { index } })
 }
 
 function compacted(index: LogIndex): StoreError {

@@ -2,18 +2,22 @@ import type { Env } from '@o3/common/env'
 import { isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { LogIndex, Term } from '../api/api.ts'
 import { synced } from './damage.ts'
-import { GroupCommit, type AppendDone } from './group-commit.ts'
+import { GroupCommit, type AppendDone, type Restart } from './group-commit.ts'
 import type { HardState, HardStateFile } from './hard-state.ts'
 import { SegmentsReader, type LogReader } from './log-reader.ts'
-import { recordBytes, type LogEntry } from './record.ts'
+import { RecordScanner } from './record-scanner.ts'
+import { alignToBlock, recordBytes, type LogEntry } from './record.ts'
 import type { Recovery } from './recover-segments.ts'
 import { SegmentRoll } from './segment-roll.ts'
 import type { Segment } from './segment.ts'
-import type { LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
+import type { HardStateChange, LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
 import { SpareSegment } from './spare-segment.ts'
+import type { TermRun } from './term-runs.ts'
 
 /** `LogOptions`, none missing. */
 export type LogSettings = Required<Omit<LogOptions, 'groupId'>>
+
+const scanBytes = 1024 * 1024
 
 interface Opened {
   readonly directory: string
@@ -38,7 +42,9 @@ export class OpenLog implements SegmentedLog {
   private closing: Promise<void> | undefined
   private committed: LogIndex
   private cancelFloor: (() => void) | undefined
-  private cutting: Promise<void> = Promise.resolve()
+  /** Changes of the list of segments, but for the next one at its end, are made one after the other. */
+  private structure: Promise<void> = Promise.resolve()
+  private readonly readers = new Set<SegmentsReader>()
 
   constructor(env: Env, opened: Opened) {
     const { directory, settings, hardState, recovery } = opened
@@ -55,9 +61,8 @@ export class OpenLog implements SegmentedLog {
     const { spare, segments } = this
     this.roll = new SegmentRoll(env, { directory, segmentBytes, hardState, spare, segments })
     const { roll } = this
-    const durableIndex = segments.at(-1)?.lastIndex ?? 0
-    const durableTerm = recovery.lastTerm
-    this.commit = new GroupCommit(env, { maxBatchBytes, roll, durableIndex, durableTerm, onFailure })
+    const restart = (what: Restart, swapped: () => void): Promise<void> => this.restart(what, swapped)
+    this.commit = new GroupCommit(env, { maxBatchBytes, roll, hardState, restart, terms: recovery.terms, onFailure })
   }
 
   async start(): Promise<void> {
@@ -76,11 +81,19 @@ export class OpenLog implements SegmentedLog {
   }
 
   get lastIndex(): LogIndex {
-    return this.commit.lastIndex
+    return this.commit.terms.lastIndex
   }
 
   get durableIndex(): LogIndex {
     return this.commit.durableIndex
+  }
+
+  get termRuns(): readonly TermRun[] {
+    return this.commit.terms.list
+  }
+
+  termAt(index: LogIndex): Term | undefined {
+    return this.commit.terms.termAt(index)
   }
 
   get bytes(): number {
@@ -107,7 +120,7 @@ export class OpenLog implements SegmentedLog {
     this.expectOpen()
     let bytes = 0
     let { lastIndex } = this
-    let term: Term = this.commit.lastTerm
+    let term: Term = this.commit.terms.lastTerm
     for (const entry of entries) {
       if (entry.index !== ++lastIndex || entry.term < term) {
         throw new StoreError(
@@ -135,22 +148,56 @@ export class OpenLog implements SegmentedLog {
     })
   }
 
-  async saveHardState(
-    change: Partial<Pick<HardState, 'term' | 'vote' | 'commitFloor' | 'checkpointIndex'>>,
-  ): Promise<void> {
+  async saveHardState(change: HardStateChange): Promise<void> {
     this.expectOpen()
-    await this.save(change)
+    const { commitFloor, mayVote } = change
+    await this.save({
+      ...change,
+      ...(commitFloor !== undefined && { commitFloor: this.durableFloor(commitFloor) }),
+      ...(mayVote === true && { catchUpIndex: 0 }),
+    })
   }
 
   read(from: LogIndex): LogReader {
-    return new SegmentsReader(this.env, this.segments, from)
+    const { segments } = this
+    const reader: SegmentsReader = new SegmentsReader(this.env, {
+      segments,
+      from,
+      durableIndex: () => this.durableIndex,
+      onClose: () => this.readers.delete(reader),
+    })
+    this.readers.add(reader)
+    return reader
+  }
+
+  truncateFrom(index: LogIndex, done: AppendDone): void {
+    this.expectOpen()
+    const { terms } = this.commit
+    if (index > terms.lastIndex + 1) {
+      throw new StoreError('InvalidArgument', `a cut at ${index} is behind the log, which ends at ${terms.lastIndex}`)
+    }
+    const last = { index: index - 1, term: terms.termAt(index - 1) }
+    const floor = Math.max(this.committed, this.hard.state.commitFloor)
+    if (index <= floor || last.term === undefined) {
+      throw new StoreError('Damaged', `log entry ${index} is committed: it must not be cut away`, {
+        details: { path: this.directory, index, commitFloor: floor },
+      })
+    }
+    for (const reader of this.readers) reader.cutFrom(index)
+    this.commit.restart({ kind: 'cut', place: { index: last.index, term: last.term }, done })
+  }
+
+  async resetTo(place: { readonly index: LogIndex; readonly term: Term }): Promise<void> {
+    this.expectOpen()
+    for (const reader of this.readers) reader.cutFrom(0)
+    await new Promise<void>((resolve, reject) => {
+      const done: AppendDone = (error) => (error === undefined ? resolve() : reject(error))
+      this.commit.restart({ kind: 'reset', place, done })
+    })
   }
 
   truncateBefore(index: LogIndex, keepBytes = 0): Promise<void> {
-    const done = this.cutting.then(() => this.cut(index, keepBytes))
-    // The caller has the rejection; the next cut only waits for its turn.
-    this.cutting = done.catch(() => undefined)
-    return done
+    return this.exclusively(() => this.cut(index, keepBytes))
   }
 
   close(): Promise<void> {
@@ -160,7 +207,7 @@ export class OpenLog implements SegmentedLog {
 
   private async finish(): Promise<void> {
     await this.commit.settled()
-    await this.cutting
+    await this.structure
     this.cancelFloor?.()
     try {
       if (this.failure === undefined) {
@@ -174,6 +221,53 @@ export class OpenLog implements SegmentedLog {
     }
   }
 
+  private exclusively(change: () => Promise<void>): Promise<void> {
+    const done = this.structure.then(change)
+    // The caller has the rejection; the next change only waits for its turn.
+    this.structure = done.catch(() => undefined)
+    return done
+  }
+
+  private restart({ kind, place }: Restart, swapped: () => void): Promise<void> {
+    return this.exclusively(async () => {
+      const onSwap = (): void => {
+        swapped()
+        if (kind === 'cut') return
+        this.committed = place.index
+        for (const reader of this.readers) reader.cutFrom(0)
+      }
+      const left = await (kind === 'cut' ? this.roll.cutBehind(place, onSwap) : this.roll.resetTo(place, onSwap))
+      this.env.at(`log.${kind}.before-remove`)
+      await this.removeSegments(left)
+      if (kind === 'cut') await this.shorten(this.segments.at(-2), place.index)
+      this.env.at(`log.${kind}.after-remove`)
+    })
+  }
+
+  /** Gives back the space of a segment behind its last entry, which was cut: nothing is appended there any more. */
+  private async shorten(segment: Segment | undefined, lastIndex: LogIndex): Promise<void> {
+    if (segment === undefined) return
+    const file = await this.env.disk.open(segment.path, 'read-write')
+    try {
+      const scanner = new RecordScanner(file, segment.seed, segment.startFor(lastIndex))
+      while ((await scanner.next(lastIndex, scanBytes)).length > 0);
+      // One that rotted meanwhile is for its readers to find, and for people to look at.
+      if (scanner.index <= lastIndex) return
+      segment.endOffset = alignToBlock(scanner.end)
+      segment.forgetMarksFrom(segment.endOffset)
+      await file.truncate(segment.endOffset)
+    } finally {
+      await file.close()
+    }
+  }
+
+  private async removeSegments(segments: readonly Segment[]): Promise<void> {
+    for (const { path } of segments) {
+      if (!(await this.spare.retire(path))) await this.env.disk.remove(path)
+    }
+    await synced(this.env.disk.syncDirectory(this.directory))
+  }
+
   private async cut(index: LogIndex, keepBytes: number): Promise<void> {
     this.expectOpen()
     const count = this.removable(index, keepBytes)
@@ -183,11 +277,9 @@ export class OpenLog implements SegmentedLog {
     this.env.at('log.truncate.before-hard-state')
     await this.save({ firstIndex: (this.segments[count] as Segment).firstIndex })
     this.segments.splice(0, count)
+    this.commit.startAt(this.firstIndex - 1)
     this.env.at('log.truncate.before-remove')
-    for (const segment of removed) {
-      if (!(await this.spare.retire(segment.path))) await this.env.disk.remove(segment.path)
-    }
-    await synced(this.env.disk.syncDirectory(this.directory))
+    await this.removeSegments(removed)
     this.env.at('log.truncate.after-remove')
     if (this.spare.outOfSpace) this.spare.prepare()
   }
@@ -205,13 +297,19 @@ export class OpenLog implements SegmentedLog {
   }
 
   private async saveFloor(): Promise<void> {
-    if (this.committed <= this.hard.state.commitFloor) return
+    const commitFloor = this.durableFloor(this.committed)
+    if (commitFloor <= this.hard.state.commitFloor) return
     try {
-      await this.save({ commitFloor: this.committed })
+      await this.save({ commitFloor })
     } catch (error) {
       // A floor that lags is no loss; a full disk says so to the next append.
       if (!isStoreError(error, 'OutOfSpace')) throw error
     }
+  }
+
+  /** A group commits entries that are not durable here yet: to miss those would be no damage. */
+  private durableFloor(commitFloor: LogIndex): LogIndex {
+    return Math.min(commitFloor, this.commit.durableIndex)
   }
 
   private async save(change: Partial<HardState>): Promise<void> {

@@ -1,7 +1,7 @@
 import type { DiskFile, Env } from '@o3/common/env'
 import type { LogIndex, Term } from '../api/api.ts'
 import { synced } from './damage.ts'
-import type { HardStateFile } from './hard-state.ts'
+import type { HardState, HardStateFile } from './hard-state.ts'
 import { encodeSegmentHeader, firstRecordOffset } from './segment-header.ts'
 import { Segment } from './segment.ts'
 import type { SpareSegment } from './spare-segment.ts'
@@ -21,10 +21,23 @@ export interface SegmentRollOptions {
   readonly segments: Segment[]
 }
 
+/** Where a segment begins: behind this entry, which is durable or the place of a snapshot. */
+export interface Place {
+  readonly index: LogIndex
+  readonly term: Term
+}
+
+/** What a segment is made for: names the sites that its making passes. */
+type Purpose = 'roll' | 'cut' | 'reset'
+
 /**
  * Moves the log on to its next segment: spare → header, synced → segment's name, directory synced → hard state knows of
  * it → first use. A crash anywhere leaves the log without the segment, or with an empty one that recovery adopts; and
  * because the hard state is told before the first record, a segment that vanishes later is missed.
+ *
+ * A log is cut at its end, or reset, in the same way: by a segment that continues an earlier place, or none. Its name is
+ * the one fact that makes the difference, so the cut happens whole or not at all; and since nothing is written behind the
+ * entries that stay, and no record verifies in another segment, what was cut cannot come back.
  */
 export class SegmentRoll {
   private readonly env: Env
@@ -63,21 +76,41 @@ export class SegmentRoll {
     const { hardState, segmentBytes } = this.options
     // An empty one goes on all the same: its successor would have its name.
     info.isSealed = info.lastIndex >= info.firstIndex && (await file.size()) < segmentBytes
-    if (hardState.state.lastSequence < info.sequence) await hardState.save({ lastSequence: info.sequence })
+    if (hardState.state.lastSequence < info.sequence) await this.record(info, adopted(info))
   }
 
-  /** Opens a segment for the entries behind `last`, which is durable. Rejects with `OutOfSpace`: nothing changed. */
-  async next(last: { readonly index: LogIndex; readonly term: Term }): Promise<OpenSegment> {
-    this.unrecorded ??= await this.make(last)
+  /** Opens a segment for the entries behind `last`, the log's end. Rejects with `OutOfSpace`: nothing changed. */
+  async next(last: Place): Promise<OpenSegment> {
+    this.unrecorded ??= await this.make(last, this.options.segments.at(-1), 'roll')
     const made = this.unrecorded
-    await this.options.hardState.save({ lastSequence: made.info.sequence })
+    await this.record(made.info)
     this.env.at('log.roll.before-first-use')
-    await this.open?.file.close()
-    this.unrecorded = undefined
-    this.open = made
-    this.options.segments.push(made.info)
-    this.options.spare.prepare()
+    await this.use(made)
     return made
+  }
+
+  /**
+   * Drops all entries behind `last`; `swapped` is called in the turn in which the list of segments changes. Resolves with the
+   * segments that are left over. Rejects with `OutOfSpace`: nothing changed.
+   */
+  async cutBehind(last: Place, swapped: () => void): Promise<readonly Segment[]> {
+    await this.useUnrecorded()
+    const { segments } = this.options
+    const previous = segments.findLast(({ firstIndex }) => firstIndex <= last.index)
+    const made = await this.make(last, previous, 'cut')
+    // Its name is durable: a full disk is too late here.
+    await synced(this.record(made.info))
+    this.env.at('log.cut.before-first-use')
+    return this.replace(made, previous, swapped)
+  }
+
+  /** The log starts anew behind `place`, of which all is committed. Otherwise as `cutBehind`. */
+  async resetTo(place: Place, swapped: () => void): Promise<readonly Segment[]> {
+    await this.useUnrecorded()
+    const made = await this.make(place, undefined, 'reset')
+    await synced(this.record(made.info, adopted(made.info)))
+    this.env.at('log.reset.before-first-use')
+    return this.replace(made, undefined, swapped)
   }
 
   /** Cuts off what the file held in its earlier use, so that the next start finds a clean end. */
@@ -93,29 +126,72 @@ export class SegmentRoll {
     await this.unrecorded?.file.close()
   }
 
-  private async make(last: { readonly index: LogIndex; readonly term: Term }): Promise<OpenSegment> {
-    const { directory, spare, segments, hardState } = this.options
+  /** A segment that was made and not recorded has a number, and may be on the disk: it is dropped like all others. */
+  private async useUnrecorded(): Promise<void> {
+    if (this.unrecorded === undefined) return
+    const { firstIndex, previousTerm } = this.unrecorded.info
+    await this.next({ index: firstIndex - 1, term: previousTerm })
+  }
+
+  private async replace(
+    made: OpenSegment,
+    previous: Segment | undefined,
+    swapped: () => void,
+  ): Promise<readonly Segment[]> {
+    const { segments } = this.options
+    const dropped = segments.splice(previous === undefined ? 0 : segments.indexOf(previous) + 1)
+    if (previous !== undefined) previous.lastIndex = made.info.firstIndex - 1
+    const used = this.use(made)
+    swapped()
+    await used
+    // One that began at the same index has lost its name already.
+    return dropped.filter(({ path }) => path !== made.info.path)
+  }
+
+  private async use(made: OpenSegment): Promise<void> {
+    const { open } = this
+    this.unrecorded = undefined
+    this.open = made
+    this.options.segments.push(made.info)
+    this.options.spare.prepare()
+    await open?.file.close()
+  }
+
+  private record(info: Segment, change: Partial<HardState> = {}): Promise<void> {
+    const { sequence, firstIndex } = info
+    return this.options.hardState.save({ ...change, lastSequence: sequence, lastFirstIndex: firstIndex })
+  }
+
+  private async make(last: Place, previous: Segment | undefined, purpose: Purpose): Promise<OpenSegment> {
+    const { directory, spare, hardState } = this.options
     const { file, isReused } = await spare.take()
     const header = {
       groupId: hardState.state.groupId,
-      sequence: (segments.at(-1)?.sequence ?? 0) + 1,
+      sequence: hardState.state.lastSequence + 1,
       firstIndex: last.index + 1,
       previousTerm: last.term,
       isReused,
+      previousSequence: previous?.sequence ?? 0,
+      previousFirstIndex: previous?.firstIndex ?? 0,
     }
     const info = new Segment(directory, header)
     try {
-      this.env.at('log.roll.before-header')
+      this.env.at(`log.${purpose}.before-header`)
       await file.write([encodeSegmentHeader(header)], 0)
       await synced(file.sync())
-      this.env.at('log.roll.before-rename')
+      this.env.at(`log.${purpose}.before-rename`)
       await this.env.disk.rename(spare.path, info.path)
     } catch (error) {
       spare.giveBack({ file, isReused })
       throw error
     }
-    this.env.at('log.roll.before-directory-sync')
+    this.env.at(`log.${purpose}.before-directory-sync`)
     await synced(this.env.disk.syncDirectory(directory))
     return { info, file }
   }
+}
+
+/** What the hard state has to say of a segment that starts the log anew. */
+function adopted({ firstIndex, previousSequence }: Segment): Partial<HardState> {
+  return previousSequence === 0 ? { firstIndex, commitFloor: firstIndex - 1 } : {}
 }

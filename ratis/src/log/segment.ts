@@ -13,6 +13,8 @@ export class Segment {
   readonly firstIndex: LogIndex
   readonly previousTerm: Term
   readonly isReused: boolean
+  readonly previousSequence: number
+  readonly previousFirstIndex: LogIndex
   /** Nothing is appended to it any more, though there would be room: its file is no longer preallocated. */
   isSealed = false
   /** The last entry; `firstIndex - 1` while there is none. */
@@ -29,6 +31,8 @@ export class Segment {
     this.firstIndex = header.firstIndex
     this.previousTerm = header.previousTerm
     this.isReused = header.isReused
+    this.previousSequence = header.previousSequence
+    this.previousFirstIndex = header.previousFirstIndex
     this.lastIndex = header.firstIndex - 1
   }
 

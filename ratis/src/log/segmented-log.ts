@@ -8,7 +8,7 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, type ErrorRecord } from '@o3/common/errors'
-import type { LogIndex } from '../api/api.ts'
+import type { LogIndex, Term } from '../api/api.ts'
 import { foreign } from './damage.ts'
 import { makeDurableDirectory } from './durable-directory.ts'
 import type { AppendDone } from './group-commit.ts'
@@ -17,11 +17,13 @@ import type { LogReader } from './log-reader.ts'
 import { OpenLog, type LogSettings } from './open-log.ts'
 import { blockBytes, type LogEntry } from './record.ts'
 import { recoverSegments } from './recover-segments.ts'
+import type { TermRun } from './term-runs.ts'
 
 export type { AppendDone } from './group-commit.ts'
 export type { HardState } from './hard-state.ts'
 export type { LogReader } from './log-reader.ts'
 export type { LogEntry } from './record.ts'
+export type { TermRun } from './term-runs.ts'
 export { logSites, type LogSite } from './sites.ts'
 
 export interface LogOptions {
@@ -48,6 +50,9 @@ export interface LogOpening {
   readonly cutBytes: number
 }
 
+/** What the caller decides of the hard state; the log keeps the rest. */
+export type HardStateChange = Partial<Pick<HardState, 'term' | 'vote' | 'mayVote' | 'commitFloor' | 'checkpointIndex'>>
+
 export interface SegmentedLog {
   readonly hardState: HardState
   readonly opening: LogOpening
@@ -56,6 +61,13 @@ export interface SegmentedLog {
   /** The last entry appended, durable or under way. The next one's index is one more. */
   readonly lastIndex: LogIndex
   readonly durableIndex: LogIndex
+  /**
+   * The log as runs of one term each, oldest first; with the entry before the first, so that the first run begins at
+   * `firstIndex - 1`, and with what is under way.
+   */
+  readonly termRuns: readonly TermRun[]
+  /** Term of the entry at `index`, also of those under way and of `firstIndex - 1`. Undefined outside. O(log of runs). */
+  termAt(index: LogIndex): Term | undefined
   /** Bytes in segments, without what is only preallocated. */
   readonly bytes: number
   /** Bytes of entries under way. */
@@ -72,10 +84,35 @@ export interface SegmentedLog {
   append(entries: readonly LogEntry[], done: AppendDone): void
   /** Tells that all entries up to `index` are committed: from now on missing one of them is damage. */
   noteCommitted(index: LogIndex): void
-  /** Durable when it resolves. */
-  saveHardState(change: Partial<Pick<HardState, 'term' | 'vote' | 'commitFloor' | 'checkpointIndex'>>): Promise<void>
+  /**
+   * Durable when it resolves: two syncs. Saves are done in the order asked. What is appended or cut after the call of a save
+   * of term, vote or `mayVote` reaches the disk after it; so an acknowledged entry implies the hard state of before. What was
+   * appended earlier is not waited for. A commit floor is taken as far as the log is durable. `mayVote: true` also
+   * forgets `catchUpIndex`.
+   */
+  saveHardState(change: HardStateChange): Promise<void>
   /** A reader that starts at `from`. Must be closed. */
   read(from: LogIndex): LogReader
+  /**
+   * Removes every entry from `index` on, which conflict with the leader's log; the next append starts there. What was
+   * appended before is written first and told so, though it may be cut away; what is appended later is durable only when the
+   * cut is. From the call on `durableIndex` counts nothing of what is cut.
+   *
+   * `done` without an error: the cut is durable. A crash before shows the log with or without what was cut, never a mixture;
+   * after, it never comes back. With `OutOfSpace` nothing happened, and all later appends were refused as well; with
+   * `OutcomeUnknown`, a restart will tell. It costs a segment file and five syncs, and is for changes of leader.
+   *
+   * Throws `Damaged` when an entry to be removed is known to be committed or compacted away, `InvalidArgument` behind
+   * `lastIndex + 1`, `VolumeFailed`, `Closed`; nothing happened then.
+   */
+  truncateFrom(index: LogIndex, done: AppendDone): void
+  /**
+   * Forgets all entries: the log starts behind a snapshot's place, whose entries count as committed; the next append is of
+   * `place.index + 1`. When it resolves this is durable; a crash before shows the old log or the new one. The checkpoint
+   * stays where it is: the caller saves it when the state machine's store holds the snapshot. In one order with appends
+   * and cuts. Rejects as `truncateFrom`.
+   */
+  resetTo(place: { readonly index: LogIndex; readonly term: Term }): Promise<void>
   /** Removes whole segments that only hold entries before `index` and are older than the newest `keepBytes` of log. */
   truncateBefore(index: LogIndex, keepBytes?: number): Promise<void>
   /** Waits for what is under way, records how far it is committed, closes the files. Idempotent. */
@@ -132,9 +169,12 @@ async function createHardState(env: Env, directory: string, groupId: string | un
     groupId: groupId ?? Buffer.from(env.random.bytes(16)).toString('hex'),
     term: 0,
     vote: '',
+    mayVote: true,
+    catchUpIndex: 0,
     commitFloor: 0,
     checkpointIndex: 0,
     firstIndex: 1,
     lastSequence: 0,
+    lastFirstIndex: 0,
   })
 }

@@ -17,6 +17,7 @@ import {
   encodeSegmentHeader,
   segmentName,
   segmentNameIndex,
+  type SegmentHeader,
 } from '../../src/log/segment-header.ts'
 
 const group = '00112233445566778899aabbccddeeff'
@@ -81,7 +82,15 @@ describe('a record', () => {
 })
 
 describe('a segment header', () => {
-  const header = { groupId: group, sequence: 7, firstIndex: large, previousTerm: 9, isReused: true }
+  const header: SegmentHeader = {
+    groupId: group,
+    sequence: 7,
+    firstIndex: large,
+    previousTerm: 9,
+    isReused: true,
+    previousSequence: 4,
+    previousFirstIndex: 12,
+  }
 
   test('comes back as it was, in one block', () => {
     const bytes = encodeSegmentHeader(header)
@@ -89,7 +98,7 @@ describe('a segment header', () => {
     expect(decodeSegmentHeader(bytes, 'x')).toEqual(header)
   })
 
-  test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63])('refuses a flip at byte %i', (at) => {
+  test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63, 64, 72, 79])('refuses a flip at byte %i', (at) => {
     const bytes = encodeSegmentHeader(header)
     bytes[at]! ^= 1
     expect(() => decodeSegmentHeader(bytes, 'x')).toThrow(/^x/)
@@ -117,10 +126,13 @@ describe('hard state', () => {
     groupId: group,
     term: 3,
     vote: 'member-1',
+    mayVote: false,
+    catchUpIndex: 77,
     commitFloor: large,
     checkpointIndex: 12,
     firstIndex: 4,
     lastSequence: 2,
+    lastFirstIndex: 5,
   }
 
   test('comes back as it was', () => {
@@ -133,7 +145,7 @@ describe('hard state', () => {
   })
 
   test('a flipped bit makes the copy worthless', () => {
-    for (let at = 8; at < 160; at++) {
+    for (let at = 8; at < 192; at++) {
       const bytes = encodeHardState(state, 9)
       bytes[at]! ^= 0x10
       expect(decodeHardState(bytes, 'x')).toBeUndefined()
@@ -142,7 +154,7 @@ describe('hard state', () => {
 
   test('another version is refused by name', () => {
     const bytes = encodeHardState(state, 9)
-    bytes[4] = 2
-    expect(() => decodeHardState(bytes, 'log/hard-state')).toThrow('log/hard-state: hard state of version 2')
+    bytes[4] = 3
+    expect(() => decodeHardState(bytes, 'log/hard-state')).toThrow('log/hard-state: hard state of version 3')
   })
 })

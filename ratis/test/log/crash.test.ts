@@ -1,21 +1,24 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { logSteps } from './log-steps.ts'
+import { conflictLogSteps, logSteps } from './log-steps.ts'
 import { LogTrial } from './log-trial.ts'
 
 const numRuns = Number(process.env['RUNS'] ?? 700)
 
-test(
-  'whatever happens to the machine, acknowledged entries stay and torn ones never show',
-  async () => {
+test.each([
+  ['whatever it does', logSteps, numRuns],
+  ['when leaders change', conflictLogSteps, Math.ceil(numRuns / 5)],
+])(
+  'whatever happens to the machine, acknowledged entries stay and torn ones never show: %s',
+  async (_, programs, runs) => {
     let recoveries = 0
     await fc.assert(
-      fc.asyncProperty(fc.integer(), logSteps, async (seed, steps) => {
+      fc.asyncProperty(fc.integer(), programs, async (seed, steps) => {
         const trial = new LogTrial({ seed })
         await trial.run(steps)
         recoveries += trial.recoveries
       }),
-      { numRuns },
+      { numRuns: runs },
     )
     expect(recoveries).toBeGreaterThan(0)
   },

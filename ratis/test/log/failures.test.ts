@@ -1,20 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { StoreError } from '@o3/common/errors'
 import { blockBytes } from '../../src/log/record.ts'
-import { append, failure, filled, onMachine, readAll, text, type Bench } from './sim.ts'
+import { append, failure, filled, onMachine, readAll, refusal, text, type Bench } from './sim.ts'
 
 const segment = /\.segment$|\/spare/
-
-/** What an append that is refused at the door throws. */
-function refusal(act: () => void): string {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof StoreError) return error.code
-    throw error
-  }
-  return 'accepted'
-}
 
 describe('a failed write or sync ends the log', () => {
   test.each(['write', 'sync'] as const)(

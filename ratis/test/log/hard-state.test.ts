@@ -8,10 +8,13 @@ const initial: HardState = {
   groupId: '0'.repeat(32),
   term: 1,
   vote: '',
+  mayVote: true,
+  catchUpIndex: 0,
   commitFloor: 0,
   checkpointIndex: 0,
   firstIndex: 1,
   lastSequence: 1,
+  lastFirstIndex: 1,
 }
 
 /** The power goes as the `cutAt`th write or sync of a save begins; which term is found afterwards. */

@@ -14,11 +14,18 @@ const append: fc.Arbitrary<LogStep> = fc
   .array(fc.array(size, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 })
   .map((appends) => ({ kind: 'append', appends }))
 
+const vote = fc.boolean().map((wait): LogStep => ({ kind: 'vote', wait }))
+const truncate = fc.nat(6).map((count): LogStep => ({ kind: 'truncate', count }))
+const reset = fc.integer({ min: -4, max: 4 }).map((ahead): LogStep => ({ kind: 'reset', ahead }))
+
 const calm: fc.Arbitrary<LogStep> = fc.oneof(
   { weight: 6, arbitrary: append },
   { weight: 3, arbitrary: fc.constant<LogStep>({ kind: 'settle' }) },
   { weight: 2, arbitrary: fc.integer({ min: 0, max: 20 }).map((ms): LogStep => ({ kind: 'pause', ms })) },
-  { weight: 1, arbitrary: fc.constantFrom<LogStep>({ kind: 'floor' }, { kind: 'vote' }, { kind: 'reopen' }) },
+  { weight: 1, arbitrary: fc.constantFrom<LogStep>({ kind: 'floor' }, { kind: 'reopen' }) },
+  { weight: 1, arbitrary: vote },
+  { weight: 2, arbitrary: truncate },
+  { weight: 1, arbitrary: reset },
   { weight: 1, arbitrary: fc.constantFrom(0, 20_000).map((keepBytes): LogStep => ({ kind: 'cut', keepBytes })) },
 )
 
@@ -28,12 +35,14 @@ const down: fc.Arbitrary<LogStep> = fc.record({
   afterMs: fc.double({ min: 0, max: 12, noNaN: true }),
 })
 
-const trap: fc.Arbitrary<LogStep> = fc.record({
-  kind: fc.constant('trap' as const),
-  how,
-  site: fc.constantFrom(...logSites),
-  hit: fc.integer({ min: 1, max: 4 }),
-})
+const trapAt = (sites: readonly string[], hits = 1): fc.Arbitrary<LogStep> =>
+  fc.record({
+    kind: fc.constant('trap' as const),
+    how,
+    site: fc.constantFrom(...sites),
+    hit: fc.integer({ min: 1, max: hits }),
+  })
+const trap = trapAt(logSites, 4)
 
 /** Programs for a log: mostly appends, and a machine that goes down now and then. */
 export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
@@ -43,7 +52,7 @@ export const logSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
 
 const busy: fc.Arbitrary<LogStep> = fc.oneof(
   append,
-  fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'vote' }, { kind: 'cut', keepBytes: 0 }),
+  fc.constantFrom<LogStep>({ kind: 'settle' }, { kind: 'vote', wait: true }, { kind: 'cut', keepBytes: 0 }),
 )
 
 /** Programs in which the machine hardly ever stays up: for finding what is known to be broken. */
@@ -51,3 +60,25 @@ export const stormyLogSteps: fc.Arbitrary<readonly LogStep[]> = fc.array(
   fc.oneof({ weight: 3, arbitrary: busy }, { weight: 2, arbitrary: down }, { weight: 1, arbitrary: trap }),
   { minLength: 8, maxLength: 16, size: 'max' },
 )
+
+const three: LogStep = { kind: 'append', appends: [[8000], [8000], [8000]] }
+const settle: LogStep = { kind: 'settle' }
+const downWithin = (ms: number): fc.Arbitrary<LogStep> =>
+  fc.record({ kind: fc.constant('down' as const), how, afterMs: fc.double({ min: 0, max: ms, noNaN: true }) })
+
+const conflictSites = logSites.filter((site) => /\.(cut|reset)\./.test(site))
+
+/** What happens to a member when leaders change: it takes entries, votes, gives entries up, starts anew, goes down. */
+const episode: fc.Arbitrary<readonly LogStep[]> = fc.oneof(
+  fc.constant([three, settle]),
+  fc.tuple(truncate, fc.constantFrom(three, settle), fc.constant(settle)),
+  fc.tuple(truncate, append),
+  fc.tuple(fc.oneof(truncate, reset), append, downWithin(60)),
+  fc.tuple(trapAt(conflictSites), fc.oneof(truncate, reset), append, fc.constant(settle)),
+  fc.tuple(fc.constant(settle), vote, append, downWithin(12)),
+)
+
+/** Programs of leader changes: they begin with a log of several segments. */
+export const conflictLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(episode, { minLength: 3, maxLength: 6, size: 'max' })
+  .map((episodes) => [three, three, settle, ...episodes.flat()])

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Planting, type Plant, type PlantedCall } from '../../src/testing/planted-env.ts'
-import { stormyLogSteps } from './log-steps.ts'
+import { conflictLogSteps, stormyLogSteps } from './log-steps.ts'
 import { LogTrial } from './log-trial.ts'
 
 /** How many programs the suite may need to find a bug. */
-const budget = 300
+const budget = 600
 
 const isSegment = (path: string): boolean => path.endsWith('.segment')
 const isSpare = (path: string): boolean => path.endsWith('/spare.new') || path.endsWith('/spare')
@@ -58,10 +58,27 @@ const bugs: readonly (readonly [string, (call: PlantedCall) => Plant])[] = [
   ],
 ]
 
-async function programsToFind(choose: (call: PlantedCall) => Plant): Promise<number> {
+/** Of cuts at the end of the log, and of resets: programs of leader changes find these. */
+const conflictBugs = (['cut', 'reset'] as const).flatMap((kind): typeof bugs => [
+  [
+    `a ${kind} is used before its header is durable`,
+    ({ operation, site }) => (operation === 'sync' && site === `log.${kind}.before-header` ? 'skip' : 'keep'),
+  ],
+  [
+    `a ${kind} is acknowledged, and its leftovers removed, before its name is durable`,
+    ({ operation, site }) =>
+      operation === 'syncDirectory' && site === `log.${kind}.before-directory-sync` ? 'skip' : 'keep',
+  ],
+  [
+    `a ${kind} keeps what it should remove`,
+    ({ operation, site }) => (operation === 'rename' && site === `log.${kind}.before-rename` ? 'skip' : 'keep'),
+  ],
+])
+
+async function programsToFind(choose: (call: PlantedCall) => Plant, programs: typeof stormyLogSteps): Promise<number> {
   const plantings: Planting[] = []
   const result = await fc.check(
-    fc.asyncProperty(fc.integer(), stormyLogSteps, async (seed, steps) => {
+    fc.asyncProperty(fc.integer(), programs, async (seed, steps) => {
       const planting = new Planting(choose)
       plantings.push(planting)
       await new LogTrial({ seed, planting }).run(steps)
@@ -69,13 +86,21 @@ async function programsToFind(choose: (call: PlantedCall) => Plant): Promise<num
     { numRuns: budget, endOnFailure: true, seed: 1 },
   )
   expect(plantings.some(({ strikes }) => strikes > 0)).toBe(true)
+  console.log(
+    result.numRuns,
+    result.failed,
+    plantings.reduce((n, p) => n + p.strikes, 0),
+  )
   return result.failed ? result.numRuns : Number.POSITIVE_INFINITY
 }
 
-test.each(bugs)(
+test.each([
+  ...bugs.map((bug) => [...bug, stormyLogSteps] as const),
+  ...conflictBugs.map((bug) => [...bug, conflictLogSteps] as const),
+])(
   'is found: %s',
-  async (_, choose) => {
-    expect(await programsToFind(choose)).toBeLessThanOrEqual(budget)
+  async (_, choose, programs) => {
+    expect(await programsToFind(choose, programs)).toBeLessThanOrEqual(budget)
   },
   100_000,
 )

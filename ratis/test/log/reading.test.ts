@@ -65,6 +65,35 @@ describe('reading', () => {
     }))
 })
 
+describe('terms', () => {
+  test('are known of all entries, those under way and the one before the first included', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      expect([log.termAt(0), log.termAt(1)]).toEqual([0, undefined])
+      for (const term of [1, 1, 1, 2, 2, 5, 5, 7]) await append(log, filled(8000, term), term)
+      log.append([{ index: 9, term: 9, payload: text('under way') }], () => {})
+      const terms = (of: SegmentedLog) => range(of.firstIndex - 1, of.lastIndex + 1).map((index) => of.termAt(index))
+      expect(terms(log)).toEqual([0, 1, 1, 1, 2, 2, 5, 5, 7, 9, undefined])
+      await append(log, text('x'), 9)
+      await log.truncateBefore(5)
+      expect([log.firstIndex, log.termAt(2)]).toEqual([4, undefined])
+      expect(terms(log)).toEqual([1, 2, 2, 5, 5, 7, 9, 9, undefined])
+      const again = await bench.restart('crash')
+      expect(terms(again)).toEqual(terms(log))
+      expect(again.termRuns).toEqual(log.termRuns)
+      expect(log.termRuns[0]).toEqual({ term: 1, firstIndex: 3 })
+    }))
+
+  test('of appends that were refused are forgotten', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open()
+      await append(log, text('x'), 1)
+      bench.node.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /segment$|spare/ })
+      expect((await failure(append(log, text('y'), 2))).code).toBe('OutOfSpace')
+      expect([log.lastIndex, log.termAt(1), log.termAt(2)]).toEqual([1, 1, undefined])
+    }))
+})
+
 describe('cutting', () => {
   test.each([
     [1, 1],

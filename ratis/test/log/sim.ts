@@ -51,6 +51,23 @@ export function append(log: SegmentedLog, payload: Uint8Array, term = 1): Promis
   })
 }
 
+export function truncateFrom(log: SegmentedLog, index: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.truncateFrom(index, (error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
+
+/** What is refused at the door throws this. */
+export function refusal(act: () => void): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof StoreError) return error.code
+    throw error
+  }
+  return 'accepted'
+}
+
 export async function readAll(log: SegmentedLog, from = log.firstIndex): Promise<readonly LogEntry[]> {
   const entries: LogEntry[] = []
   const reader = log.read(from)

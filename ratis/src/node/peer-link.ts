@@ -1,0 +1,189 @@
+import type { Address, Env } from '@o3/common/env'
+import { StoreError } from '@o3/common/errors'
+import { defaultRpcLimits, RpcClient, type ClientAuthentication } from '@o3/common/rpc'
+import type { Message } from '../core/message.ts'
+import { encodeBatch, messageBytes, type Addressed } from './message-codec.ts'
+
+/** The bounds of what is on its way to one peer. */
+export interface PeerLimits {
+  /** Batches under way; what is sent meanwhile gathers for the next. Default 8. */
+  readonly maxCalls: number
+  /** Bytes gathered and under way; beyond, `send` refuses. One message alone may be larger. Default 32 MiB. */
+  readonly maxBytes: number
+  /** Of one batch, if its first message is not larger. Default 1 MiB. */
+  readonly maxBatchBytes: number
+  /** A batch that is not taken for so long: the connection is cut. Default 2,000. */
+  readonly answerMs: number
+  /** The first pause after a connection was lost; it doubles up to `longestPauseMs`. Defaults 20 and 1,000. */
+  readonly firstPauseMs: number
+  readonly longestPauseMs: number
+}
+
+export const defaultPeerLimits: PeerLimits = {
+  maxCalls: 8,
+  maxBytes: 32 * 1024 * 1024,
+  maxBatchBytes: 1024 * 1024,
+  answerMs: 2_000,
+  firstPauseMs: 20,
+  longestPauseMs: 1_000,
+}
+
+export const messagesMethod = 'raft.messages.1'
+
+/** A longer batch (one large entry) goes as a body, piece by piece, so that no payload limit stands in its way. */
+const maxPayloadBytes = defaultRpcLimits.maxPayloadBytes / 2
+
+/** Such a batch gets more time than `answerMs`. */
+const slowestBytesPerMs = 4096
+
+const noPayload = new Uint8Array(0)
+
+export interface PeerLinkOptions {
+  readonly env: Pick<Env, 'network' | 'clock' | 'tasks'>
+  readonly address: Address
+  /** Where this process listens. */
+  readonly ownAddress: string
+  readonly authentication: ClientAuthentication
+  readonly limits: PeerLimits
+}
+
+/**
+ * What goes to one process. The answer to a batch says that it was taken, and nothing else: it gives its bytes back. All
+ * that is sent in one turn of the loop leaves as one batch, whatever groups it is of, and while as many batches are under
+ * way as may be, the next one grows.
+ *
+ * When the connection is lost, so is all that was gathered and under way. The next message of each group that lost
+ * something is refused: so its sender learns that it has to ask where the peer stands.
+ */
+export class PeerLink {
+  private readonly options: PeerLinkOptions
+  private client: RpcClient | undefined
+  private queue: Addressed[] = []
+  private queuedBytes = 0
+  /** Batches, and what each counts. */
+  private readonly underWay = new Map<readonly Addressed[], number>()
+  private underWayBytes = 0
+  private isScheduled = false
+  private pausedUntilMs = -Infinity
+  private pauseMs: number
+  private readonly losers = new Set<string>()
+  private isClosed = false
+
+  constructor(options: PeerLinkOptions) {
+    this.options = options
+    this.pauseMs = options.limits.firstPauseMs
+  }
+
+  send(group: string, message: Message): boolean {
+    const { clock } = this.options.env
+    if (this.isClosed || this.losers.delete(group) || clock.monotonicMs() < this.pausedUntilMs) return false
+    const bytes = messageBytes(message)
+    const heldBytes = this.queuedBytes + this.underWayBytes
+    if (heldBytes > 0 && heldBytes + bytes > this.options.limits.maxBytes) return false
+    this.queue.push({ group, message })
+    this.queuedBytes += bytes
+    this.schedule()
+    return true
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.forget()
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.underWay.size >= this.options.limits.maxCalls) return
+    this.isScheduled = true
+    this.options.env.tasks.nextTurn(() => {
+      this.isScheduled = false
+      this.flush()
+    })
+  }
+
+  private flush(): void {
+    while (this.queue.length > 0 && this.underWay.size < this.options.limits.maxCalls) {
+      const batch = this.takeBatch()
+      this.deliver(batch).then(
+        () => this.taken(batch),
+        (error: unknown) => this.lost(batch, StoreError.from(error)),
+      )
+    }
+  }
+
+  private takeBatch(): readonly Addressed[] {
+    const { maxBatchBytes } = this.options.limits
+    let bytes = 0
+    let count = 0
+    for (const { message } of this.queue) {
+      const size = messageBytes(message)
+      if (count > 0 && bytes + size > maxBatchBytes) break
+      bytes += size
+      count++
+    }
+    const batch = this.queue.splice(0, count)
+    this.queuedBytes -= bytes
+    this.underWay.set(batch, bytes)
+    this.underWayBytes += bytes
+    return batch
+  }
+
+  private async deliver(batch: readonly Addressed[]): Promise<void> {
+    const bytes = encodeBatch({ sender: this.options.ownAddress, messages: batch })
+    const { answerMs } = this.options.limits
+    this.client ??= this.connect()
+    if (bytes.length <= maxPayloadBytes) {
+      await this.client.call(messagesMethod, bytes, { deadlineMs: answerMs })
+    } else {
+      const deadlineMs = answerMs + bytes.length / slowestBytesPerMs
+      await this.client.call(messagesMethod, noPayload, { deadlineMs, body: bytes })
+    }
+  }
+
+  private connect(): RpcClient {
+    const { env, address, authentication, limits } = this.options
+    return new RpcClient({
+      ...env,
+      address,
+      authentication,
+      limits: { handshakeTimeoutMs: limits.answerMs },
+      redialAfterMs: 0, // the pauses are ours
+    })
+  }
+
+  private taken(batch: readonly Addressed[]): void {
+    if (!this.settle(batch)) return
+    this.pauseMs = this.options.limits.firstPauseMs
+    if (this.queue.length > 0) this.schedule()
+  }
+
+  private lost(batch: readonly Addressed[], error: StoreError): void {
+    if (!this.settle(batch)) return
+    for (const { group } of batch) this.losers.add(group)
+    if (error.code === 'Busy') {
+      // The connection is good; the peer has no room for one more call.
+      if (this.queue.length > 0) this.schedule()
+      return
+    }
+    this.forget()
+    this.pausedUntilMs = this.options.env.clock.monotonicMs() + this.pauseMs
+    this.pauseMs = Math.min(2 * this.pauseMs, this.options.limits.longestPauseMs)
+  }
+
+  /** False for a batch of a connection that was cut meanwhile. */
+  private settle(batch: readonly Addressed[]): boolean {
+    this.underWayBytes -= this.underWay.get(batch) ?? 0
+    return this.underWay.delete(batch)
+  }
+
+  /** Cuts the connection, with all that was to go over it. */
+  private forget(): void {
+    for (const batch of this.underWay.keys()) for (const { group } of batch) this.losers.add(group)
+    for (const { group } of this.queue) this.losers.add(group)
+    this.queue = []
+    this.queuedBytes = 0
+    this.underWay.clear()
+    this.underWayBytes = 0
+    this.client?.close()
+    this.client = undefined
+  }
+}
