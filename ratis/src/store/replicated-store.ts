@@ -6,6 +6,7 @@
 import type { Env } from '@o3/common/env'
 import { assert, isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
+import { withinDeadline } from '@o3/common/lifecycle'
 import type {
   CommittedPatch,
   ExecuteOptions,
@@ -46,6 +47,7 @@ import { Turns } from './turns.ts'
 export type { CheckpointPolicy } from './checkpoint-schedule.ts'
 export type { KvPlaces } from './rows-home.ts'
 export type { LedgerWindow } from './request-ledger.ts'
+export { raftMember } from './raft-member.ts'
 export { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
 export type { Consensus, MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
 export { storeSites, type StoreSite } from './sites.ts'
@@ -90,6 +92,8 @@ const mebi = 1024 * 1024
 const defaultPolicy: CheckpointPolicy = { everyLogBytes: 32 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
 const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
 const retryMs = 1000
+/** How long a close waits for the answers of commands under way. */
+const answersMs = 10_000
 /** Proposed and not yet applied; beyond, planning pauses. */
 const maxUnderWayBytes = 32 * mebi
 
@@ -417,7 +421,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   private async finish(): Promise<void> {
     const { consensus, stream, schedule, snapshots } = this.expectJoined()
     if (this.isStuck()) this.turns.end(closed())
-    await this.desk.allAnswered()
+    await this.answersGoOut()
     await schedule.stop()
     try {
       if (!this.isStuck()) await this.lastCheckpoint(schedule)
@@ -426,9 +430,19 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       this.flusher.abandon()
       stream.end()
       await consensus.close()
+      this.machine.end(closed())
       await this.flusher.stop()
       await snapshots.close()
       await this.kv.close()
+    }
+  }
+
+  /** A leader whose group has no majority cannot answer; it does not wait for that for ever. */
+  private async answersGoOut(): Promise<void> {
+    try {
+      await withinDeadline(this.env.clock, answersMs, 'answering the last commands', this.desk.allAnswered())
+    } catch (error) {
+      if (!isStoreError(error, 'DeadlineExceeded')) throw error
     }
   }
 

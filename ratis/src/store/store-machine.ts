@@ -111,7 +111,7 @@ export class StoreMachine implements StateMachine {
     const address = leader === undefined ? undefined : this.parts.addressOf(leader)
     this.away = notLeader(leader, address)
     const changed = new StoreError('OutcomeUnknown', 'leadership was lost before the entry was committed')
-    this.parts.pipeline.lose({ changed, unchanged: this.away })
+    this.lose({ changed, unchanged: this.away })
     this.parts.events.onAway(this.away)
   }
 
@@ -125,6 +125,13 @@ export class StoreMachine implements StateMachine {
     })
     this.lose({ changed: unknown, unchanged: unknown })
     this.parts.events.onFailed(error)
+  }
+
+  /** The member is closed: nothing more comes. */
+  end(error: StoreError): void {
+    const changed = new StoreError('OutcomeUnknown', 'the member was closed before the entry was committed')
+    this.lose({ changed, unchanged: error })
+    this.parts.events.onAway(error)
   }
 
   openSnapshot(): Promise<SnapshotSource> {

@@ -14,7 +14,7 @@ export interface SimulatedMember {
   readonly directory: string
 }
 
-export interface SimulatedGroupOptions<Command, Reply> {
+export interface SimulatedStoreGroupOptions<Command, Reply> {
   readonly seed: string | number
   /** Default: a, b, c. */
   readonly members?: readonly NodeId[]
@@ -40,10 +40,10 @@ export class SimulatedStoreGroup<Command, Reply> {
   readonly simulation: Simulation
   readonly ids: readonly NodeId[]
   private readonly rules: StoreRules<Command, Reply>
-  private readonly options: SimulatedGroupOptions<Command, Reply>
+  private readonly options: SimulatedStoreGroupOptions<Command, Reply>
   private readonly members = new Map<NodeId, Member<Command, Reply>>()
 
-  constructor(rules: StoreRules<Command, Reply>, options: SimulatedGroupOptions<Command, Reply>) {
+  constructor(rules: StoreRules<Command, Reply>, options: SimulatedStoreGroupOptions<Command, Reply>) {
     this.rules = rules
     this.options = options
     this.simulation = new Simulation({ seed: options.seed })

@@ -1,6 +1,6 @@
 import { StoreError, type StoreErrorCode } from '@o3/common/errors'
 import type { NodeId } from '../../src/core/entry.ts'
-import { SimulatedStoreGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-store-group.ts'
+import { SimulatedStoreGroup, type SimulatedStoreGroupOptions } from '../../src/testing/simulated-store-group.ts'
 import { counterRules, counters, type CounterCommand, type CounterReply } from './counter-rules.ts'
 import { ScriptedGroup } from './scripted-group.ts'
 
@@ -9,8 +9,8 @@ export type Group = SimulatedStoreGroup<CounterCommand, CounterReply>
 /** Runs `script` on three stores whose group does what the script says; `a` leads. */
 export function withGroup(
   script: (group: Group, scripted: ScriptedGroup) => Promise<void>,
-  store: SimulatedGroupOptions<CounterCommand, CounterReply>['store'] = {},
-  plantKv: SimulatedGroupOptions<CounterCommand, CounterReply>['plantKv'] = (_, kv) => kv,
+  store: SimulatedStoreGroupOptions<CounterCommand, CounterReply>['store'] = {},
+  plantKv: SimulatedStoreGroupOptions<CounterCommand, CounterReply>['plantKv'] = (_, kv) => kv,
 ): Promise<void> {
   const scripted = new ScriptedGroup()
   const group = new SimulatedStoreGroup(counterRules, {
