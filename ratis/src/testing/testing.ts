@@ -7,4 +7,4 @@ export { plantedEnv, Planting, type Plant, type PlantedCall } from './planted-en
 export { PureStore, type PureStoreOptions } from './pure-store.ts'
 export { SimulatedGroup, simulatedAddress, type GroupMember, type SimulatedGroupOptions } from './simulated-group.ts'
 export { SimulatedStore, type SimulatedStoreOptions } from './simulated-store.ts'
-export { SimulatedStoreGroup, type SimulatedGroupOptions, type SimulatedMember } from './simulated-store-group.ts'
+export { SimulatedStoreGroup, type SimulatedMember, type SimulatedStoreGroupOptions } from './simulated-store-group.ts'

@@ -1,67 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { StoreError, type StoreErrorCode } from '@o3/common/errors'
-import type { NodeId } from '../../src/core/entry.ts'
+import { StoreError } from '@o3/common/errors'
 import { decodeConfiguration } from '../../src/core/configuration.ts'
 import { configurationKey, decodeConfigurationRow } from '../../src/store/system-rows.ts'
-import { SimulatedStoreGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-store-group.ts'
-import { counterRules, counters, padding, type CounterCommand, type CounterReply } from './counter-rules.ts'
-import { ScriptedGroup } from './scripted-group.ts'
-
-type Group = SimulatedStoreGroup<CounterCommand, CounterReply>
-
-/** Runs `script` on three stores whose group does what the script says; `a` leads. */
-function withGroup(
-  script: (group: Group, scripted: ScriptedGroup) => Promise<void>,
-  store: SimulatedGroupOptions<CounterCommand, CounterReply>['store'] = {},
-  plantKv: SimulatedGroupOptions<CounterCommand, CounterReply>['plantKv'] = (_, kv) => kv,
-): Promise<void> {
-  const scripted = new ScriptedGroup()
-  const group = new SimulatedStoreGroup(counterRules, {
-    seed: 1,
-    consensus: ({ id }) => scripted.opener(id),
-    store,
-    plantKv,
-  })
-  return group.run(async () => {
-    scripted.elect('a')
-    await scripted.settle()
-    await script(group, scripted)
-  })
-}
-
-const add = (name: string, amount = 1): CounterCommand => ({ kind: 'add', name, amount })
-const move = (from: string, to: string, amount = 1): CounterCommand => ({ kind: 'move', from, to, amount })
-
-async function failureOf(work: Promise<unknown>): Promise<StoreErrorCode> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof StoreError) return error.code
-    throw error
-  }
-  throw new Error('it did not fail')
-}
-
-/** Until what was just asked is planned, its rows fetched if need be. */
-const turn = (group: Group, id: NodeId): Promise<void> => group.node(id).process.clock.sleep(2)
-
-async function executed(group: Group, scripted: ScriptedGroup, ...commands: CounterCommand[]): Promise<void> {
-  const replies = Promise.all(commands.map((command) => group.store(scripted.leader ?? '').execute(command)))
-  await turn(group, 'a')
-  await scripted.settle()
-  await replies
-}
-
-const valueOf = async (group: Group, id: NodeId, name: string): Promise<number | undefined> =>
-  (await group.store(id).get(counters, name))?.value
-
-const rowsOf = (group: Group, id: NodeId): Promise<readonly string[]> =>
-  group.store(id).read(async (view) => {
-    const cursor = view.cursor(counters, { from: '' })
-    const rows = await cursor.next(1000)
-    await cursor.close()
-    return rows.map(({ key, value }) => `${key}=${value.value}`)
-  })
+import { counters, padding } from './counter-rules.ts'
+import { add, executed, failureOf, move, rowsOf, turn, valueOf, withGroup } from './group-steps.ts'
 
 describe('who leads', () => {
   test('answers when the entry is committed, and everybody applies it', () =>
@@ -376,7 +318,7 @@ describe('who follows', () => {
       await group.store('b').checkpoint()
       await group.restart('b', 'crash')
       expect(scripted.member('b').configuration).toEqual(configuration)
-      const row = await (await group.node('b').openKv('kv')).get(configurationKey)
+      const row = await (await group.node('b').openKv('db')).get(configurationKey)
       const { index, payload } = decodeConfigurationRow(row!)
       expect([index, decodeConfiguration(payload)]).toEqual([2, configuration])
     }))
