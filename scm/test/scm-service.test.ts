@@ -190,11 +190,11 @@ describe.each(doors)('%s', (_where, door) => {
         expect((await beat(scm)).commands).toEqual([{ kind: 'create-container', container: range!.container }])
       }))
 
-    test('after a restart a datanode is asked to report in full before it is believed', () =>
+    test('after a restart a datanode is asked to register before it is believed', () =>
       withScm(async (scm, _, restart) => {
         await register(scm)
         const again = await restart()
-        expect((await beat(again)).commands).toEqual([{ kind: 'full-report' }])
+        expect((await beat(again)).commands).toEqual([{ kind: 'register' }])
       }))
   })
 

@@ -82,7 +82,7 @@ export interface RegisterRequest {
   readonly containers: readonly ContainerReport[]
 }
 
-/** Sent every few seconds. Only what changed since the last one that was answered; all of it when `full`. */
+/** Sent every few seconds. Only what changed since the last one that this member answered; all of it when `full`. */
 export interface Heartbeat {
   readonly id: DatanodeId
   readonly full: boolean
@@ -99,11 +99,26 @@ export type DatanodeCommand =
   | { readonly kind: 'delete-container'; readonly container: ContainerId }
   | { readonly kind: 'delete-blocks'; readonly transaction: number; readonly blocks: readonly BlockRange[] }
   | { readonly kind: 'full-report' }
+  /** This member does not know the datanode (it was started anew): it wants a registration before the next heartbeat. */
+  | { readonly kind: 'register' }
 
-/** The datanode's door into SCM. In one process a direct call; between processes the same over RPC. */
+/** What one member of SCM answers a datanode. */
+export interface DatanodeAnswer {
+  /**
+   * The term in which the member that answers leads, so that a datanode can tell an old leader from a new one. Undefined: it
+   * does not lead, and asks for nothing but reports.
+   */
+  readonly term: number | undefined
+  readonly commands: readonly DatanodeCommand[]
+}
+
+/**
+ * The datanode's door into one member of SCM. In one process a direct call; between processes the same over RPC. A datanode
+ * talks to *every* member: those that follow keep what it reports, so that whoever leads next knows it at once.
+ */
 export interface ScmDatanodeProtocol {
-  register(request: RegisterRequest): Promise<{ readonly commands: readonly DatanodeCommand[] }>
-  heartbeat(heartbeat: Heartbeat): Promise<{ readonly commands: readonly DatanodeCommand[] }>
+  register(request: RegisterRequest): Promise<DatanodeAnswer>
+  heartbeat(heartbeat: Heartbeat): Promise<DatanodeAnswer>
 }
 
 /** With the same id a request is answered, and not done again. At most 48 bytes. */
@@ -156,4 +171,8 @@ export interface ScmSummary {
   readonly availableBytes: number
 }
 
+/**
+ * All doors of one member. Beside the errors of each, all but the datanode's reject with `NotLeader` (nothing happened;
+ * `leader` in the details when it is known) at a member that does not lead.
+ */
 export interface Scm extends ScmDatanodeProtocol, ScmBlockProtocol, ScmLocationProtocol, ScmAdminProtocol {}

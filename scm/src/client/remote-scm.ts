@@ -4,7 +4,7 @@ import type {
   BlockRange,
   ContainerId,
   ContainerInfo,
-  DatanodeCommand,
+  DatanodeAnswer,
   DatanodeInfo,
   Heartbeat,
   RegisterRequest,
@@ -15,14 +15,14 @@ import type {
 import { scmMethods } from '../rpc/methods.ts'
 import type { ScmMethods } from '../rpc/methods.ts'
 
-type Commands = { readonly commands: readonly DatanodeCommand[] }
 type Options = { readonly requestId?: string }
 
 /** So many ranges, at most 24 bytes each, fit in a payload. */
 const maxRangesPerCall = 100_000
 
 /**
- * SCM in other processes, with every promise of its doors: whichever member leads answers. What changes something is
+ * SCM in other processes, with every promise of its doors: whichever member leads answers. Datanodes talk to each member
+ * instead: for them there is one of these over each group of one. What changes something is
  * idempotent or carries a request id, so a repetition after a lost answer is not done twice. Beside SCM's own errors there
  * are those of `GroupClient.call`.
  */
@@ -36,12 +36,14 @@ export class RemoteScm implements Scm {
     this.ask = askerOf(group, scmMethods)
   }
 
-  async register(request: RegisterRequest): Promise<Commands> {
-    return { commands: (await this.ask('scm.register.1', request)).items }
+  async register(request: RegisterRequest): Promise<DatanodeAnswer> {
+    const { term, commands } = await this.ask('scm.register.1', request)
+    return { term, commands: commands.items }
   }
 
-  async heartbeat(heartbeat: Heartbeat): Promise<Commands> {
-    return { commands: (await this.ask('scm.heartbeat.1', heartbeat)).items }
+  async heartbeat(heartbeat: Heartbeat): Promise<DatanodeAnswer> {
+    const { term, commands } = await this.ask('scm.heartbeat.1', heartbeat)
+    return { term, commands: commands.items }
   }
 
   allocateBlocks(request: Parameters<Scm['allocateBlocks']>[0], options?: Options): Promise<readonly BlockRange[]> {

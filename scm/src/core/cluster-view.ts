@@ -1,12 +1,14 @@
 /**
- * What SCM currently believes about datanodes: soft state from heartbeats, lost at a restart and made anew by the next
- * reports. Planners read it; they never ask a node.
+ * What a member of SCM currently believes about datanodes: soft state from heartbeats, kept by every member whether it leads
+ * or not, lost at a restart and made anew by the next reports. Planners read it; they never ask a node.
  */
 
 import type { ContainerId, ContainerReport, DatanodeId, DiskReport, NodeHealth } from '../api/api.ts'
 
 export interface NodeView {
   readonly id: DatanodeId
+  /** As it registered here last; undefined when it is called in its process. */
+  readonly address: string | undefined
   readonly lastHeartbeatMs: number
   readonly disks: readonly DiskReport[]
   readonly containers: ReadonlyMap<ContainerId, ContainerReport>

@@ -7,7 +7,6 @@ import type {
   BlockRange,
   ContainerId,
   ContainerInfo,
-  DatanodeCommand,
   DatanodeId,
   DatanodeInfo,
   Heartbeat,
@@ -35,9 +34,8 @@ export interface ListNodesRequest {
 
 /** What differs from the doors: ids of requests, and what one answer may not hold is asked for in pieces. */
 interface Reshaped {
-  /** Commands that an answer does not hold come with a later heartbeat: SCM repeats them until they are done. */
-  readonly register: Method<RegisterRequest, Page<DatanodeCommand>>
-  readonly heartbeat: Method<Heartbeat, Page<DatanodeCommand>>
+  readonly register: Method<RegisterRequest, r.PagedAnswer>
+  readonly heartbeat: Method<Heartbeat, r.PagedAnswer>
   readonly allocateBlocks: Method<AllocateRequest, AnswerOf<'allocateBlocks'>>
   readonly deleteBlocks: Method<DeleteBlocksRequest, void>
   readonly closeContainer: Method<CloseContainerRequest, void>
@@ -55,8 +53,8 @@ const small = { repeat: 'whenever' } as const
 const list = { repeat: 'whenever', tryMs: 10_000 } as const
 
 export const scmMethods = {
-  'scm.register.1': { request: r.registerRequest, reply: pageOf(r.datanodeCommand), ...list },
-  'scm.heartbeat.1': { request: r.heartbeat, reply: pageOf(r.datanodeCommand), ...small },
+  'scm.register.1': { request: r.registerRequest, reply: r.datanodeAnswer, ...list },
+  'scm.heartbeat.1': { request: r.heartbeat, reply: r.datanodeAnswer, ...small },
 
   'scm.allocateBlocks.1': {
     request: record<AllocateRequest>({ requestId: text, count: integer, replication: r.replication }),

@@ -1,7 +1,7 @@
 /** The records of SCM as they cross the wire. */
 
-import { count, flag, listOf, oneOf, optional, orUndefined, record, text, word } from '@o3/common/rpc/record'
-import type { Codec } from '@o3/common/rpc/record'
+import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text, word } from '@o3/common/rpc/record'
+import type { Codec, Page } from '@o3/common/rpc/record'
 import type {
   BlockRange,
   ContainerInfo,
@@ -71,7 +71,16 @@ export const datanodeCommand = oneOf<DatanodeCommand>({
   'delete-container': record({ container: count }),
   'delete-blocks': record({ transaction: count, blocks: listOf(blockRange) }),
   'full-report': record({}),
+  register: record({}),
 })
+
+/** Commands that an answer does not hold come with a later heartbeat: SCM repeats them until they are done. */
+export interface PagedAnswer {
+  readonly term: number | undefined
+  readonly commands: Page<DatanodeCommand>
+}
+
+export const datanodeAnswer = record<PagedAnswer>({ term: orUndefined(count), commands: pageOf(datanodeCommand) })
 
 // ----------------------------------------------------------------------------------------------------------- admin
 

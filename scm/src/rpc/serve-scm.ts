@@ -1,8 +1,9 @@
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
-import type { Scm } from '../api/api.ts'
+import type { DatanodeAnswer, Scm } from '../api/api.ts'
 import { scmMethods } from './methods.ts'
 import type { ScmMethods } from './methods.ts'
+import type { PagedAnswer } from './records.ts'
 
 /** SCM's doors for an `RpcServer`. Refusals cross as they are. What the methods answer is in `methods.ts`. */
 export function serveScm<Peer>(scm: Scm, options: ServeOptions<Peer> = {}): RpcMethods<Peer> {
@@ -11,8 +12,8 @@ export function serveScm<Peer>(scm: Scm, options: ServeOptions<Peer> = {}): RpcM
 
 function handlersOf<Peer>(scm: Scm): MethodHandlers<ScmMethods, Peer> {
   return {
-    'scm.register.1': async (request) => whole((await scm.register(request)).commands),
-    'scm.heartbeat.1': async (request) => whole((await scm.heartbeat(request)).commands),
+    'scm.register.1': async (request) => paged(await scm.register(request)),
+    'scm.heartbeat.1': async (request) => paged(await scm.heartbeat(request)),
     'scm.allocateBlocks.1': ({ requestId, ...request }) => scm.allocateBlocks(request, { requestId }),
     'scm.deleteBlocks.1': ({ requestId, blocks }) => scm.deleteBlocks(blocks, { requestId }),
     'scm.locate.1': (container) => scm.locate(container),
@@ -24,6 +25,10 @@ function handlersOf<Peer>(scm: Scm): MethodHandlers<ScmMethods, Peer> {
     'scm.closeContainer.1': ({ requestId, container }) => scm.closeContainer(container, { requestId }),
     'scm.summary.1': () => scm.summary(),
   }
+}
+
+function paged({ term, commands }: DatanodeAnswer): PagedAnswer {
+  return { term, commands: whole(commands) }
 }
 
 /** The codec cuts it where it would not fit. */

@@ -34,6 +34,7 @@ export class NodeRegistry {
   register(request: RegisterRequest): void {
     this.nodes.set(request.id, {
       id: request.id,
+      address: request.address,
       lastHeartbeatMs: this.clock.monotonicMs(),
       lastHeartbeatWallMs: this.clock.wallMs(),
       disks: request.disks,
@@ -41,7 +42,7 @@ export class NodeRegistry {
     })
   }
 
-  /** False when the node must register first: SCM restarted, or it never did. */
+  /** False when the node must register first: this member restarted, or never heard of it. */
   heartbeat(heartbeat: Heartbeat): boolean {
     const node = this.nodes.get(heartbeat.id)
     if (node === undefined) return false
@@ -78,6 +79,7 @@ export class NodeRegistry {
   whyNoWrites(): StoreError {
     const live = [...this.nodes.values()].filter((node) => this.health(node.id) === 'HEALTHY')
     if (live.length === 0) return new StoreError('Unavailable', 'no datanode is alive')
+    if (this.writable().length > 0) return new StoreError('Unavailable', 'no datanode is in service yet')
     const failed = live.every((node) => node.disks.every((disk) => disk.state === 'failed'))
     return failed
       ? new StoreError('VolumeFailed', 'every disk has failed; restart the datanode to have them verified')

@@ -1,6 +1,6 @@
 /** SCM over its replicated store: the doors of `api`, bound to plans and to what the datanodes report. */
 
-import { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/log'
 import type { ReplicatedStore } from '@o3/ratis/api'
@@ -11,6 +11,7 @@ import type {
   ContainerInfo,
   ContainerReport,
   ContainerState,
+  DatanodeAnswer,
   DatanodeCommand,
   DatanodeId,
   DatanodeInfo,
@@ -28,6 +29,10 @@ import { planTransition } from '../core/container-planner.ts'
 import { containers, deletions, nodes } from '../core/tables.ts'
 import type { ContainerRow, DeletionRow } from '../core/tables.ts'
 import { BlockAllocator } from './block-allocator.ts'
+import { readContainers } from './container-rows.ts'
+import { Leadership } from './leadership.ts'
+import type { Standing } from './leadership.ts'
+import { NodeEnrolment } from './node-enrolment.ts'
 import { NodeRegistry } from './node-registry.ts'
 
 export interface ScmServiceOptions {
@@ -39,55 +44,85 @@ export interface ScmServiceOptions {
 
 const pageRows = 1000
 
+/** Of a member that does not lead: it has taken note, and asks for nothing. */
+const quiet: DatanodeAnswer = { term: undefined, commands: [] }
+
+/**
+ * One member of SCM. Whether it leads or not, it keeps what datanodes report; rows are written, blocks handed out and commands
+ * given only by the leader. What a leader knows beyond rows and reports belongs to its term (see `BlockAllocator`).
+ *
+ * At a member that does not lead every door but the datanode's rejects with `NotLeader`, also those that only read: the
+ * store would answer them linearizably, but only by asking the leader, and a caller who finds the leader stays there.
+ */
 export class ScmService implements Scm {
   private readonly store: ReplicatedStore<ScmCommand, ScmReply>
   private readonly config: ScmConfig
   private readonly log: Logger
+  private readonly leadership: Leadership
   private readonly registry: NodeRegistry
+  private readonly enrolment: NodeEnrolment
   private readonly allocator: BlockAllocator
 
   constructor(options: ScmServiceOptions) {
     this.store = options.store
     this.config = options.config
     this.log = options.log
+    this.leadership = new Leadership(options.store)
     this.registry = new NodeRegistry(options.env.clock, options.config)
-    this.allocator = new BlockAllocator({ ...options, registry: this.registry })
+    this.enrolment = new NodeEnrolment(options.store, this.registry)
+    this.allocator = new BlockAllocator({ ...options, leadership: this.leadership, registry: this.registry })
   }
 
-  /** Takes up the containers that were open. Call once, before anything else. */
-  async start(): Promise<void> {
-    const open = (await this.rows()).filter(({ row }) => row.state === 'OPEN')
-    this.allocator.adopt(open.flatMap(({ id, row }) => row.datanodes.slice(0, 1).map((datanode) => ({ id, datanode }))))
+  /** Reads nothing, for a member that follows could not: what a leader needs is read when its term asks for it. */
+  async start(): Promise<void> {}
+
+  /** Where this member stands in its group: for readiness, never for correctness. */
+  standing(): Standing {
+    return this.leadership.standing()
   }
 
   // ------------------------------------------------------------------------------------------------- datanodes
 
-  async register(request: RegisterRequest): Promise<{ readonly commands: readonly DatanodeCommand[] }> {
-    await this.store.execute({ kind: 'register-node', id: request.id, address: request.address })
+  async register(request: RegisterRequest): Promise<DatanodeAnswer> {
     this.registry.register(request)
     this.log.info(
       { datanode: request.id, disks: request.disks.length, containers: request.containers.length },
       'datanode registered',
     )
-    return { commands: await this.commandsFor(request.id) }
+    return this.answer(request.id, [])
   }
 
-  async heartbeat(heartbeat: Heartbeat): Promise<{ readonly commands: readonly DatanodeCommand[] }> {
-    if (!this.registry.heartbeat(heartbeat)) return { commands: [{ kind: 'full-report' }] }
-    if (heartbeat.deletedTransactions.length > 0) {
-      await this.store.execute({
-        kind: 'acknowledge-deletions',
-        datanode: heartbeat.id,
-        transactions: heartbeat.deletedTransactions,
-      })
+  async heartbeat(heartbeat: Heartbeat): Promise<DatanodeAnswer> {
+    if (!this.registry.heartbeat(heartbeat)) return { term: this.leadership.term, commands: [{ kind: 'register' }] }
+    return this.answer(heartbeat.id, heartbeat.deletedTransactions)
+  }
+
+  /**
+   * What the datanode said is noted already. A leader answers with commands, which are of the term in which it began: rows
+   * that it reads may be newer, but if another leads by now they are for that one to act upon.
+   */
+  private async answer(id: DatanodeId, deleted: readonly number[]): Promise<DatanodeAnswer> {
+    const { term } = this.leadership
+    if (term === undefined) return quiet
+    try {
+      await this.enrolment.ensure(id, term)
+      if (deleted.length > 0) {
+        await this.store.execute({ kind: 'acknowledge-deletions', datanode: id, transactions: deleted })
+      }
+      const commands = await this.commandsFor(id)
+      return this.leadership.term === term ? { term, commands } : quiet
+    } catch (error) {
+      // Elected, but not ready yet; or deposed meanwhile. Deletions that this answer does not acknowledge are told again.
+      if (isStoreError(error, 'NotLeader')) return quiet
+      if (isStoreError(error, 'OutcomeUnknown') && this.leadership.term !== term) return quiet
+      throw error
     }
-    return { commands: await this.commandsFor(heartbeat.id) }
   }
 
   /** First the states follow the reports, then the node is told what its containers lack. */
   private async commandsFor(id: DatanodeId): Promise<readonly DatanodeCommand[]> {
     const pending = await this.pendingDeletions()
-    const mine = (await this.rows()).filter(({ row }) => row.datanodes.includes(id))
+    const mine = (await readContainers(this.store)).filter(({ row }) => row.datanodes.includes(id))
     const commands: DatanodeCommand[] = []
     for (const { id: container, row } of mine) {
       const state = await this.advance(container, row, pending)
@@ -118,7 +153,8 @@ export class ScmService implements Scm {
         id: container,
         row,
         reports,
-        fullyReported: row.datanodes.every((id) => this.registry.view(id) !== undefined),
+        // A datanode that this member has not heard lately may have told others of containers since.
+        fullyReported: row.datanodes.every((id) => this.registry.health(id) === 'HEALTHY'),
         pendingDeletions: [...pending.values()].some((each) => each.blocks[0]?.container === container),
       },
       this.config,
@@ -154,10 +190,12 @@ export class ScmService implements Scm {
   }
 
   async deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void> {
+    this.leadership.expectTerm()
     if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks }, options)
   }
 
   async locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
+    this.leadership.expectTerm()
     const row = await this.store.get(containers, container)
     if (row === undefined) throw new StoreError('ContainerNotFound', `there is no container ${container}`)
     const found = row.datanodes.map(async (datanode) => {
@@ -170,6 +208,7 @@ export class ScmService implements Scm {
   // ----------------------------------------------------------------------------------------------------- admin
 
   async listNodes(): Promise<readonly DatanodeInfo[]> {
+    this.leadership.expectTerm()
     const rows = await this.store.read(async (view) => {
       const cursor = view.cursor(nodes, { from: '' })
       try {
@@ -192,6 +231,7 @@ export class ScmService implements Scm {
     readonly after?: ContainerId
     readonly limit: number
   }): Promise<readonly ContainerInfo[]> {
+    this.leadership.expectTerm()
     const rows = await this.store.read(async (view) => {
       const cursor = view.cursor(containers, { from: u64Key((options.after ?? 0) + 1) })
       try {
@@ -204,10 +244,12 @@ export class ScmService implements Scm {
   }
 
   async closeContainer(container: ContainerId, options?: RequestOptions): Promise<void> {
+    this.leadership.expectTerm()
     await this.transition(container, 'CLOSING', options)
   }
 
   async summary(): Promise<ScmSummary> {
+    this.leadership.expectTerm()
     const counts: Record<ContainerState, number> = {
       OPEN: 0,
       CLOSING: 0,
@@ -216,7 +258,7 @@ export class ScmService implements Scm {
       DELETING: 0,
       DELETED: 0,
     }
-    for (const { row } of await this.rows()) counts[row.state] += 1
+    for (const { row } of await readContainers(this.store)) counts[row.state] += 1
     let pendingDeletionBlocks = 0
     for (const row of (await this.pendingDeletions()).values()) {
       for (const range of row.blocks) pendingDeletionBlocks += range.count
@@ -238,22 +280,6 @@ export class ScmService implements Scm {
     return row.datanodes.flatMap((id) => {
       const report = this.registry.view(id)?.containers.get(container)
       return report === undefined ? [] : [report]
-    })
-  }
-
-  private rows(): Promise<readonly { readonly id: ContainerId; readonly row: ContainerRow }[]> {
-    return this.store.read(async (view) => {
-      const cursor = view.cursor(containers, { from: '' })
-      try {
-        const found: { id: ContainerId; row: ContainerRow }[] = []
-        for (;;) {
-          const page = await cursor.next(pageRows)
-          if (page.length === 0) return found
-          for (const { key, value } of page) found.push({ id: key, row: value })
-        }
-      } finally {
-        await cursor.close()
-      }
     })
   }
 

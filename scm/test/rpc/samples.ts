@@ -30,6 +30,7 @@ export const commands: readonly DatanodeCommand[] = [
   { kind: 'delete-container', container: 3 },
   { kind: 'delete-blocks', transaction: 4, blocks: [range] },
   { kind: 'full-report' },
+  { kind: 'register' },
 ]
 
 export const calls: {
@@ -40,11 +41,11 @@ export const calls: {
 } = {
   'scm.register.1': {
     request: { id: 'dn', address: 'host:1', disks: [disk], containers: [report] },
-    reply: { items: commands, truncated: false },
+    reply: { term: 2 ** 40, commands: { items: commands, truncated: false } },
   },
   'scm.heartbeat.1': {
     request: { id: 'dn', full: true, disks: [disk], containers: [report], deletedTransactions: [1, 300] },
-    reply: { items: commands.slice(0, 1), truncated: true },
+    reply: { term: undefined, commands: { items: commands.slice(0, 1), truncated: true } },
   },
   'scm.allocateBlocks.1': { request: { requestId: 'r1', count: 100, replication }, reply: [range] },
   'scm.deleteBlocks.1': { request: { requestId: 'r2', blocks: [range] }, reply: undefined },

@@ -25,11 +25,13 @@ class SampleScm implements Scm {
   containers: readonly ContainerInfo[] = calls['scm.listContainers.1'].reply.items
 
   async register() {
-    return { commands: calls['scm.register.1'].reply.items }
+    const { term, commands } = calls['scm.register.1'].reply
+    return { term, commands: commands.items }
   }
 
   async heartbeat() {
-    return { commands: calls['scm.heartbeat.1'].reply.items }
+    const { term, commands } = calls['scm.heartbeat.1'].reply
+    return { term, commands: commands.items }
   }
 
   async allocateBlocks() {
