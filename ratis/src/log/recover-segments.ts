@@ -135,7 +135,8 @@ async function extentOf(
   const suspects = kept.filter((segment) => segment === last || !scanned.includes(segment))
   if (gap !== undefined) suspects.push(...others.filter(({ sequence }) => sequence > (last?.sequence ?? 0)))
   let highest = Math.max(hard.commitFloor, terms.lastIndex)
-  for (const segment of suspects) highest = Math.max(highest, await highestIndex(env, segment))
+  // What a segment follows was durable when it was made.
+  for (const segment of suspects) highest = Math.max(highest, segment.firstIndex - 1, await highestIndex(env, segment))
   return highest
 }
 

@@ -179,6 +179,9 @@ export async function openLog(env: Env, directory: string, options: LogOptions =
     const recovery = await recoverSegments(env, directory, { hard: hardState.state, onDamage })
     const damage = damageOf(recovery, opened.loss)
     if (damage !== undefined) await forbidVote(env, hardState, recovery, damage)
+    // Only a hard state that was lost knows less than the log.
+    const term = recovery.terms.lastTerm
+    if (term > hardState.state.term) await hardState.save({ term, vote: '' })
     const log = new OpenLog(env, { directory, settings, hardState, recovery, created: opened.created, damage })
     await log.start()
     return log
@@ -211,7 +214,6 @@ async function forbidVote(env: Env, file: HardStateFile, recovery: Recovery, dam
     catchUpIndex: Math.max(state.catchUpIndex, damage.lastPossibleIndex),
     // What is missing is known to be, from now on.
     commitFloor: Math.min(state.commitFloor, terms.lastIndex),
-    term: Math.max(state.term, terms.lastTerm),
     // Numbers of segments are never used again.
     ...(youngest !== undefined &&
       youngest.sequence > state.lastSequence && {
