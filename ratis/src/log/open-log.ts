@@ -178,6 +178,7 @@ export class OpenLog implements SegmentedLog {
   async saveHardState(change: HardStateChange): Promise<void> {
     this.expectOpen()
     const { commitFloor, mayVote } = change
+    this.committed = Math.max(this.committed, commitFloor ?? 0)
     await this.save({
       ...change,
       ...(commitFloor !== undefined && { commitFloor: this.durableFloor(commitFloor) }),
@@ -204,10 +205,9 @@ export class OpenLog implements SegmentedLog {
       throw new StoreError('InvalidArgument', `a cut at ${index} is behind the log, which ends at ${terms.lastIndex}`)
     }
     const last = { index: index - 1, term: terms.termAt(index - 1) }
-    const floor = Math.max(this.committed, this.hard.state.commitFloor)
-    if (index <= floor || last.term === undefined) {
+    if (index <= this.committed || last.term === undefined) {
       throw new StoreError('Damaged', `log entry ${index} is committed: it must not be cut away`, {
-        details: { path: this.directory, index, commitFloor: floor },
+        details: { path: this.directory, index, commitFloor: this.committed },
       })
     }
     for (const reader of this.readers) reader.cutFrom(index)
@@ -217,8 +217,14 @@ export class OpenLog implements SegmentedLog {
   async resetTo(place: { readonly index: LogIndex; readonly term: Term }): Promise<void> {
     this.expectOpen()
     for (const reader of this.readers) reader.cutFrom(0)
+    const { committed } = this
+    this.committed = place.index
     await new Promise<void>((resolve, reject) => {
-      const done: AppendDone = (error) => (error === undefined ? resolve() : reject(error))
+      const done: AppendDone = (error) => {
+        if (error === undefined) return resolve()
+        this.committed = Math.max(this.committed, committed)
+        reject(error)
+      }
       this.commit.restart({ kind: 'reset', place, done })
     })
   }
@@ -259,9 +265,7 @@ export class OpenLog implements SegmentedLog {
     return this.exclusively(async () => {
       const onSwap = (): void => {
         swapped()
-        if (kind === 'cut') return
-        this.committed = place.index
-        for (const reader of this.readers) reader.cutFrom(0)
+        if (kind === 'reset') for (const reader of this.readers) reader.cutFrom(0)
       }
       const left = await (kind === 'cut' ? this.roll.cutBehind(place, onSwap) : this.roll.resetTo(place, onSwap))
       this.env.at(`log.${kind}.before-remove`)
