@@ -22,6 +22,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '2' },
     port: { type: 'string', default: '7950' },
+    /** Which contenders, by name. */
+    only: { type: 'string', default: 'log,one,three' },
   },
 })
 const clients = Number(values.clients)
@@ -94,9 +96,10 @@ try {
   process.stdout.write(`${clients} clients, ${payload.length} bytes, ${seconds} s a round\n`)
   const floor = await FloorLog.open(env, join(directory, 'floor'))
   const append: Write = () => floor.append(payload)
-  await benchLog(append)
-  await benchOne(append)
-  await benchThree(append)
+  const contenders = { log: benchLog, one: benchOne, three: benchThree }
+  for (const [name, bench] of Object.entries(contenders)) {
+    if (values.only.split(',').includes(name)) await bench(append)
+  }
   await floor.close()
 } finally {
   for (const child of children) child.disconnect()

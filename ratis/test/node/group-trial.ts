@@ -142,7 +142,7 @@ export class GroupTrial {
 
   private oneWay(id: string): void {
     const to = this.ids[this.random.below(this.ids.length)] ?? ''
-    const heal = this.group.simulation.network.block(id, to)
+    const heal = this.group.block(id, to)
     this.group.simulation.clock.after(this.random.below(2_000), heal)
   }
 
@@ -156,7 +156,7 @@ export class GroupTrial {
   }
 
   private fillDisk({ machine }: GroupMember): void {
-    const cancel = machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /log/, times: Infinity })
+    const cancel = machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /segment|spare/, times: Infinity })
     this.group.simulation.clock.after(this.random.below(1_500), cancel)
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
 import { simulatedAddress, SimulatedGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-group.ts'
 
@@ -34,6 +35,36 @@ test('a sole member leads at once and needs nobody', () =>
     },
     { voters: ['a'] },
   ))
+
+test('a sole member applies when the sync is done, not a turn later', () => {
+  const turns: string[] = []
+  const counted = (env: Env): Env => ({
+    clock: env.clock,
+    random: env.random,
+    disk: env.disk,
+    network: env.network,
+    at: (site) => turns.push(site),
+    tasks: {
+      spawn: (name, run) => {
+        turns.push(`task ${name}`)
+        return env.tasks.spawn(name, run)
+      },
+      nextTurn: (action) => {
+        turns.push('turn')
+        env.tasks.nextTurn(action)
+      },
+    },
+  })
+  return inGroup(
+    async (group) => {
+      const { list } = await group.elected()
+      turns.length = 0
+      await Promise.all([list.propose('one'), list.propose('two')])
+      expect(turns).toEqual(['log.append.before-write', 'log.append.before-sync', 'log.append.after-sync'])
+    },
+    { voters: ['a'], plantEnv: counted },
+  )
+})
 
 test('the proposals of a turn are one message to each follower', () =>
   inGroup(async (group) => {
@@ -240,6 +271,15 @@ test('a sole member that closes finishes what it was given', () =>
     },
     { voters: ['a'] },
   ))
+
+test('a leader that closes and can give the lead to nobody leaves nobody waiting', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    for (const id of others(group, leader.id)) group.kill(id)
+    const unknown = failure(leader.list.propose('alone'))
+    await group.stop(leader.id)
+    expect(await unknown).toBe('OutcomeUnknown')
+  }))
 
 test('after its close a member answers nothing', () =>
   inGroup(async (group) => {

@@ -22,6 +22,18 @@ test.each(seeds)('whatever happens to a group, what it acknowledged stays: seed 
   })
 })
 
+test.each(seeds)('nor when single messages are lost, repeated, late and overtaken: seed %s', async (seed) => {
+  const travel: SimulatedGroupOptions['travel'] = (_, random) => {
+    const times = random.chance(0.05) ? 0 : random.chance(0.05) ? 2 : 1
+    return Array.from({ length: times }, () => (random.chance(0.05) ? random.below(300) : random.below(4)))
+  }
+  const group = new SimulatedGroup({ seed, node, travel })
+  await group.run(async () => {
+    const result = await new GroupTrial(group, seed).run(40)
+    expect(result.acknowledged).toBeGreaterThan(0)
+  })
+})
+
 // The suite proves its worth: each of these bugs is found within so many programs.
 test.each<[string, (call: PlantedCall) => boolean]>([
   ['entries that are acknowledged before they are durable', ({ site }) => site === 'log.append.before-sync'],
