@@ -97,6 +97,8 @@ export interface SimPlan {
     readonly payloadBytes: number
     readonly keys: number
   }
+  /** Chance that a fault comes with a second one that makes it worse. */
+  readonly malice: number
   /** Per simulated minute; 0: off. */
   readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
 }
@@ -193,6 +195,7 @@ export function planOf(seed: number): SimPlan {
       payloadBytes,
       keys: pick(1, 4, 16),
     },
+    malice: pick(0, 0.3, 0.6),
     perMinute,
   }
 }
@@ -227,7 +230,7 @@ export function printPlan(plan: SimPlan): readonly string[] {
     `    tail ${disk.tail}, chunk failure ${round(disk.chunkFailure)}`,
     `  checkpoint every ${snapshots.everyEntries}, keep ≤ ${snapshots.keepEntries}, ${snapshots.chunks} chunks`,
     `  ${workload.clients} clients think ${round(workload.thinkMs)} ms, reads ${workload.readShare}, ${workload.payloadBytes} B, ${workload.keys} keys`,
-    '  per minute:',
+    `  per minute, and worse with chance ${plan.malice}:`,
     ...inLines(faults.length === 0 ? ['nothing'] : faults),
   ]
 }

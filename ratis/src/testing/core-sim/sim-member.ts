@@ -78,6 +78,8 @@ export class SimMember {
   /** No faults of its own any more. */
   isCalm = false
   onDown: () => void = () => undefined
+  /** Called once, when it has started. */
+  onUp: (() => void) | undefined
 
   constructor(parts: SimMemberParts) {
     this.#parts = parts
@@ -134,6 +136,8 @@ export class SimMember {
     this.#parts.checkers.installed(this.#running)
     this.#planTick(this.#incarnation)
     this.#pump(this.#running)
+    this.onUp?.()
+    this.onUp = undefined
   }
 
   crash(): void {
