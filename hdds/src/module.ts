@@ -10,13 +10,16 @@ import type { DatanodeDirectory } from './client/client.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
 import { Heartbeating } from './reconcilers/heartbeat.ts'
+import type { ScmMember } from './reconcilers/heartbeat.ts'
 import { indexCheckpointing } from './reconcilers/index-checkpoint.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
+import { ScmCommands } from './reconcilers/scm-commands.ts'
 import { Scrubbing } from './reconcilers/scrubbing.ts'
 import { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
 
 export { defaultHddsConfig } from './config.ts'
 export type { HddsConfig } from './config.ts'
+export type { ScmMember } from './reconcilers/heartbeat.ts'
 export { Reconcilers } from './reconcilers/reconcilers.ts'
 export { LocalDatanode } from './service/local-datanode.ts'
 export { openDatanode } from './service/open-datanode.ts'
@@ -30,6 +33,11 @@ export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECON
 export interface HddsOptions {
   /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
   readonly address?: string
+  /**
+   * Every member of SCM, each reached without regard to who leads: heartbeats go to all. `HDDS_SCM` is then the group, where
+   * the block client asks for places. Default: `HDDS_SCM` is the only member.
+   */
+  readonly scmMembers?: readonly ScmMember[]
   /** The datanodes of other processes; whoever made it closes it. Default: there are none. */
   readonly datanodes?: DatanodeDirectory
 }
@@ -38,7 +46,7 @@ export interface HddsOptions {
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph, { address, datanodes }: HddsOptions = {}): void {
+export function installHdds(graph: Graph, { address, datanodes, scmMembers }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -46,12 +54,13 @@ export function installHdds(graph: Graph, { address, datanodes }: HddsOptions = 
     const datanode = parts.get(HDDS_DATANODE)
     const disks = datanode.dataDisks
     const { clock } = env
-    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address, config, log }
+    const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
+    const commands = new ScmCommands({ env, datanode, log })
     return new Reconcilers({
       env,
       log,
       reconcilers: [
-        new Heartbeating(heartbeating),
+        ...members.map((member) => new Heartbeating({ datanode, member, commands, address, config, log })),
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),

@@ -105,18 +105,31 @@ describe('the scrubber', () => {
   })
 })
 
-test('a heartbeat carries what changed since the last one that was answered', () => {
+describe('a heartbeat', () => {
   const report = (id: number, usedBytes: number) =>
     ({ id, state: 'OPEN', generation: 1, usedBytes, liveBytes: 0, blockCount: 0 }) as const
-  const delta = new ReportDelta()
-  const first = [report(1, 10), report(2, 10)]
-  expect(delta.changed(first, false)).toEqual(first)
-  expect(delta.changed(first, false)).toEqual(first) // nobody answered
-  delta.noteAnswered(first)
-  expect(delta.changed(first, false)).toEqual([])
-  expect(delta.changed(first, true)).toEqual(first)
-  const second = [report(1, 20), report(2, 10), report(3, 0)]
-  expect(delta.changed(second, false)).toEqual([second[0], second[2]])
+  const [first, second] = [report(1, 10), report(2, 10)]
+
+  test('carries all until one was answered, then what changed since', () => {
+    const delta = new ReportDelta()
+    const all = { full: true, containers: [first, second] }
+    expect(delta.news([first, second])).toEqual(all)
+    expect(delta.news([first, second])).toEqual(all) // nobody answered
+    delta.noteAnswered([first, second])
+    expect(delta.news([first, second])).toEqual({ full: false, containers: [] })
+    const [grown, added] = [report(2, 20), report(3, 1)]
+    expect(delta.news([first, grown, added])).toEqual({ full: false, containers: [grown, added] })
+  })
+
+  test('carries all when a container is gone, or the member may have missed one', () => {
+    const delta = new ReportDelta()
+    delta.noteAnswered([first, second])
+    expect(delta.news([second])).toEqual({ full: true, containers: [second] })
+    expect(delta.news([report(3, 1), second])).toEqual({ full: true, containers: [report(3, 1), second] })
+    expect(delta.news([first, second])).toEqual({ full: false, containers: [] })
+    delta.noteUncertain()
+    expect(delta.news([first, second])).toEqual({ full: true, containers: [first, second] })
+  })
 })
 
 test('sparse bits are a set of numbers', () => {

@@ -1,5 +1,6 @@
 import type {
   ContainerId,
+  DatanodeAnswer,
   DatanodeCommand,
   DatanodeId,
   Heartbeat,
@@ -15,19 +16,31 @@ export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
   readonly heartbeats: Heartbeat[] = []
   /** Repeated with every answer, as SCM does until it sees them done. */
   commands: DatanodeCommand[] = []
+  /** In which it leads. */
+  term: number | undefined = 1
+  /** Gives its answers late, never, or as an error. */
+  delay: (() => Promise<void>) | undefined
   places: readonly DatanodeId[] = ['dn-1']
   /** Of datanodes in other processes. */
   readonly addresses = new Map<DatanodeId, string>()
   located: ContainerId[] = []
 
-  register(request: RegisterRequest): Promise<{ readonly commands: readonly DatanodeCommand[] }> {
+  register(request: RegisterRequest): Promise<DatanodeAnswer> {
     this.registrations.push(request)
-    return Promise.resolve({ commands: this.commands })
+    // It is what it asked for.
+    this.commands = this.commands.filter(({ kind }) => kind !== 'register')
+    return this.answer()
   }
 
-  heartbeat(heartbeat: Heartbeat): Promise<{ readonly commands: readonly DatanodeCommand[] }> {
+  heartbeat(heartbeat: Heartbeat): Promise<DatanodeAnswer> {
     this.heartbeats.push(heartbeat)
-    return Promise.resolve({ commands: this.commands })
+    return this.answer()
+  }
+
+  private async answer(): Promise<DatanodeAnswer> {
+    const { term, commands } = this
+    await this.delay?.()
+    return { term, commands }
   }
 
   locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {

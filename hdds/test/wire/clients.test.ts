@@ -6,6 +6,7 @@ import type { RpcServer } from '@o3/common/rpc'
 import { describe, expect, test } from 'vitest'
 import { BlockClient, DatanodeDirectory, RemoteDatanode, addressText, parseAddress } from '../../src/client/client.ts'
 import { Heartbeating } from '../../src/reconcilers/heartbeat.ts'
+import { ScmCommands } from '../../src/reconcilers/scm-commands.ts'
 import { nullLogger } from '@o3/common/logger'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
 import { collect, rejection } from '../harness/expect-error.ts'
@@ -195,25 +196,27 @@ describe('the talk with an SCM in another process', () => {
   test('registers the address, and registers again when SCM has been started anew', async () => {
     await withClient(async ({ machine }) => {
       const scm = new ScriptedScm()
+      const { env, datanode } = machine
       const heartbeating = new Heartbeating({
-        env: machine.env,
-        datanode: machine.datanode,
-        scm,
+        datanode,
+        member: { id: 'scm', scm },
+        commands: new ScmCommands({ env, datanode, log: nullLogger }),
         address: 'dn:1',
         config: smallConfig,
         log: nullLogger,
       })
-      await heartbeating.run()
-      await heartbeating.run()
+      const { signal } = new AbortController()
+      await heartbeating.run(signal)
+      await heartbeating.run(signal)
       expect(scm.registrations).toMatchObject([{ id: 'dn-1', address: 'dn:1' }])
-      // It knows nobody, and says so until somebody registers.
-      scm.commands = [{ kind: 'full-report' }]
-      for (let i = 0; i < 3; i++) await heartbeating.run()
-      expect(scm.heartbeats.map(({ full }) => full)).toEqual([false, false, true])
+      // It knows nobody, and says so until somebody registers: in the same round.
+      scm.commands = [{ kind: 'register' }]
+      await heartbeating.run(signal)
       expect(scm.registrations).toMatchObject([{}, { id: 'dn-1', address: 'dn:1' }])
-      scm.commands = []
-      await heartbeating.run()
+      await heartbeating.run(signal)
+      await heartbeating.run(signal)
       expect(scm.registrations).toHaveLength(2)
+      expect(scm.heartbeats.at(-1)).toMatchObject({ full: false })
     })
   })
 })

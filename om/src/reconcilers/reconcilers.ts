@@ -1,6 +1,7 @@
 import type { Env, Task } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { OmConfig } from '../config.ts'
+import type { Leadership } from '../service/leadership.ts'
 import { runReconciler } from './reconciler.ts'
 import type { Reconciler } from './reconciler.ts'
 
@@ -8,10 +9,11 @@ export interface ReconcilersParts {
   readonly env: Env
   readonly log: Logger
   readonly config: OmConfig
+  readonly leadership: Leadership
   readonly reconcilers: readonly Reconciler[]
 }
 
-/** Runs all reconcilers of an OM as tasks. Start after the store, stop before it. */
+/** Runs all reconcilers of a member of OM as tasks; they rest while it does not lead. Start after the store, stop before it. */
 export class Reconcilers {
   private readonly parts: ReconcilersParts
   private tasks: readonly Task[] = []
@@ -21,8 +23,8 @@ export class Reconcilers {
   }
 
   start(): void {
-    const { env, log, config, reconcilers } = this.parts
-    const options = { clock: env.clock, log, intervalMs: config.reconcileIntervalMs }
+    const { env, log, config, leadership, reconcilers } = this.parts
+    const options = { clock: env.clock, log, intervalMs: config.reconcileIntervalMs, leadership }
     this.tasks = reconcilers.map((reconciler) =>
       env.tasks.spawn(reconciler.name, (signal) => runReconciler(reconciler, options, signal)),
     )

@@ -1,4 +1,12 @@
-/** Block ids of SCM, kept ahead of need, so that a lease rarely waits for SCM. In memory: what is lost was never written to. */
+/**
+ * Block ids of SCM, kept ahead of need, so that a lease rarely waits for SCM. In memory: what is lost was never written to.
+ *
+ * The stock outlives the term in which it was taken. SCM never hands a block out twice, so while another member of OM leads
+ * it has a stock of its own, and a member that leads again may grant what it has left: nobody else ever got it. Blocks that
+ * may have been granted do not come back into the stock (a grant of unknown outcome keeps them), whoever leads. What does
+ * not keep is the hope that their containers are still open, and for that the age counts, terms or not: `stockMaxAgeMs`, by
+ * a clock that is this process's own.
+ */
 
 import type { Clock } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'

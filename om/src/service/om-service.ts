@@ -43,6 +43,8 @@ import {
 import { readLive } from '../storage/live-rows.ts'
 import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
 import { BlockStock } from './block-stock.ts'
+import { Leadership } from './leadership.ts'
+import type { Standing } from './leadership.ts'
 
 export interface OmServiceParts {
   readonly store: ReplicatedStore<OmCommand, OmReply>
@@ -55,15 +57,27 @@ export interface OmServiceParts {
 type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
 type UploadRef = KeyRef & { readonly upload: UploadId }
 
+/**
+ * One member of OM. Whether it leads or not, everything that it answers has gone through the store: a change through its log,
+ * a read behind its barrier, so a member that was deposed and does not know it yet answers nothing that is out of date. What
+ * it keeps in memory beside the store is the stock of blocks (see `BlockStock`), which only the leader fills.
+ */
 export class OmService implements OmClient {
   private readonly store: ReplicatedStore<OmCommand, OmReply>
   private readonly config: OmConfig
   private readonly stock: BlockStock
+  private readonly leadership: Leadership
 
   constructor(parts: OmServiceParts) {
     this.store = parts.store
     this.config = parts.config
     this.stock = new BlockStock(parts)
+    this.leadership = new Leadership(parts.store)
+  }
+
+  /** Where this member stands in its group: for readiness, never for correctness. */
+  standing(): Standing {
+    return this.leadership.standing()
   }
 
   execute(command: OmCommand, options?: { readonly requestId?: string }): Promise<OmReply> {
@@ -126,7 +140,7 @@ export class OmService implements OmClient {
     return this.store.read((view) => listAccessKeys(view, query))
   }
 
-  /** `InvalidArgument` for a count that is none, `TooManyEntries`, and what SCM refuses. */
+  /** `InvalidArgument` for a count that is none, `TooManyEntries`, `NotLeader`, and what SCM refuses. */
   async leaseBlocks(
     { holder, count, replication }: QueryOf<'leaseBlocks'>,
     options?: { readonly requestId?: string },
@@ -136,6 +150,8 @@ export class OmService implements OmClient {
     if (count > maxBlocksPerLease) {
       throw new StoreError('TooManyEntries', `a lease has at most ${maxBlocksPerLease} blocks`)
     }
+    // The store would refuse the lease too, but only after SCM was asked for a stock of blocks that nobody here may lease.
+    this.leadership.expectTerm()
     const ranges = await this.stock.take(count, replication)
     const durationMs = this.config.leaseDurationMs
     const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges }, options)
@@ -157,7 +173,8 @@ export class OmService implements OmClient {
     try {
       return await this.store.execute(command, options)
     } catch (error) {
-      if (isStoreError(error, 'Busy', 'OutOfSpace')) this.stock.giveBack(command.ranges, command.replication)
+      if (isStoreError(error, 'Busy', 'OutOfSpace', 'NotLeader'))
+        this.stock.giveBack(command.ranges, command.replication)
       throw error
     }
   }
