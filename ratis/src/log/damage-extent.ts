@@ -6,6 +6,8 @@ import {
   alignRecord,
   alignToBlock,
   blockBytes,
+  recordFloorAt,
+  recordHeaderBytes,
   recordIndexAt,
   recordLengthAt,
   sightRecord,
@@ -40,7 +42,7 @@ async function search(env: Env, segment: Segment): Promise<LogIndex> {
       let sight = sightRecord(window, at - start, segment.seed)
       if (sight === 'beyond') {
         start = at
-        window = await windowOfRecord(file, at)
+        window = await windowOfRecord(file, at, segment)
         sight = sightRecord(window, 0, segment.seed)
       }
       if (sight === 'record') highest = Math.max(highest, recordIndexAt(window.view, at - start))
@@ -53,11 +55,17 @@ async function search(env: Env, segment: Segment): Promise<LogIndex> {
   }
 }
 
-/** A window that holds the whole record at `at`, if the file does. */
-async function windowOfRecord(file: DiskFile, at: number): Promise<Bytes> {
+/** A window that holds the whole record at `at`, if there may be one. */
+async function windowOfRecord(file: DiskFile, at: number, segment: Segment): Promise<Bytes> {
   const window = await windowAt(file, at, windowBytes)
-  const isCut = window.bytes.length === windowBytes && recordLengthAt(window.view, 0) > windowBytes
-  return isCut ? windowAt(file, at, recordLengthAt(window.view, 0)) : window
+  if (window.bytes.length < windowBytes) return window
+  const length = recordLengthAt(window.view, 0)
+  const index = recordIndexAt(window.view, 0)
+  // Most long lengths are payload of an earlier use of the file: before so much is read, the rest must make sense.
+  const size = await file.size()
+  const mayBe = length <= size - at && index >= segment.firstIndex && recordFloorAt(window.view, 0) < index
+  const isPlausible = mayBe && index < segment.firstIndex + size / recordHeaderBytes
+  return isPlausible && length > windowBytes ? windowAt(file, at, length) : window
 }
 
 async function windowAt(file: DiskFile, at: number, length: number): Promise<Bytes> {
