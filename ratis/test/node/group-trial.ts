@@ -1,6 +1,6 @@
 import { SimRandom } from '@o3/common/env/sim'
 import { isStoreError, StoreError } from '@o3/common/errors'
-import type { GroupMember, SimulatedGroup } from '../../src/testing/simulated-group.ts'
+import { simulatedAddress, type GroupMember, type SimulatedGroup } from '../../src/testing/simulated-group.ts'
 
 export interface TrialResult {
   readonly acknowledged: number
@@ -8,6 +8,8 @@ export interface TrialResult {
   readonly reads: number
   readonly terms: number
   readonly installs: number
+  readonly wipes: number
+  readonly changes: number
 }
 
 const writers = 4
@@ -25,6 +27,14 @@ export class GroupTrial {
   private readonly acknowledged: string[] = []
   /** All processes there were. */
   private readonly past: GroupMember[] = []
+  /** Whose disks were lost, and may not be made good yet: a second loss could be one too many. */
+  private readonly wiped = new Set<string>()
+  private wipes = 0
+  /** Who was taken in besides the first members, and may be let go again; ids are never given twice. */
+  private newcomer: string | undefined
+  private newcomers = 0
+  private changes = 0
+  private changing: Promise<void> | undefined
   private unknown = 0
   private reads = 0
   private isOver = false
@@ -93,12 +103,10 @@ export class GroupTrial {
 
   private async disturb(): Promise<void> {
     const { group, random } = this
-    const id = this.ids[random.below(this.ids.length)] ?? ''
+    const ids = this.newcomer === undefined ? this.ids : [...this.ids, this.newcomer]
+    const id = ids[random.below(ids.length)] ?? ''
     const member = group.members.get(id)
-    if (member === undefined) {
-      this.past.push(await group.start(id))
-      return
-    }
+    if (member === undefined) return this.start(id)
     const acts: readonly (() => void | Promise<void>)[] = [
       () => group.kill(id),
       () => group.crash(id),
@@ -109,11 +117,62 @@ export class GroupTrial {
       () => this.checkpoint(member),
       () => this.moveLead(),
       () => this.fillDisk(member),
+      () => this.wipe(id),
+      () => this.beginChange(),
       () => {
         group.simulation.network.resetChance = random.below(2) * 0.02
       },
     ]
     await acts[random.below(acts.length)]?.()
+  }
+
+  private async start(id: string): Promise<void> {
+    const expectExisting = this.wiped.has(id)
+    const as = this.ids.includes(id) ? 'member' : 'stranger'
+    this.past.push(await this.group.start(id, as, { onDamage: 'repair', expectExisting }))
+  }
+
+  private async wipe(id: string): Promise<void> {
+    for (const each of this.wiped) {
+      if (this.group.members.get(each)?.raft.status().mayVote === true) this.wiped.delete(each)
+    }
+    if (this.wiped.size > 0) return
+    this.wiped.add(id)
+    this.wipes++
+    this.group.kill(id)
+    await this.group.wipe(id)
+    await this.start(id)
+  }
+
+  /** Meanwhile other things happen. */
+  private beginChange(): void {
+    this.changing ??= this.changeMembers().finally(() => {
+      this.changing = undefined
+    })
+  }
+
+  /** Takes in a newcomer, or lets it go. */
+  private async changeMembers(): Promise<void> {
+    const { leader } = this.group
+    if (leader === undefined) return
+    if (this.newcomer !== undefined) return this.letGo(leader)
+    const id = `d${++this.newcomers}`
+    this.newcomer = id
+    await this.start(id)
+    if (await this.tried(() => this.become(leader, [...this.ids, id]))) this.changes++
+  }
+
+  private async letGo(leader: GroupMember): Promise<void> {
+    if (!(await this.tried(() => this.become(leader, this.ids)))) return
+    this.changes++
+    const { newcomer } = this
+    this.newcomer = undefined
+    if (newcomer !== undefined && this.group.members.has(newcomer)) this.group.kill(newcomer)
+  }
+
+  private become({ process, raft }: GroupMember, voters: readonly string[]): Promise<void | 'down'> {
+    const addresses = Object.fromEntries(voters.map((id) => [id, simulatedAddress(id)]))
+    return process.whileUp(raft.changeMembership({ voters, learners: [], addresses }))
   }
 
   private cutOff(id: string): void {
@@ -123,7 +182,7 @@ export class GroupTrial {
 
   private oneWay(id: string): void {
     const to = this.ids[this.random.below(this.ids.length)] ?? ''
-    const heal = this.group.simulation.network.block(id, to)
+    const heal = this.group.block(id, to)
     this.group.simulation.clock.after(this.random.below(2_000), heal)
   }
 
@@ -137,14 +196,21 @@ export class GroupTrial {
   }
 
   private fillDisk({ machine }: GroupMember): void {
-    const cancel = machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /log/, times: Infinity })
+    const cancel = machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /segment|spare/, times: Infinity })
     this.group.simulation.clock.after(this.random.below(1_500), cancel)
   }
 
   private async makePeace(): Promise<void> {
     this.group.simulation.network.resetChance = 0
     await this.sleep(4_000)
-    for (const id of this.ids) if (!this.group.members.has(id)) this.past.push(await this.group.start(id))
+    for (const id of this.ids) if (!this.group.members.has(id)) await this.start(id)
+    if (this.newcomer !== undefined && !this.group.members.has(this.newcomer)) await this.start(this.newcomer)
+    await this.changing
+    for (let attempts = 0; this.newcomer !== undefined; attempts++) {
+      if (attempts > 20) throw new Error(`${this.newcomer} cannot be let go`)
+      await this.letGo(await this.group.elected())
+      await this.sleep(200)
+    }
     await this.group.elected()
   }
 
@@ -172,8 +238,8 @@ export class GroupTrial {
     if (terms.size !== new Set(leads).size)
       throw new StoreError('Internal', `a term had two leaders: ${leads.join(', ')}`)
     const installs = this.past.reduce((sum, { list }) => sum + list.installs, 0)
-    const { acknowledged, unknown, reads } = this
-    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs }
+    const { acknowledged, unknown, reads, wipes, changes } = this
+    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs, wipes, changes }
   }
 
   private someMember(): GroupMember | undefined {
