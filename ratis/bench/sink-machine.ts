@@ -39,7 +39,7 @@ export class SinkMachine implements StateMachine {
     })
   }
 
-  apply(entries: readonly Entry[]): void {
+  apply(entries: readonly Entry[]): undefined {
     for (const { index } of entries) {
       this.waiting.get(index)?.()
       this.waiting.delete(index)
@@ -60,6 +60,8 @@ export class SinkMachine implements StateMachine {
     }
     this.isCutting = false
   }
+
+  refuse(): void {}
 
   lead(): void {
     this.onLead?.()
