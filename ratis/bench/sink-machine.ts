@@ -61,6 +61,8 @@ export class SinkMachine implements StateMachine {
     this.isCutting = false
   }
 
+  refuse(): void {}
+
   lead(): void {
     this.onLead?.()
   }

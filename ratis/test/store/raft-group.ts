@@ -46,7 +46,7 @@ export class RaftGroup {
   /** Who leads, as the members that can be asked see it. */
   get leader(): NodeId | undefined {
     const statuses = this.stores.ids
-      .filter((id) => this.stores.node(id).isUp && !this.isolated.has(id))
+      .filter((id) => this.stores.isOpen(id) && !this.isolated.has(id))
       .map((id) => ({ id, status: this.stores.store(id).status() }))
       .filter(({ status }) => status.role === 'leader' && status.failed === undefined)
     return statuses.sort((x, y) => y.status.term - x.status.term)[0]?.id

@@ -119,6 +119,8 @@ export class ScriptedMember implements Consensus {
   configuration: Configuration
   failed: ErrorRecord | undefined
   isClosed = false
+  /** What a leader's reads wait for, when its lease does not hold. */
+  lease: Promise<void> | undefined
   /** What `propose` throws. */
   refusesWith: StoreError | undefined
   private readonly group: ScriptedGroup
@@ -234,7 +236,7 @@ export class ScriptedMember implements Consensus {
   }
 
   readBarrier(): Promise<void> | undefined {
-    if (this.mayPropose) return undefined
+    if (this.mayPropose) return this.lease
     const { leader } = this.group
     if (leader === undefined) return Promise.reject(new StoreError('NotLeader', 'nobody leads'))
     const index = leader === this.id ? this.lastIndex : this.group.member(leader).commitIndex
