@@ -61,8 +61,6 @@ export class SinkMachine implements StateMachine {
     this.isCutting = false
   }
 
-  refuse(): void {}
-
   lead(): void {
     this.onLead?.()
   }
