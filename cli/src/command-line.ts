@@ -39,11 +39,11 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof StoreError ? exitByCategory[error.category] : exitCodes.failed
 }
 
-/** Every setting that has a flag, as an option of `command`; all others by `--set section.key=value`. */
-export function addSettingFlags(command: Command, schema: ConfigSchema): Command {
+/** Every setting that has a flag (of `only` these), as an option of `command`; all others by `--set section.key=value`. */
+export function addSettingFlags(command: Command, schema: ConfigSchema, only?: readonly string[]): Command {
   command.option('--config <file>', 'settings in YAML or JSON (or O3_CONFIG)')
   for (const { setting, key } of fieldsOf(schema)) {
-    if (setting.flag === undefined) continue
+    if (setting.flag === undefined || only?.includes(setting.flag) === false) continue
     const description = `${setting.description} [${key}]`
     if (setting.many) command.option(`--${setting.flag} <value>`, `${description} (repeatable)`, gather)
     else command.option(`--${setting.flag} <value>`, description)

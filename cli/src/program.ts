@@ -9,6 +9,11 @@ type AddCommand = (program: Command, env: Environment, whole: () => Promise<Comm
 /** In the order of the help. Each is loaded when it is wanted: a whole node takes longer to load than `o3 sh` to run. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   start: async () => (await import('./commands/start.ts')).addStart,
+  cluster: async () => (await import('./commands/cluster.ts')).addCluster,
+  om: async () => (await import('./commands/om.ts')).addOm,
+  scm: async () => (await import('./commands/scm.ts')).addScm,
+  datanode: async () => (await import('./commands/datanode.ts')).addDatanode,
+  gateway: async () => (await import('./commands/gateway.ts')).addGateway,
   sh: async () => (await import('./commands/sh.ts')).addShell,
   user: async () => (await import('./commands/user.ts')).addUser,
   'key-pair': async () => (await import('./commands/key-pair.ts')).addKeyPair,

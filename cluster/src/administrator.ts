@@ -8,7 +8,7 @@ import type { Env } from '@o3/common/env'
 import type { AccessKey, OmClient, OmCommand } from '@o3/om/api'
 import type { Keyring } from '@o3/protocol-bus/store'
 import { readSmallFile, replaceFile } from './data-directory.ts'
-import type { NodeConfig } from './node-config.ts'
+import type { RootSettings } from './settings.ts'
 
 export const administratorName = 'root'
 /** The volume of the buckets made through S3. */
@@ -37,18 +37,26 @@ export function credentialsPath(directory: string): string {
 export async function settleCredentials(
   env: Env,
   directory: string,
-  configured: NodeConfig['root'],
+  configured: RootSettings,
 ): Promise<AdministratorCredentials> {
-  const kept = await readCredentials(env, directory)
-  const given = givenCredentials(configured)
-  if (given !== undefined) {
-    const replaces = kept === undefined || kept.accessKey === given.accessKey ? {} : { replaces: kept.accessKey }
-    return { ...given, origin: 'configured', ...replaces }
-  }
-  if (kept !== undefined) return { ...kept, origin: 'kept' }
+  const found = await findCredentials(env, directory, configured)
+  if (found !== undefined) return found
   const made = makeCredentials(env)
   await writeCredentials(env, directory, made)
   return { ...made, origin: 'made' }
+}
+
+/** As above, but undefined where none were made yet: for one of several processes that need the same ones. */
+export async function findCredentials(
+  env: Env,
+  directory: string,
+  configured: RootSettings,
+): Promise<AdministratorCredentials | undefined> {
+  const kept = await readCredentials(env, directory)
+  const given = givenCredentials(configured)
+  if (given === undefined) return kept === undefined ? undefined : { ...kept, origin: 'kept' }
+  const replaces = kept === undefined || kept.accessKey === given.accessKey ? {} : { replaces: kept.accessKey }
+  return { ...given, origin: 'configured', ...replaces }
 }
 
 /** Undefined before the first start. `Damaged` when the file is not what O3 writes. */
@@ -73,7 +81,7 @@ function writeCredentials(env: Env, directory: string, credentials: Credentials)
   return replaceFile(env, credentialsPath(directory), text)
 }
 
-function givenCredentials({ accessKey, secretKey }: NodeConfig['root']): Credentials | undefined {
+function givenCredentials({ accessKey, secretKey }: RootSettings): Credentials | undefined {
   if (accessKey === undefined && secretKey === undefined) return undefined
   if (accessKey === undefined || secretKey === undefined) {
     throw new StoreError('InvalidArgument', 'O3_ROOT_ACCESS_KEY and O3_ROOT_SECRET_KEY are set together or not at all')
@@ -96,22 +104,23 @@ function makeCredentials(env: Env): Credentials {
 }
 
 export interface AdministratorParts {
-  readonly env: Env
-  readonly directory: string
   readonly om: OmClient
   readonly keyring: Keyring
 }
 
+/** Gateways that start side by side all do this, and each sees that another was faster at most once a step. */
+const maxAttempts = 3
+
 /**
  * Brings OM to know the administrator, these credentials and the S3 volume, and takes away the key they replace. Other
- * keys of the administrator stay: they were made on purpose. Repeating it after a crash at any point heals. What is there
- * already is only looked at: a start on a full disk, where nothing can be written, must succeed for room to be made.
+ * keys of the administrator stay: they were made on purpose. Repeating it after a crash at any point heals, and several
+ * processes may do it at a time. What is there already is only looked at: a start on a full disk, where nothing can be
+ * written, must succeed for room to be made.
  */
 export async function installAdministrator(
-  parts: AdministratorParts,
+  { om, keyring }: AdministratorParts,
   credentials: AdministratorCredentials,
 ): Promise<void> {
-  const { env, directory, om, keyring } = parts
   await ifMissing(
     () => om.getUser(administratorName),
     () => om.execute({ kind: 'create-user', user: administratorName, admin: true }),
@@ -124,20 +133,34 @@ export async function installAdministrator(
     () => om.getVolume(s3Volume),
     () => om.execute({ kind: 'create-volume', volume: s3Volume, owner: administratorName, quota: {} }),
   )
+}
+
+/** Configured credentials go into the data directory when OM has them, so that a start without them finds a key that counts. */
+export async function keepConfigured(
+  env: Env,
+  directory: string,
+  credentials: AdministratorCredentials,
+): Promise<void> {
   if (credentials.origin === 'configured') await writeCredentials(env, directory, credentials)
 }
 
-async function installAccessKey(om: OmClient, keyring: Keyring, { accessKey, secretKey }: Credentials): Promise<void> {
-  const known = await findAccessKey(om, accessKey)
-  if (known !== undefined) {
-    if (known.user !== administratorName) {
+async function installAccessKey(om: OmClient, keyring: Keyring, credentials: Credentials): Promise<void> {
+  const { accessKey, secretKey } = credentials
+  for (let attempt = 1; ; attempt++) {
+    const known = await findAccessKey(om, accessKey)
+    if (known !== undefined && known.user !== administratorName) {
       throw new StoreError('InvalidArgument', `the root access key ${accessKey} already belongs to user ${known.user}`)
     }
-    if (known.enabled && keyring.unseal(accessKey, known.sealedSecret) === secretKey) return
-    await om.execute({ kind: 'delete-access-key', id: accessKey })
+    if (known?.enabled === true && keyring.unseal(accessKey, known.sealedSecret) === secretKey) return
+    if (known !== undefined) await unlessMissing(om, { kind: 'delete-access-key', id: accessKey })
+    const sealedSecret = keyring.seal(accessKey, secretKey)
+    try {
+      await om.execute({ kind: 'create-access-key', id: accessKey, user: administratorName, sealedSecret })
+      return
+    } catch (error) {
+      if (!isStoreError(error, 'KeyAlreadyExists') || attempt === maxAttempts) throw error
+    }
   }
-  const sealedSecret = keyring.seal(accessKey, secretKey)
-  await om.execute({ kind: 'create-access-key', id: accessKey, user: administratorName, sealedSecret })
 }
 
 async function findAccessKey(om: OmClient, id: string): Promise<AccessKey | undefined> {
@@ -149,13 +172,21 @@ async function findAccessKey(om: OmClient, id: string): Promise<AccessKey | unde
   }
 }
 
-/** Nobody else makes or removes what this is about while a node starts. */
 async function ifMissing(look: () => unknown, make: () => Promise<unknown>): Promise<void> {
   try {
     await look()
   } catch (error) {
     if (!isStoreError(error, 'UserNotFound', 'VolumeNotFound')) throw error
+    await unlessMade(make)
+  }
+}
+
+/** Somebody else may have been faster. */
+async function unlessMade(make: () => Promise<unknown>): Promise<void> {
+  try {
     await make()
+  } catch (error) {
+    if (!isStoreError(error, 'UserAlreadyExists', 'VolumeAlreadyExists')) throw error
   }
 }
 

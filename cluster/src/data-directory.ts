@@ -49,17 +49,30 @@ export async function openDataDirectory(env: Env, path: string): Promise<DataDir
 }
 
 async function refuseForeign(env: Env, path: string): Promise<void> {
+  await refuseStrangers(env, path, { mark: 'VERSION', beginnings })
+}
+
+/** How a directory of ours is told from others. */
+export interface Marks {
+  /** The file that is written last when it is made. */
+  readonly mark: string
+  /** What may lie in it before: the remains of a first start that was killed. */
+  readonly beginnings: ReadonlySet<string>
+}
+
+/** `Incompatible` for a file, and for a directory that is neither marked nor empty. */
+export async function refuseStrangers(env: Env, path: string, marks: Marks): Promise<void> {
   const stat = await env.disk.stat(path)
   if (stat === undefined) return
   if (stat.kind !== 'directory') throw new StoreError('Incompatible', `${path} is a file, not a data directory`)
   const names = await env.disk.list(path)
-  if (names.includes('VERSION')) return
-  const strangers = names.filter((name) => !beginnings.has(name))
+  if (names.includes(marks.mark)) return
+  const strangers = names.filter((name) => !marks.beginnings.has(name))
   if (strangers.length > 0) {
     const shown = strangers.slice(0, 3).join(', ')
     throw new StoreError(
       'Incompatible',
-      `${path} has no VERSION file but is not empty (${shown}): it is not an O3 data directory`,
+      `${path} has no ${marks.mark} file but is not empty (${shown}): it is not an O3 data directory`,
     )
   }
 }
@@ -90,7 +103,8 @@ export async function readIdentity(env: Env, path: string): Promise<NodeIdentity
   return { clusterId, datanodeId, createdMs }
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/** Undefined for what is no JSON object. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
@@ -108,22 +122,34 @@ export async function checkIdentity(env: Env, path: string): Promise<void> {
 
 /** The key first: an identity without its key would be a directory that can never be opened. */
 async function makeDirectoryOurs(env: Env, path: string): Promise<NodeIdentity> {
-  const keyPath = `${path}/keys/cluster.key`
   await env.disk.makeDirectory(`${path}/keys`)
-  if ((await env.disk.stat(keyPath)) !== undefined) await env.disk.remove(keyPath)
-  const key = Buffer.from(env.random.bytes(32)).toString('hex')
-  await writeSecretFile(env, keyPath, `${key}\n`)
+  await makeHexKey(env, sealingKeyPath(path))
   const identity = { clusterId: env.random.uuid(), datanodeId: env.random.uuid(), createdMs: env.clock.wallMs() }
   await replaceFile(env, `${path}/VERSION`, `${JSON.stringify({ format: formatVersion, ...identity }, null, 2)}\n`)
   return identity
 }
 
+function sealingKeyPath(path: string): string {
+  return `${path}/keys/cluster.key`
+}
+
 async function readSealingKey(env: Env, path: string): Promise<Uint8Array> {
-  const text = (await readSmallFile(env, `${path}/keys/cluster.key`))?.trim()
+  return Buffer.from(await readHexKey(env, sealingKeyPath(path), 'without it no secret can be read'), 'hex')
+}
+
+/** 32 random bytes in the place of what a start that was killed may have left. Durable when it resolves. */
+export async function makeHexKey(env: Env, path: string): Promise<void> {
+  if ((await env.disk.stat(path)) !== undefined) await env.disk.remove(path)
+  await writeSecretFile(env, path, `${Buffer.from(env.random.bytes(32)).toString('hex')}\n`)
+}
+
+/** 64 hexadecimal digits. `Damaged` for anything else. */
+export async function readHexKey(env: Env, path: string, need: string): Promise<string> {
+  const text = (await readSmallFile(env, path))?.trim()
   if (text === undefined || !/^[0-9a-f]{64}$/.test(text)) {
-    throw new StoreError('Damaged', `${path}/keys/cluster.key is missing or damaged: without it no secret can be read`)
+    throw new StoreError('Damaged', `${path} is missing or damaged: ${need}`)
   }
-  return Buffer.from(text, 'hex')
+  return text
 }
 
 /** UTF-8; undefined when there is no such file. Larger than 64 KiB is `Incompatible`: we write nothing of that size here. */

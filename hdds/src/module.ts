@@ -1,10 +1,12 @@
 /**
  * What a datanode and its client are made of. The caller binds `HDDS_ENV`, `HDDS_LOG`, `HDDS_CONFIG`, `HDDS_SCM` and the
- * opened `HDDS_DATANODE`.
+ * opened `HDDS_DATANODE`. Who has blocks to write and no datanode takes `BlockClient` and `DatanodeDirectory` from
+ * `@o3/hdds/client`; who serves a datanode to other processes takes `serveDatanode` from `@o3/hdds/rpc`.
  */
 
 import type { Graph } from '@o3/common/di'
 import { BlockClient } from './client/client.ts'
+import type { DatanodeDirectory } from './client/client.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
 import { Heartbeating } from './reconcilers/heartbeat.ts'
@@ -25,11 +27,18 @@ export { openVerifyPool } from './storage/verify-pool.ts'
 export type { UnitVerifier } from './storage/verify-pool.ts'
 export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
 
+export interface HddsOptions {
+  /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
+  readonly address?: string
+  /** The datanodes of other processes; whoever made it closes it. Default: there are none. */
+  readonly datanodes?: DatanodeDirectory
+}
+
 /**
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph): void {
+export function installHdds(graph: Graph, { address, datanodes }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -37,8 +46,7 @@ export function installHdds(graph: Graph): void {
     const datanode = parts.get(HDDS_DATANODE)
     const disks = datanode.dataDisks
     const { clock } = env
-    // In one process nobody needs an address; the RPC server of a later issue has one.
-    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address: 'local', config, log }
+    const heartbeating = { env, datanode, scm: parts.get(HDDS_SCM), address, config, log }
     return new Reconcilers({
       env,
       log,
@@ -55,7 +63,7 @@ export function installHdds(graph: Graph): void {
     const datanode = parts.get(HDDS_DATANODE)
     return new BlockClient({
       locations: parts.get(HDDS_SCM),
-      datanode: (id) => (id === datanode.id ? datanode : undefined),
+      datanode: (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at)),
     })
   })
 }

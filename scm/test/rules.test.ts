@@ -22,6 +22,12 @@ describe('nodes', () => {
     rules.execute({ kind: 'register-node', id: 'dn', address: 'there' })
     expect(rules.get(nodes, 'dn')).toMatchObject({ address: 'there', operational: 'IN_SERVICE' })
   })
+
+  test('one without an address is known all the same', () => {
+    const rules = store()
+    rules.execute({ kind: 'register-node', id: 'here', address: undefined })
+    expect(rules.get(nodes, 'here')).toMatchObject({ address: undefined, operational: 'IN_SERVICE' })
+  })
 })
 
 describe('containers', () => {
@@ -130,7 +136,8 @@ describe('deletions', () => {
 
 describe('persisted forms', () => {
   test.each([
-    ['node', nodes, { address: 'a:1', operational: 'IN_SERVICE', registeredMs: 5 }, '0103613a310005'],
+    ['node', nodes, { address: 'a:1', operational: 'IN_SERVICE', registeredMs: 5 }, '020103613a310005'],
+    ['node of this process', nodes, { address: undefined, operational: 'IN_SERVICE', registeredMs: 5 }, '02000005'],
     [
       'container',
       containers,
@@ -150,7 +157,16 @@ describe('persisted forms', () => {
     expect(decode(Buffer.from(hex, 'hex'))).toEqual(value)
   })
 
+  test.each([
+    ['an address', '0103613a310005', 'a:1'],
+    ['the word of a datanode in the process', '01056c6f63616c0005', undefined],
+  ])('a node row of version 1 with %s still opens', (_, hex, address) => {
+    const row = nodes.decode(Buffer.from(hex, 'hex'))
+    expect(row).toEqual({ address, operational: 'IN_SERVICE', registeredMs: 5 })
+  })
+
   test('a row of a later version is refused', () => {
     expect(() => counters.decode(Uint8Array.of(2, 7))).toThrow('version 2')
+    expect(() => nodes.decode(Uint8Array.of(3, 0, 0, 5))).toThrow('version 3')
   })
 })

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts'
+import { asAnswer } from './answered-errors.ts'
 import type { ClientHandshake } from './authentication.ts'
 import type { ClientCall } from './client-call.ts'
 import type { FrameSink } from './frame-decoder.ts'
@@ -105,7 +106,7 @@ export class ClientSession implements FrameSink {
       case frameKinds.data:
         return this.endEmpty(frame)
       case frameKinds.error:
-        return call?.fail(decodeError(frame.header))
+        return call?.fail(asAnswer(decodeError(frame.header)))
       case frameKinds.credit:
         return call?.grant(decodeCredit(frame.header))
       case frameKinds.goaway:

@@ -13,3 +13,17 @@ export { RpcServer } from './rpc-server.ts'
 export type { RpcMethods, RpcServerOptions } from './rpc-server.ts'
 export type { RpcCall, RpcHandler, RpcReply } from './server-call.ts'
 export type { RpcBody } from './outbound-body.ts'
+export { GroupClient } from './group-client.ts'
+export type { GroupCallOptions, GroupClientOptions } from './group-client.ts'
+export type { GroupMember } from './roster.ts'
+export { askerOf, serveMethods } from './method-table.ts'
+export type {
+  Ask,
+  Method,
+  MethodCaller,
+  MethodHandlers,
+  MethodTable,
+  ReplyOf,
+  RequestOf,
+  ServeOptions,
+} from './method-table.ts'

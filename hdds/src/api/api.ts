@@ -66,7 +66,9 @@ export interface ScrubFinding {
   readonly message: string
 }
 
-/** One datanode, as its clients and SCM's executor see it. */
+type MaybePromise<T> = T | Promise<T>
+
+/** One datanode, as its clients and SCM's executor see it: in this process, where it answers at once, or over the wire. */
 export interface Datanode extends BlockStore {
   readonly id: DatanodeId
   createContainer(container: ContainerId): Promise<void>
@@ -76,12 +78,12 @@ export interface Datanode extends BlockStore {
   /** Durable (a tombstone is synced) when it resolves; space comes back by compaction. Unknown blocks are ignored. */
   deleteBlocks(blocks: readonly BlockRange[]): Promise<void>
   listBlocks(container: ContainerId): Promise<readonly BlockInfo[]>
-  containers(): readonly ContainerReport[]
-  disks(): readonly DiskReport[]
+  containers(): MaybePromise<readonly ContainerReport[]>
+  disks(): MaybePromise<readonly DiskReport[]>
   /** Verifies every checksum of one container from the disk. */
   scrubContainer(container: ContainerId): Promise<readonly ScrubFinding[]>
   /** What the background scrubber and readers have found since the start, newest last, at most 1,000. */
-  findings(): readonly ScrubFinding[]
+  findings(): MaybePromise<readonly ScrubFinding[]>
   /** Rewrites containers whose garbage is worth it; resolves with the bytes given back. Runs by itself as well. */
   compact(): Promise<number>
 }

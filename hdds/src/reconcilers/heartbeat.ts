@@ -2,17 +2,17 @@ import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerReport, DatanodeCommand, ScmDatanodeProtocol } from '@o3/scm/api'
-import type { Datanode } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { ReportDelta } from '../core/report-delta.ts'
+import type { LocalDatanode } from '../service/local-datanode.ts'
 import type { Reconciler } from './reconciler.ts'
 
 export interface HeartbeatingOptions {
   readonly env: Pick<Env, 'tasks'>
-  readonly datanode: Datanode
+  readonly datanode: LocalDatanode
   readonly scm: ScmDatanodeProtocol
-  /** Where others reach this datanode. */
-  readonly address: string
+  /** `host:port` where other processes reach this datanode; undefined when it is called in its own. */
+  readonly address: string | undefined
   readonly config: HddsConfig
   readonly log: Logger
 }
@@ -48,7 +48,7 @@ export class Heartbeating implements Reconciler {
 
   async run(): Promise<void> {
     const commands = this.isRegistered ? await this.heartbeat() : await this.register()
-    this.wantsFull ||= commands.some(({ kind }) => kind === 'full-report')
+    this.wantsFull ||= this.isRegistered && commands.some(({ kind }) => kind === 'full-report')
     for (const command of commands) {
       if (command.kind !== 'full-report' && command.kind !== 'delete-blocks') this.beginOnContainer(command)
     }
@@ -81,6 +81,8 @@ export class Heartbeating implements Reconciler {
     this.isFilling = usedBytes - this.toldBytes > fillingBytes
     this.toldBytes = usedBytes
     const answer = await scm.heartbeat({ id: datanode.id, full, disks, containers, deletedTransactions })
+    // An SCM that asks for nothing but what it has just got does not know this datanode: it has been started anew.
+    if (full && answer.commands.length === 1 && answer.commands[0]?.kind === 'full-report') this.isRegistered = false
     if (full) this.wantsFull = false
     this.delta.noteAnswered(reports)
     for (const transaction of deletedTransactions) this.done.delete(transaction)

@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
-import { maxChunkBytes } from '../api/api.ts'
+import { chunksOf } from '../core/chunks.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import type { NewRecord } from './appender.ts'
 import { totalLength, unitChecksums } from './checksum.ts'
@@ -110,27 +110,3 @@ export class ContainerWriter {
 }
 
 function ignore(): void {}
-
-/** Pieces of at most a chunk together, views of the given ones. */
-export function chunksOf(pieces: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
-  const total = totalLength(pieces)
-  if (total === 0) return []
-  if (total <= maxChunkBytes) return [pieces]
-  const chunks: Uint8Array[][] = []
-  let chunk: Uint8Array[] = []
-  let room = maxChunkBytes
-  for (const piece of pieces) {
-    for (let from = 0; from < piece.length;) {
-      const part = piece.subarray(from, from + room)
-      chunk.push(part)
-      from += part.length
-      room -= part.length
-      if (room > 0) continue
-      chunks.push(chunk)
-      chunk = []
-      room = maxChunkBytes
-    }
-  }
-  if (chunk.length > 0) chunks.push(chunk)
-  return chunks
-}

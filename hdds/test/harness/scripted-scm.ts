@@ -4,6 +4,7 @@ import type {
   DatanodeId,
   Heartbeat,
   RegisterRequest,
+  ReplicaLocation,
   ScmDatanodeProtocol,
   ScmLocationProtocol,
 } from '@o3/scm/api'
@@ -15,6 +16,8 @@ export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
   /** Repeated with every answer, as SCM does until it sees them done. */
   commands: DatanodeCommand[] = []
   places: readonly DatanodeId[] = ['dn-1']
+  /** Of datanodes in other processes. */
+  readonly addresses = new Map<DatanodeId, string>()
   located: ContainerId[] = []
 
   register(request: RegisterRequest): Promise<{ readonly commands: readonly DatanodeCommand[] }> {
@@ -27,8 +30,8 @@ export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
     return Promise.resolve({ commands: this.commands })
   }
 
-  locate(container: ContainerId): Promise<readonly DatanodeId[]> {
+  locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
     this.located.push(container)
-    return Promise.resolve(this.places)
+    return Promise.resolve(this.places.map((datanode) => ({ datanode, address: this.addresses.get(datanode) })))
   }
 }

@@ -1,3 +1,4 @@
+import type { Datanode } from '../../src/api/api.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { Machine } from './machine.ts'
 import type { MachineOptions } from './machine.ts'
@@ -40,10 +41,10 @@ export async function withDatanode(
 }
 
 /** For checks that must hold before and after a restart or a crash. */
-export async function* beforeAndAfter(
-  datanode: LocalDatanode,
-  again: () => Promise<LocalDatanode>,
-): AsyncGenerator<LocalDatanode> {
+export async function* beforeAndAfter<Node extends Datanode>(
+  datanode: Node,
+  again: () => Promise<Node>,
+): AsyncGenerator<Node> {
   yield datanode
   yield await again()
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checksumUnitBytes } from '../../src/api/api.ts'
 import { crc32c, unitChecksums } from '../../src/storage/checksum.ts'
-import { chunksOf } from '../../src/storage/container-writer.ts'
+import { chunksOf } from '../../src/core/chunks.ts'
 import { patternOf, piecesOf } from '../harness/bytes.ts'
 
 test('CRC32C of "123456789"', () => {

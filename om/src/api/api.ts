@@ -445,11 +445,14 @@ export interface OmClient {
   }): Promise<Page<AccessKey>>
 
   /** Grants blocks of SCM under a new lease. OM keeps a stock, so this rarely waits for SCM. `OutOfSpace`. */
-  leaseBlocks(request: {
-    readonly holder: string
-    readonly count: number
-    readonly replication: ReplicationConfig
-  }): Promise<Lease>
+  leaseBlocks(
+    request: {
+      readonly holder: string
+      readonly count: number
+      readonly replication: ReplicationConfig
+    },
+    options?: { readonly requestId?: string },
+  ): Promise<Lease>
   /** Walks the whole namespace and compares with the counters; for tests and `o3 doctor`. */
   audit(): Promise<readonly string[]>
 }

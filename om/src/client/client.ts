@@ -1,2 +1,3 @@
-/** OM as others call it. In one process that is `OmService` itself. */
+/** OM as others call it. In one process that is `OmService` itself; between processes it is a `RemoteOm`. */
 export type { OmClient } from '../api/api.ts'
+export { RemoteOm } from './remote-om.ts'

@@ -4,7 +4,7 @@ import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import type { ReplicatedStore } from '@o3/ratis/api'
-import type { ScmBlockProtocol } from '@o3/scm/api'
+import type { BlockRange, ScmBlockProtocol } from '@o3/scm/api'
 import type {
   AccessKey,
   Bucket,
@@ -127,7 +127,10 @@ export class OmService implements OmClient {
   }
 
   /** `InvalidArgument` for a count that is none, `TooManyEntries`, and what SCM refuses. */
-  async leaseBlocks({ holder, count, replication }: QueryOf<'leaseBlocks'>): Promise<Lease> {
+  async leaseBlocks(
+    { holder, count, replication }: QueryOf<'leaseBlocks'>,
+    options?: { readonly requestId?: string },
+  ): Promise<Lease> {
     if (!Number.isSafeInteger(count) || count < 1)
       throw new StoreError('InvalidArgument', 'a lease has 1 block or more')
     if (count > maxBlocksPerLease) {
@@ -135,8 +138,10 @@ export class OmService implements OmClient {
     }
     const ranges = await this.stock.take(count, replication)
     const durationMs = this.config.leaseDurationMs
-    const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges })
+    const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges }, options)
     if (reply.kind !== 'lease') throw new StoreError('Internal', `grant-lease was answered with ${reply.kind}`)
+    // A repeated request is answered with the lease of the first time, and these blocks went into none.
+    if (!isSameRanges(reply.lease.ranges, ranges)) this.stock.giveBack(ranges, replication)
     return reply.lease
   }
 
@@ -145,12 +150,20 @@ export class OmService implements OmClient {
   }
 
   /** Blocks that were surely not granted go back to the stock; those of an unknown outcome may be somebody's. */
-  private async grant(command: Extract<OmCommand, { kind: 'grant-lease' }>): Promise<OmReply> {
+  private async grant(
+    command: Extract<OmCommand, { kind: 'grant-lease' }>,
+    options?: { readonly requestId?: string },
+  ): Promise<OmReply> {
     try {
-      return await this.store.execute(command)
+      return await this.store.execute(command, options)
     } catch (error) {
       if (isStoreError(error, 'Busy', 'OutOfSpace')) this.stock.giveBack(command.ranges, command.replication)
       throw error
     }
   }
+}
+
+/** The same block is never in the stock twice, so the first of each tells them apart. */
+function isSameRanges(a: readonly BlockRange[], b: readonly BlockRange[]): boolean {
+  return a[0]?.container === b[0]?.container && a[0]?.firstLocal === b[0]?.firstLocal
 }

@@ -3,7 +3,8 @@ import { StoreError } from '@o3/common/errors'
 import { SimulatedStore } from '@o3/ratis/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ListedUpload } from '../../src/api/api.ts'
+import type { ListedUpload, OmClient } from '../../src/api/api.ts'
+import { RemoteOm } from '../../src/client/client.ts'
 import { defaultOmConfig } from '../../src/config.ts'
 import { omRules } from '../../src/core/rules.ts'
 import { OmService } from '../../src/service/om-service.ts'
@@ -18,6 +19,7 @@ import {
   uploadIdOf,
 } from '../fixtures/commands.ts'
 import { CountingScm, PureOm } from '../fixtures/pure-om.ts'
+import { groupOf, serve, ways } from '../fixtures/wire.ts'
 
 const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
 
@@ -67,47 +69,50 @@ describe('the hot reads', () => {
       await expect(om.getKey(keyRef('a/x'))).rejects.toThrow(code('KeyNotFound'))
       await expect(om.getKey(keyRef('nowhere/at/all'))).rejects.toThrow(code('KeyNotFound'))
     }))
+})
 
+describe.each(ways)('the reads, %s', (_way, through) => {
   test.each([
-    ['a bucket', (om: OmService) => om.getBucket({ volume: 'vol', bucket: '日本' }), 'BucketNotFound'],
-    ['a key of no bucket', (om: OmService) => om.getKey({ ...bucketRef, bucket: 'b\0b', key: 'k' }), 'BucketNotFound'],
-    ['a key that is no text', (om: OmService) => om.getKey(keyRef('\ud800')), 'InvalidName'],
-    ['a key that is too long', (om: OmService) => om.getKey(keyRef('é'.repeat(600))), 'KeyTooLong'],
-    ['an access key', (om: OmService) => om.getAccessKey('日本'), 'AccessKeyNotFound'],
-    ['a volume', (om: OmService) => om.getVolume('nowhere'), 'VolumeNotFound'],
-    ['a user', (om: OmService) => om.getUser('nobody'), 'UserNotFound'],
-    ['an upload', (om: OmService) => om.getUpload({ ...keyRef('k'), upload: '日本' }), 'UploadNotFound'],
-    ['parts', (om: OmService) => om.listParts({ ...keyRef('k'), upload: 'u', after: 0, limit: 1 }), 'UploadNotFound'],
-    ['parts by number', (om: OmService) => om.getParts({ ...keyRef('k'), upload: 'u', numbers: [] }), 'UploadNotFound'],
+    ['a bucket', (om: OmClient) => om.getBucket({ volume: 'vol', bucket: '日本' }), 'BucketNotFound'],
+    ['a key of no bucket', (om: OmClient) => om.getKey({ ...bucketRef, bucket: 'b\0b', key: 'k' }), 'BucketNotFound'],
+    ['a key that is no text', (om: OmClient) => om.getKey(keyRef('\ud800')), 'InvalidName'],
+    ['a key that is too long', (om: OmClient) => om.getKey(keyRef('é'.repeat(600))), 'KeyTooLong'],
+    ['an access key', (om: OmClient) => om.getAccessKey('日本'), 'AccessKeyNotFound'],
+    ['a volume', (om: OmClient) => om.getVolume('nowhere'), 'VolumeNotFound'],
+    ['a user', (om: OmClient) => om.getUser('nobody'), 'UserNotFound'],
+    ['an upload', (om: OmClient) => om.getUpload({ ...keyRef('k'), upload: '日本' }), 'UploadNotFound'],
+    ['parts', (om: OmClient) => om.listParts({ ...keyRef('k'), upload: 'u', after: 0, limit: 1 }), 'UploadNotFound'],
+    ['parts by number', (om: OmClient) => om.getParts({ ...keyRef('k'), upload: 'u', numbers: [] }), 'UploadNotFound'],
     [
       'keys of no bucket',
-      (om: OmService) => om.listKeys({ ...bucketRef, bucket: 'x', ...everything }),
+      (om: OmClient) => om.listKeys({ ...bucketRef, bucket: 'x', ...everything }),
       'BucketNotFound',
     ],
     [
       'uploads of no bucket',
-      (om: OmService) => om.listUploads({ ...bucketRef, bucket: 'x', ...allUploads }),
+      (om: OmClient) => om.listUploads({ ...bucketRef, bucket: 'x', ...allUploads }),
       'BucketNotFound',
     ],
     [
       'buckets of no volume',
-      (om: OmService) => om.listBuckets({ volume: 'x', after: '', prefix: '', limit: 1 }),
+      (om: OmClient) => om.listBuckets({ volume: 'x', after: '', prefix: '', limit: 1 }),
       'VolumeNotFound',
     ],
-    ['a page of -1', (om: OmService) => om.listKeys({ ...bucketRef, ...everything, limit: -1 }), 'InvalidArgument'],
+    ['a page of -1', (om: OmClient) => om.listKeys({ ...bucketRef, ...everything, limit: -1 }), 'InvalidArgument'],
   ])('say what they do not find: %s', async (_what, read, expected) => {
     const om = new PureOm()
     prepare(om)
-    await expect((async () => read(om.om))()).rejects.toThrow(code(expected))
+    await through(om.om, async (client) => {
+      await expect((async () => read(client))()).rejects.toThrow(code(expected))
+    })
   })
 })
 
 const everything = { prefix: '', delimiter: '', after: '', limit: 1000 }
 const allUploads = { prefix: '', delimiter: '', keyMarker: '', uploadIdMarker: '', limit: 1000 }
 
-describe('flat lists', () => {
-  async function many(): Promise<OmService> {
-    const { om } = new PureOm()
+describe.each(ways)('flat lists, %s', (_way, through) => {
+  async function fillWithMany(om: OmClient): Promise<void> {
     await om.execute(createVolume)
     for (const bucket of ['abc', 'abd', 'b-1', 'b.1']) await om.execute({ ...createBucket, bucket } as never)
     for (const user of ['ann', 'bob']) await om.execute({ kind: 'create-user', user, admin: false })
@@ -119,8 +124,13 @@ describe('flat lists', () => {
     for (const [id, user] of keys) {
       await om.execute({ kind: 'create-access-key', id, user, sealedSecret: new Uint8Array() })
     }
-    return om
   }
+
+  const withMany = (script: (om: OmClient) => Promise<void>): Promise<void> =>
+    through(new PureOm().om, async (om) => {
+      await fillWithMany(om)
+      await script(om)
+    })
 
   test.each([
     [{ after: '', prefix: '', limit: 10 }, ['abc', 'abd', 'b-1', 'b.1'], false],
@@ -130,26 +140,28 @@ describe('flat lists', () => {
     [{ after: 'a', prefix: 'ab', limit: 1 }, ['abc'], true],
     [{ after: 'z', prefix: 'a', limit: 1 }, [], false],
     [{ after: '', prefix: '', limit: 0 }, [], false],
-  ])('of buckets: %j', async (query, names, truncated) => {
-    const page = await (await many()).listBuckets({ volume: 'vol', ...query })
-    expect({ names: page.items.map(({ name }) => name), truncated: page.truncated }).toEqual({ names, truncated })
-  })
+  ])('of buckets: %j', (query, names, truncated) =>
+    withMany(async (om) => {
+      const page = await om.listBuckets({ volume: 'vol', ...query })
+      expect({ names: page.items.map(({ name }) => name), truncated: page.truncated }).toEqual({ names, truncated })
+    }),
+  )
 
-  test('of users and their access keys', async () => {
-    const om = await many()
-    const ids = async (query: object) =>
-      (await om.listAccessKeys({ after: '', limit: 10, ...query })).items.map(({ id }) => id)
-    expect((await om.listUsers({ after: 'ann', limit: 10 })).items.map(({ name }) => name)).toEqual(['bob'])
-    expect(await ids({})).toEqual(['AK1', 'AK2', 'AK3'])
-    expect(await ids({ after: 'AK1' })).toEqual(['AK2', 'AK3'])
-    expect(await ids({ user: 'bob' })).toEqual(['AK1', 'AK3'])
-    expect(await ids({ user: 'bob', after: 'AK1' })).toEqual(['AK3'])
-    expect(await ids({ user: 'nobody' })).toEqual([])
-    expect(await om.listAccessKeys({ user: 'bob', after: '', limit: 1 })).toMatchObject({ truncated: true })
-  })
+  test('of users and their access keys', () =>
+    withMany(async (om) => {
+      const ids = async (query: object) =>
+        (await om.listAccessKeys({ after: '', limit: 10, ...query })).items.map(({ id }) => id)
+      expect((await om.listUsers({ after: 'ann', limit: 10 })).items.map(({ name }) => name)).toEqual(['bob'])
+      expect(await ids({})).toEqual(['AK1', 'AK2', 'AK3'])
+      expect(await ids({ after: 'AK1' })).toEqual(['AK2', 'AK3'])
+      expect(await ids({ user: 'bob' })).toEqual(['AK1', 'AK3'])
+      expect(await ids({ user: 'bob', after: 'AK1' })).toEqual(['AK3'])
+      expect(await ids({ user: 'nobody' })).toEqual([])
+      expect(await om.listAccessKeys({ user: 'bob', after: '', limit: 1 })).toMatchObject({ truncated: true })
+    }))
 })
 
-describe('the list of uploads', () => {
+describe.each(ways)('the list of uploads, %s', (_way, through) => {
   const letters = fc.array(fc.constantFrom('a', 'b', '/', '\0', 'é'), { minLength: 1, maxLength: 4 })
   const name = letters.map((all) => all.join(''))
 
@@ -171,12 +183,14 @@ describe('the list of uploads', () => {
           const om = new PureOm()
           prepare(om)
           const uploads = keys.map((key) => ({ key, id: uploadIdOf(om.do(createUpload(key))) }))
-          for (const { marker, ...rest } of queries) {
-            const uploadIdMarker = uploads[marker ?? -1]?.id ?? ''
-            const query = { ...rest, uploadIdMarker }
-            const page = await om.om.listUploads({ ...bucketRef, ...query })
-            expect({ ...page, items: page.items.map(shown) }, JSON.stringify(query)).toEqual(expected(uploads, query))
-          }
+          await through(om.om, async (client) => {
+            for (const { marker, ...rest } of queries) {
+              const uploadIdMarker = uploads[marker ?? -1]?.id ?? ''
+              const query = { ...rest, uploadIdMarker }
+              const page = await client.listUploads({ ...bucketRef, ...query })
+              expect({ ...page, items: page.items.map(shown) }, JSON.stringify(query)).toEqual(expected(uploads, query))
+            }
+          })
         },
       ),
       { numRuns: 200 },
@@ -212,11 +226,23 @@ describe('the list of uploads', () => {
   }
 })
 
-describe('leases', () => {
+/** The OM of a machine as a client on it, or on another, has it. */
+const placed: readonly (readonly [string, (machine: Machine, om: OmService) => Promise<OmClient>])[] = [
+  ['in one process', (_machine, om) => Promise.resolve(om)],
+  [
+    'over the wire',
+    async ({ node, simulation }, om) => {
+      await serve(om, node.process, node.name)
+      return new RemoteOm(groupOf(simulation.node('client').boot(), node.name))
+    },
+  ],
+]
+
+describe.each(placed)('leases, %s', (_way, clientOf) => {
   test('come from a stock that SCM fills in batches', () =>
     onMachine(async (_, machine) => {
       const scm = new CountingScm()
-      const om = serviceOf(machine, scm)
+      const om = await clientOf(machine, serviceOf(machine, scm))
       const lease = (count: number) => om.leaseBlocks({ holder: 'gateway', count, replication: 'RATIS/ONE' })
       const first = await lease(100)
       const second = await lease(100)
@@ -232,7 +258,7 @@ describe('leases', () => {
 
   test('asked for at once share no block', () =>
     onMachine(async (_, machine) => {
-      const om = serviceOf(machine)
+      const om = await clientOf(machine, serviceOf(machine))
       const asked = Array.from({ length: 20 }, () =>
         om.leaseBlocks({ holder: 'g', count: 300, replication: 'RATIS/ONE' }),
       )
@@ -249,7 +275,7 @@ describe('leases', () => {
   test('pass on what SCM refuses, and are there again after it', () =>
     onMachine(async (_, machine) => {
       const scm = new CountingScm()
-      const om = serviceOf(machine, scm)
+      const om = await clientOf(machine, serviceOf(machine, scm))
       scm.failure = new StoreError('OutOfSpace', 'no datanode has room')
       const asked = om.leaseBlocks({ holder: 'g', count: 1, replication: 'RATIS/ONE' })
       await expect(asked).rejects.toThrow(code('OutOfSpace'))
@@ -259,7 +285,7 @@ describe('leases', () => {
 
   test('do not hand out stock that has grown old', () =>
     onMachine(async (_, machine) => {
-      const om = serviceOf(machine)
+      const om = await clientOf(machine, serviceOf(machine))
       const first = await om.leaseBlocks({ holder: 'g', count: 1, replication: 'RATIS/ONE' })
       await machine.simulation.clock.sleep(defaultOmConfig.stockMaxAgeMs + 1)
       const later = await om.leaseBlocks({ holder: 'g', count: 1, replication: 'RATIS/ONE' })
@@ -267,12 +293,28 @@ describe('leases', () => {
       expect(later.ranges[0]?.firstLocal).toBe(defaultOmConfig.stockBlocks + 1)
     }))
 
+  test('asked for again under the same id are the same, and cost no blocks', () =>
+    onMachine(async (_, machine) => {
+      const scm = new CountingScm()
+      const om = await clientOf(machine, serviceOf(machine, scm))
+      const request = { holder: 'g', count: 10, replication: 'RATIS/ONE' } as const
+      const first = await om.leaseBlocks(request, { requestId: 'lease 1' })
+      expect(await om.leaseBlocks(request, { requestId: 'lease 1' })).toEqual(first)
+      expect(await om.leaseBlocks(request, { requestId: 'lease 2' })).toMatchObject({
+        ranges: [{ container: 7, firstLocal: 11, count: 10 }],
+      })
+    }))
+
   test.each([
     [0, 'InvalidArgument'],
     [1.5, 'InvalidArgument'],
     [65_537, 'TooManyEntries'],
-  ])('of %d blocks are refused', async (count, expected) => {
-    const { om } = new PureOm()
-    await expect(om.leaseBlocks({ holder: 'g', count, replication: 'RATIS/ONE' })).rejects.toThrow(code(expected))
-  })
+  ])('of %d blocks are refused', (count, expected) =>
+    onMachine(async (local, machine) => {
+      const om = await clientOf(machine, local)
+      await expect((async () => om.leaseBlocks({ holder: 'g', count, replication: 'RATIS/ONE' }))()).rejects.toThrow(
+        code(expected),
+      )
+    }),
+  )
 })

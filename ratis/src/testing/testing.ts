@@ -1,4 +1,5 @@
 /** What tests of rules and of services need; never imported by product code. */
+export * from './history/history-checking.ts'
 export { PacedKv, type PacedKvOptions } from './paced-kv.ts'
 export { plantedEnv, Planting, type Plant, type PlantedCall } from './planted-env.ts'
 export { PureStore, type PureStoreOptions } from './pure-store.ts'

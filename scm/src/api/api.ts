@@ -32,6 +32,7 @@ export type NodeHealth = 'HEALTHY' | 'STALE' | 'DEAD'
 
 export interface DatanodeInfo {
   readonly id: DatanodeId
+  /** Where clients reach it; `local` for one that is in SCM's own process. */
   readonly address: string
   readonly operational: NodeOperationalState
   readonly health: NodeHealth
@@ -75,7 +76,8 @@ export interface ContainerReport {
 
 export interface RegisterRequest {
   readonly id: DatanodeId
-  readonly address: string
+  /** `host:port` of its RPC listener, as clients reach it; undefined when it has none: it is called in its process. */
+  readonly address: string | undefined
   readonly disks: readonly DiskReport[]
   readonly containers: readonly ContainerReport[]
 }
@@ -104,6 +106,11 @@ export interface ScmDatanodeProtocol {
   heartbeat(heartbeat: Heartbeat): Promise<{ readonly commands: readonly DatanodeCommand[] }>
 }
 
+/** With the same id a request is answered, and not done again. At most 48 bytes. */
+export interface RequestOptions {
+  readonly requestId?: string
+}
+
 /** OM's door into SCM. */
 export interface ScmBlockProtocol {
   /**
@@ -111,24 +118,34 @@ export interface ScmBlockProtocol {
    * on their datanodes before this resolves, or are created by the datanode at the first write.
    * Errors: `OutOfSpace` when no datanode has room, `Unavailable` in safemode.
    */
-  allocateBlocks(request: {
-    readonly count: number
-    readonly replication: ReplicationConfig
-  }): Promise<readonly BlockRange[]>
+  allocateBlocks(
+    request: {
+      readonly count: number
+      readonly replication: ReplicationConfig
+    },
+    options?: RequestOptions,
+  ): Promise<readonly BlockRange[]>
   /** Takes over the deletion of these blocks: durable when it resolves. Idempotent per block. */
-  deleteBlocks(blocks: readonly BlockRange[]): Promise<void>
+  deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void>
+}
+
+/** One replica of a container. */
+export interface ReplicaLocation {
+  readonly datanode: DatanodeId
+  /** As its datanode last registered it; undefined: it is called in its process. It may have moved since. */
+  readonly address: string | undefined
 }
 
 /** Where the readers and writers of blocks find replicas. */
 export interface ScmLocationProtocol {
   /** In the order in which a reader should try. `ContainerNotFound`. */
-  locate(container: ContainerId): Promise<readonly DatanodeId[]>
+  locate(container: ContainerId): Promise<readonly ReplicaLocation[]>
 }
 
 export interface ScmAdminProtocol {
   listNodes(): Promise<readonly DatanodeInfo[]>
   listContainers(options: { readonly after?: ContainerId; readonly limit: number }): Promise<readonly ContainerInfo[]>
-  closeContainer(container: ContainerId): Promise<void>
+  closeContainer(container: ContainerId, options?: RequestOptions): Promise<void>
   summary(): Promise<ScmSummary>
 }
 

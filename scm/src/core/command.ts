@@ -3,7 +3,7 @@
 import type { BlockRange, ContainerId, ContainerState, DatanodeId, PipelineId, ReplicationConfig } from '../api/api.ts'
 
 export type ScmCommand =
-  | { readonly kind: 'register-node'; readonly id: DatanodeId; readonly address: string }
+  | { readonly kind: 'register-node'; readonly id: DatanodeId; readonly address: string | undefined }
   | {
       readonly kind: 'create-container'
       readonly replication: ReplicationConfig

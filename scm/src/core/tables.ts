@@ -15,7 +15,8 @@ import type {
 } from '../api/api.ts'
 
 export interface NodeRow {
-  readonly address: string
+  /** `host:port`; undefined when it is called in its process. */
+  readonly address: string | undefined
   readonly operational: NodeOperationalState
   readonly registeredMs: number
 }
@@ -40,9 +41,12 @@ const version = 1
 function open(bytes: Uint8Array, what: string): ByteReader {
   const reader = new ByteReader(bytes)
   const found = reader.u8()
-  if (found !== version)
-    throw new StoreError('Incompatible', `a ${what} row has version ${found}; this release knows ${version}`)
+  if (found !== version) throw unknownVersion(what, found, version)
   return reader
+}
+
+function unknownVersion(what: string, found: number, newest: number): StoreError {
+  return new StoreError('Incompatible', `a ${what} row has version ${found}; this release knows ${newest}`)
 }
 
 // The order is persisted: append, never reorder.
@@ -64,6 +68,17 @@ export function readRange(reader: ByteReader): BlockRange {
   return { container: reader.varint(), firstLocal: reader.varint(), count: reader.varint() }
 }
 
+const nodeVersion = 2
+
+/** Until version 2 a datanode was always in SCM's process, and said so in the place of an address. */
+function readAddress(reader: ByteReader): string | undefined {
+  const found = reader.u8()
+  if (found === nodeVersion) return reader.optional((each) => each.utf8())
+  if (found !== 1) throw unknownVersion('node', found, nodeVersion)
+  const address = reader.utf8()
+  return address === 'local' ? undefined : address
+}
+
 export const nodes: Table<DatanodeId, NodeRow> = {
   name: 'nodes',
   prefix: 'n',
@@ -71,15 +86,15 @@ export const nodes: Table<DatanodeId, NodeRow> = {
   decodeKey: (binary) => binary,
   encode: (row) =>
     new ByteWriter()
-      .u8(version)
-      .utf8(row.address)
+      .u8(nodeVersion)
+      .optional(row.address, (writer, address) => writer.utf8(address))
       .u8(operationalStates.indexOf(row.operational))
       .varint(row.registeredMs)
       .finish(),
   decode: (bytes) => {
-    const reader = open(bytes, 'node')
+    const reader = new ByteReader(bytes)
     return {
-      address: reader.utf8(),
+      address: readAddress(reader),
       operational: pick(operationalStates, reader.u8()),
       registeredMs: reader.varint(),
     }

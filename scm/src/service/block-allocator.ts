@@ -3,7 +3,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/log'
 import type { ReplicatedStore } from '@o3/ratis/api'
-import type { BlockRange, ContainerId, DatanodeId, ReplicationConfig } from '../api/api.ts'
+import type { BlockRange, ContainerId, DatanodeId, ReplicationConfig, RequestOptions } from '../api/api.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import type { ScmConfig } from '../config.ts'
@@ -47,11 +47,16 @@ export class BlockAllocator {
     this.open = this.open.filter((each) => each.id !== container)
   }
 
-  async allocate(count: number, replication: ReplicationConfig): Promise<BlockRange> {
-    for (;;) {
+  /** Each attempt is a request of its own: what refused the first is not the answer to the second. */
+  async allocate(count: number, replication: ReplicationConfig, options: RequestOptions = {}): Promise<BlockRange> {
+    const { requestId } = options
+    for (let attempt = 0; ; attempt++) {
       const chosen = await this.choose(replication)
       try {
-        const reply = await this.store.execute({ kind: 'allocate-blocks', container: chosen.id, count })
+        const reply = await this.store.execute(
+          { kind: 'allocate-blocks', container: chosen.id, count },
+          requestId === undefined ? {} : { requestId: `${requestId}.${attempt}` },
+        )
         if (reply.kind === 'blocks') return reply.range
         throw new StoreError('Internal', `allocate-blocks was answered with ${reply.kind}`)
       } catch (error) {

@@ -16,7 +16,9 @@ import type {
   DatanodeInfo,
   Heartbeat,
   RegisterRequest,
+  ReplicaLocation,
   ReplicationConfig,
+  RequestOptions,
   Scm,
   ScmSummary,
 } from '../api/api.ts'
@@ -125,33 +127,44 @@ export class ScmService implements Scm {
     return this.transition(container, transition.to)
   }
 
-  private async transition(container: ContainerId, to: ContainerState): Promise<ContainerState> {
+  private async transition(
+    container: ContainerId,
+    to: ContainerState,
+    options?: RequestOptions,
+  ): Promise<ContainerState> {
     if (to !== 'OPEN') this.allocator.forget(container)
-    await this.store.execute({ kind: 'transition-container', container, to })
+    await this.store.execute({ kind: 'transition-container', container, to }, options)
     this.log.info({ container, state: to }, 'container changed state')
     return to
   }
 
   // ---------------------------------------------------------------------------------------------------- blocks
 
-  async allocateBlocks(request: {
-    readonly count: number
-    readonly replication: ReplicationConfig
-  }): Promise<readonly BlockRange[]> {
+  async allocateBlocks(
+    request: {
+      readonly count: number
+      readonly replication: ReplicationConfig
+    },
+    options?: RequestOptions,
+  ): Promise<readonly BlockRange[]> {
     if (!Number.isSafeInteger(request.count) || request.count < 1 || request.count > 65_536) {
       throw new StoreError('InvalidArgument', `a block count of ${request.count} is not between 1 and 65,536`)
     }
-    return [await this.allocator.allocate(request.count, request.replication)]
+    return [await this.allocator.allocate(request.count, request.replication, options)]
   }
 
-  async deleteBlocks(blocks: readonly BlockRange[]): Promise<void> {
-    if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks })
+  async deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void> {
+    if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks }, options)
   }
 
-  async locate(container: ContainerId): Promise<readonly DatanodeId[]> {
+  async locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
     const row = await this.store.get(containers, container)
     if (row === undefined) throw new StoreError('ContainerNotFound', `there is no container ${container}`)
-    return row.datanodes
+    const found = row.datanodes.map(async (datanode) => {
+      const node = await this.store.get(nodes, datanode)
+      return { datanode, address: node?.address }
+    })
+    return await Promise.all(found)
   }
 
   // ----------------------------------------------------------------------------------------------------- admin
@@ -168,6 +181,7 @@ export class ScmService implements Scm {
     return rows.map(({ key, value }) => ({
       id: key,
       ...value,
+      address: value.address ?? 'local',
       health: this.registry.health(key),
       lastHeartbeatMs: this.registry.lastHeartbeatWallMs(key),
       disks: this.registry.view(key)?.disks ?? [],
@@ -189,8 +203,8 @@ export class ScmService implements Scm {
     return rows.map(({ key, value }) => this.infoOf(key, value))
   }
 
-  async closeContainer(container: ContainerId): Promise<void> {
-    await this.transition(container, 'CLOSING')
+  async closeContainer(container: ContainerId, options?: RequestOptions): Promise<void> {
+    await this.transition(container, 'CLOSING', options)
   }
 
   async summary(): Promise<ScmSummary> {

@@ -9,8 +9,9 @@ export function registerNode(
   stamp: Stamp,
 ): Decision<ScmReply> {
   const known = view.get(nodes, command.id)
-  if (known?.address === command.address) return { kind: 'decision', reply: { kind: 'done' }, changes: [] }
-  const value = known ?? { address: '', operational: 'IN_SERVICE' as const, registeredMs: stamp.wallMs }
+  if (known !== undefined && known.address === command.address)
+    return { kind: 'decision', reply: { kind: 'done' }, changes: [] }
+  const value = known ?? { operational: 'IN_SERVICE' as const, registeredMs: stamp.wallMs }
   return {
     kind: 'decision',
     reply: { kind: 'done' },

@@ -1,0 +1,173 @@
+/**
+ * The cluster file: who belongs to a cluster and where each process listens. `o3 cluster init` writes it, every process
+ * of the cluster reads it, and a person may; what it says wrong is said with the place.
+ */
+
+import { StoreError } from '@o3/common/errors'
+import { Fields, isObject } from './fields.ts'
+
+export const clusterFileVersion = 1
+export const clusterFileName = 'cluster.json'
+
+export type Role = 'om' | 'scm' | 'datanode' | 'gateway'
+
+/** In the order in which one needs the other: a start goes from left to right, a stop from right to left. */
+export const roles: readonly Role[] = ['scm', 'om', 'datanode', 'gateway']
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+/** One process, and where it answers the other processes. */
+export interface Member extends Endpoint {
+  readonly id: string
+}
+
+export interface DatanodeMember extends Member {
+  /** Directories for blocks, one per physical disk. Empty: `disk` in its data directory. */
+  readonly disks: readonly string[]
+}
+
+export interface GatewayMember extends Member {
+  /** For clients; these three may be reached from other hosts, as those of a single node. */
+  readonly s3: Endpoint
+  readonly native: Endpoint
+  readonly admin: Endpoint
+}
+
+export interface Cluster {
+  readonly clusterId: string
+  /** Paths, relative to the file. The secret by which the processes know each other: readable to its owner only. */
+  readonly secret: string
+  /** What seals the secrets of access keys; for gateways only. */
+  readonly sealingKey: string
+  readonly om: readonly Member[]
+  readonly scm: readonly Member[]
+  readonly datanodes: readonly DatanodeMember[]
+  readonly gateways: readonly GatewayMember[]
+}
+
+const maxMembers = 1000
+
+/** `name` stands in messages. `Incompatible` for a newer version, else `InvalidArgument` with the place. */
+export function parseClusterFile(text: string, name: string): Cluster {
+  const content = parseJson(text, name)
+  const fields = new Fields(content, name)
+  const version = fields.integer('version', 1, Number.MAX_SAFE_INTEGER)
+  if (version > clusterFileVersion) {
+    throw new StoreError(
+      'Incompatible',
+      `${name} has version ${version}; this release knows ${clusterFileVersion}: use a newer O3`,
+    )
+  }
+  const cluster: Cluster = {
+    clusterId: fields.text('clusterId'),
+    secret: fields.text('secret'),
+    sealingKey: fields.text('sealingKey'),
+    om: fields.list('om', maxMembers, readMember),
+    scm: fields.list('scm', maxMembers, readMember),
+    datanodes: fields.list('datanodes', maxMembers, readDatanode),
+    gateways: fields.list('gateways', maxMembers, readGateway),
+  }
+  fields.refuseOthers()
+  checkMembers(cluster, name)
+  return cluster
+}
+
+export function formatClusterFile(cluster: Cluster): string {
+  return `${JSON.stringify({ version: clusterFileVersion, ...cluster }, null, 2)}\n`
+}
+
+/** `id=host:port,…`; an IPv6 address stands in brackets. `InvalidArgument`. */
+export function parsePeers(text: string): readonly Member[] {
+  return text.split(',').map((item) => {
+    const match = /^\s*([^=\s]+)=(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})\s*$/.exec(item)
+    const [, id, six, name, port] = match ?? []
+    const host = six ?? name
+    if (id === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+      throw new StoreError('InvalidArgument', `--peers: "${item}" is not of the form id=host:port`)
+    }
+    checkId(id, '--peers')
+    checkLoopback(host, `--peers: ${id}`)
+    return { id, host, port: Number(port) }
+  })
+}
+
+/** Of a role, in the order of the file. */
+export function membersOf(cluster: Cluster, role: Role): readonly Member[] {
+  const lists = { om: cluster.om, scm: cluster.scm, datanode: cluster.datanodes, gateway: cluster.gateways }
+  return lists[role]
+}
+
+function parseJson(text: string, name: string): Readonly<Record<string, unknown>> {
+  try {
+    const content: unknown = JSON.parse(text)
+    if (isObject(content)) return content
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new StoreError('InvalidArgument', `${name} is not JSON: ${error.message}`)
+  }
+  throw new StoreError('InvalidArgument', `${name} is not a cluster file: it holds no object`)
+}
+
+function readMember(fields: Fields): Member {
+  const id = fields.text('id')
+  checkId(id, fields.place('id'))
+  const endpoint = readEndpoint(fields)
+  checkLoopback(endpoint.host, fields.place('host'))
+  return { id, ...endpoint }
+}
+
+function readDatanode(fields: Fields): DatanodeMember {
+  return { ...readMember(fields), disks: fields.texts('disks') }
+}
+
+function readGateway(fields: Fields): GatewayMember {
+  const inside = (key: string): Endpoint => fields.inside(key, readEndpoint)
+  return { ...readMember(fields), s3: inside('s3'), native: inside('native'), admin: inside('admin') }
+}
+
+function readEndpoint(fields: Fields): Endpoint {
+  return { host: fields.text('host'), port: fields.integer('port', 1, 65_535) }
+}
+
+function checkId(id: string, place: string): void {
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(id)) return
+  throw new StoreError('InvalidArgument', `${place}: "${id}" is not 1 to 63 lower-case letters, digits and dashes`)
+}
+
+/**
+ * What the processes say to each other is authenticated and not encrypted, so it must not leave the machine. The one
+ * place that TLS between hosts will replace.
+ */
+function checkLoopback(host: string, place: string): void {
+  if (host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)) return
+  throw new StoreError(
+    'InvalidArgument',
+    `${place}: ${host} is not a loopback address. Processes on several hosts need TLS between them, which is not there yet`,
+  )
+}
+
+function checkMembers(cluster: Cluster, name: string): void {
+  const ids = new Map<string, string>()
+  const ports = new Map<string, string>()
+  const claim = (owners: Map<string, string>, what: string, owner: string): void => {
+    const other = owners.get(what)
+    if (other !== undefined) throw new StoreError('InvalidArgument', `${name}: ${other} and ${owner} both have ${what}`)
+    owners.set(what, owner)
+  }
+  for (const role of roles) {
+    const members = membersOf(cluster, role)
+    if (members.length === 0) throw new StoreError('InvalidArgument', `${name}: there is no ${role}`)
+    for (const { id, host, port } of members) {
+      claim(ids, `the id ${id}`, `a ${role}`)
+      claim(ports, `port ${port} of ${host}`, id)
+    }
+  }
+  for (const gateway of cluster.gateways) {
+    for (const kind of ['s3', 'native', 'admin'] as const) {
+      claim(ports, `port ${gateway[kind].port} of ${gateway[kind].host}`, `${gateway.id} (${kind})`)
+    }
+  }
+}

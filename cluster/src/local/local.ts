@@ -1,0 +1,18 @@
+/** A cluster on one machine, with a process for each of its members. */
+
+export { membersOf, roles } from '../cluster-file/cluster-file.ts'
+export type { Cluster, Member, Role } from '../cluster-file/cluster-file.ts'
+export { banner } from '../banner.ts'
+export type { BannerFacts } from '../banner.ts'
+export { nodeConfigSchema } from '../node-config.ts'
+export type { NodeConfig } from '../node-config.ts'
+export { clusterStatus } from './cluster-status.ts'
+export type { ClusterStatus, ProcessStatus } from './cluster-status.ts'
+export { initCluster } from './init-cluster.ts'
+export { clusterFileIn } from './layout.ts'
+export type { LayoutOptions } from './layout.ts'
+export { defaultShape, maxProcesses, shapeFlags } from './shape.ts'
+export type { Shape, WantedShape } from './shape.ts'
+export { stopCluster } from './stop-cluster.ts'
+export { startLocalCluster } from './supervisor.ts'
+export type { LocalCluster, LocalClusterOptions } from './supervisor.ts'

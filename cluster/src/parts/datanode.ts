@@ -1,0 +1,73 @@
+/** A datanode on its disks. */
+
+import { join, resolve } from 'node:path'
+import type { Graph } from '@o3/common/di'
+import { openLevelKv } from '@o3/common/kv/level'
+import {
+  HDDS_CONFIG,
+  HDDS_DATANODE,
+  HDDS_ENV,
+  HDDS_LOG,
+  HDDS_RECONCILERS,
+  defaultHddsConfig,
+  installHdds,
+  openDatanode,
+  openVerifyPool,
+} from '@o3/hdds/module'
+import type { LocalDatanode } from '@o3/hdds/module'
+import { refuseLostDisks, rememberDisks } from '../known-disks.ts'
+import type { ProcessParts } from '../process/running-process.ts'
+import type { DataSettings, HddsSettings } from '../settings.ts'
+
+export interface DatanodeOptions {
+  readonly clusterId: string
+  readonly datanodeId: string
+  /** `host:port` where other processes reach it; undefined when none does. */
+  readonly address?: string
+  /** Has the list of its disks, and the disk where none is named. */
+  readonly directory: string
+  readonly data: Pick<DataSettings, 'disks' | 'reserve'>
+  readonly settings: HddsSettings
+}
+
+/** Binds `HDDS_DATANODE` and what `installHdds` does, started. The caller binds `HDDS_SCM`. */
+export async function startDatanode(
+  graph: Graph,
+  parts: ProcessParts,
+  options: DatanodeOptions,
+): Promise<LocalDatanode> {
+  const { env, log, lifecycle } = parts
+  const { clusterId, datanodeId, address, directory, data, settings } = options
+  const config = {
+    ...defaultHddsConfig,
+    reserveBytes: data.reserve,
+    scrubDeadlineMs: settings.scrub,
+    compactIntervalMs: settings.compactInterval,
+  }
+  const disks = (data.disks.length > 0 ? data.disks : [join(directory, 'disk')]).map((disk) => resolve(disk))
+  await refuseLostDisks(env, directory, disks)
+  const verifier = openVerifyPool()
+  await lifecycle.start('verification threads', { start: () => {}, stop: () => verifier.close() })
+  const datanode = await openDatanode({
+    env,
+    disks,
+    clusterId,
+    datanodeId,
+    config,
+    log: log.child({ service: 'hdds' }),
+    metrics: parts.metrics,
+    verifier,
+    openKv: (path) => openLevelKv(path, { cacheBytes: 32 * 1024 ** 2 }),
+  })
+  await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })
+  await rememberDisks(env, directory, datanode.disks())
+  graph
+    .value(HDDS_ENV, env)
+    .value(HDDS_LOG, log.child({ service: 'hdds' }))
+    .value(HDDS_CONFIG, config)
+    .value(HDDS_DATANODE, datanode)
+  installHdds(graph, address === undefined ? {} : { address })
+  const reconcilers = graph.get(HDDS_RECONCILERS)
+  await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })
+  return datanode
+}

@@ -1,0 +1,14 @@
+/** What is wrong with a part, in one sentence. A full disk is not among it: reads and deletes go on. */
+
+import type { LocalDatanode } from '@o3/hdds/module'
+import type { StoreStatus } from '@o3/ratis/api'
+
+export function logProblem(name: string, store: { status(): StoreStatus }): string | undefined {
+  const { failed } = store.status()
+  return failed === undefined ? undefined : `the log of ${name} has failed: ${failed.message}`
+}
+
+export function diskProblem(datanode: Pick<LocalDatanode, 'disks'>): string | undefined {
+  const failed = datanode.disks().find((disk) => disk.state === 'failed')
+  return failed === undefined ? undefined : `the disk ${failed.path} has failed`
+}

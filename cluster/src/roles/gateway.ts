@@ -1,0 +1,70 @@
+/** `o3 gateway`: a process that serves S3 and the native protocol, and keeps nothing. */
+
+import { StoreError, assert } from '@o3/common/errors'
+import { BlockClient, DatanodeDirectory } from '@o3/hdds/client'
+import { RemoteOm } from '@o3/om/client'
+import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
+import { RemoteScm } from '@o3/scm/client'
+import type { Scm } from '@o3/scm/client'
+import { findCredentials, installAdministrator } from '../administrator.ts'
+import type { AdministratorCredentials } from '../administrator.ts'
+import { readSealingKey } from '../cluster-file/read-cluster.ts'
+import { writeEndpoints } from '../endpoints.ts'
+import { startFrontEnds } from '../parts/front-ends.ts'
+import { startStore } from '../parts/store.ts'
+import type { RunningProcess } from '../process/running-process.ts'
+import type { GatewayRoleConfig } from './gateway-config.ts'
+import { groupClient } from './group.ts'
+import { startRole } from './role-process.ts'
+import type { RoleFacts, RoleOptions, Seat } from './role-process.ts'
+
+export { gatewayConfigSchema } from './gateway-config.ts'
+
+export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
+  return startRole({ role: 'gateway', settings: config }, options, async (seat) => {
+    const { env, graph, cluster, member, directory } = seat
+    const endpoints = cluster.gateways.find(({ id }) => id === member.id)
+    assert(endpoints !== undefined, 'the member is of the file')
+    const om = new RemoteOm(await groupClient(seat, 'om'))
+    const scm = new RemoteScm(await groupClient(seat, 'scm'))
+    const datanodes = new DatanodeDirectory({ env, authentication: seat.authentication })
+    await seat.lifecycle.start('clients of datanodes', { start: () => {}, stop: () => datanodes.close() })
+    graph
+      .value(BUS_OM, om)
+      .value(BUS_BLOCKS, new BlockClient({ locations: scm, datanode: datanodes.find }))
+      .value(BUS_SCM, scm)
+    await startStore(graph, seat, { sealingKey: await readSealingKey(env, cluster), settings: config.store })
+    const credentials = await credentialsOf(seat, config)
+    await installAdministrator({ om, keyring: graph.get(BUS_KEYRING) }, credentials)
+    await awaitDatanode(seat, scm)
+    const { native, admin } = endpoints
+    const settings = { ...config, s3: { ...config.s3, ...endpoints.s3 }, native, admin }
+    await writeEndpoints(env, directory, await startFrontEnds(graph, seat, { settings, problem: () => undefined }))
+    return { methods: {} }
+  })
+}
+
+/** A gateway makes none: each of several would make its own. */
+async function credentialsOf({ env, cluster }: Seat, { root }: GatewayRoleConfig): Promise<AdministratorCredentials> {
+  const found = await findCredentials(env, cluster.home, root)
+  if (found !== undefined) return found
+  throw new StoreError(
+    'InvalidArgument',
+    `there are no credentials of the administrator in ${cluster.home}: \`o3 cluster start\` makes them, or set O3_ROOT_ACCESS_KEY and O3_ROOT_SECRET_KEY`,
+  )
+}
+
+/** Datanodes come up beside us; who finds us listening expects to be able to write. */
+const datanodeDeadlineMs = 10_000
+
+/** Without any, names can be read all the same: then the gateway comes up, and says so. */
+async function awaitDatanode({ env, log }: Seat, scm: Scm): Promise<void> {
+  const untilMs = env.clock.monotonicMs() + datanodeDeadlineMs
+  while (!(await scm.listNodes()).some(({ health }) => health === 'HEALTHY')) {
+    if (env.clock.monotonicMs() > untilMs) {
+      log.warn({}, 'no datanode is alive; the gateway serves what needs none')
+      return
+    }
+    await env.clock.sleep(50)
+  }
+}

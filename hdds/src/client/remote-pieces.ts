@@ -1,0 +1,112 @@
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { BlockId } from '@o3/scm/api'
+import type { ReadRange } from '../api/api.ts'
+import { exchanges } from '../rpc/methods.ts'
+import { PatientBody } from '../rpc/patient-body.ts'
+import { unreadable } from './datanode-channel.ts'
+import type { DatanodeChannel } from './datanode-channel.ts'
+import { plainBytes } from './plain-bytes.ts'
+
+export interface RemotePiecesOptions {
+  readonly channel: DatanodeChannel
+  readonly block: BlockId
+  readonly range: ReadRange
+  readonly silenceMs: number
+}
+
+type Step = IteratorResult<Uint8Array, undefined>
+const over: Step = { done: true, value: undefined }
+const method = 'hdds.read.1'
+
+/**
+ * A range of a block as it arrives, exactly as long as was asked. When the connection breaks before the first byte it is
+ * asked for once more: the connection may have been an old one, to a process that has been restarted since.
+ */
+export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined> {
+  private readonly options: RemotePiecesOptions
+  private body: PatientBody | undefined
+  private left: number
+  private state: 'new' | 'open' | 'over' = 'new'
+
+  constructor(options: RemotePiecesOptions) {
+    this.options = options
+    this.left = options.range.length
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<Step> {
+    if (this.state === 'over') return over
+    try {
+      if (this.state === 'new') return await this.first()
+      return await this.receive()
+    } catch (error) {
+      await this.return()
+      throw this.options.channel.withoutEffect(error)
+    }
+  }
+
+  async return(): Promise<Step> {
+    const { state, body } = this
+    this.state = 'over'
+    this.body = undefined
+    if (state === 'open') this.options.channel.leave()
+    await body?.return()
+    return over
+  }
+
+  private async first(): Promise<Step> {
+    assertRange(this.options.range)
+    this.options.channel.enter()
+    this.state = 'open'
+    try {
+      await this.ask()
+      return await this.receive()
+    } catch (error) {
+      const hasBegun = this.left < this.options.range.length
+      if (hasBegun || !isStoreError(error, 'Unavailable', 'OutcomeUnknown', 'Closed')) throw error
+      await this.body?.return()
+      await this.ask()
+      return await this.receive()
+    }
+  }
+
+  private async ask(): Promise<void> {
+    const { channel, block, range, silenceMs } = this.options
+    const payload = channel.encode<typeof method>(exchanges[method].request, { block, range })
+    const asking = new AbortController()
+    // Of the answer's beginning; afterwards the body has its own.
+    const cancel = channel.clock.after(silenceMs, () => {
+      asking.abort(new StoreError('DeadlineExceeded', `the datanode did not answer within ${silenceMs} ms`))
+    })
+    try {
+      const result = await channel.call('bulk', method, payload, { signal: asking.signal })
+      channel.decode(method, result.payload)
+      this.body = new PatientBody(result.body ?? nothing(), { clock: channel.clock, silenceMs })
+    } finally {
+      cancel()
+    }
+  }
+
+  private async receive(): Promise<Step> {
+    const step = await this.body?.next()
+    if (step !== undefined && step.done !== true) {
+      this.left -= step.value.length
+      if (this.left >= 0) return { done: false, value: plainBytes(step.value) }
+    } else if (this.left === 0) {
+      await this.return()
+      return over
+    }
+    throw unreadable(method, new StoreError('IncompleteBody', 'the answer has not the length of the range'))
+  }
+}
+
+/** What cannot be sent is refused as the datanode would. */
+export function assertRange({ offset, length }: ReadRange): void {
+  if (Number.isSafeInteger(offset + length) && offset >= 0 && length >= 0) return
+  throw new StoreError('InvalidRange', 'the range reaches past the end of the block', { details: { offset, length } })
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, undefined> {}

@@ -1,0 +1,199 @@
+/** A datanode behind the wire: the table between its interface and the calls of other processes. */
+
+import type { Clock } from '@o3/common/env'
+import { StoreError } from '@o3/common/errors'
+import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
+import { maxChunkBytes } from '../api/api.ts'
+import type { Datanode } from '../api/api.ts'
+import { assertArrived } from './arrival.ts'
+import { pagesOf } from './listing.ts'
+import { exchanges, listings } from './methods.ts'
+import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from './methods.ts'
+import { PatientBody } from './patient-body.ts'
+import type { Patience } from './patient-body.ts'
+import type { Addressed, Codec, ItemCodec, NewBlock } from './records.ts'
+import { ByteFeed } from './runs.ts'
+import { ServedRead } from './served-read.ts'
+import { ServedWriter } from './served-writer.ts'
+
+export interface ServeDatanodeOptions {
+  readonly clock: Clock
+  /**
+   * A caller that neither sends the next bytes of a write, nor takes those of a read, for so long is cut off: what it
+   * held is free then. Longer than gateways wait for their own callers. Default five minutes.
+   */
+  readonly silenceMs?: number
+}
+
+/**
+ * For the server that serves a datanode. A writer is a call for as long as its block is open, and most of them wait for
+ * somebody far away: many are allowed on one connection, and what each may hold is small. A window, and the run of at most
+ * a MiB that is gathered: a connection whose 1,024 writers all stop in the middle of a run holds 1.25 GiB, until they are
+ * cut off; the same writers between two runs hold nothing.
+ */
+export const datanodeRpcLimits = {
+  maxConcurrentCalls: 1024,
+  windowBytes: 256 * 1024,
+} as const satisfies Partial<RpcLimits>
+
+const defaultSilenceMs = 5 * 60_000
+
+interface Answer<Reply> {
+  readonly reply: Reply
+  readonly body?: RpcBody
+}
+
+interface Served {
+  readonly datanode: Datanode
+  readonly patience: Patience
+}
+
+type Handler<Name extends ExchangeName> = (
+  served: Served,
+  request: RequestOf<Name>,
+  call: RpcCall<unknown>,
+) => Promise<Answer<ReplyOf<Name>>>
+
+type Lister<Name extends ListingName> = (
+  datanode: Datanode,
+  request: RequestOf<Name>,
+) => readonly ItemOf<Name>[] | Promise<readonly ItemOf<Name>[]>
+
+const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
+  async 'hdds.writeBlock.1'({ datanode, patience }, request, call) {
+    return { reply: await datanode.writeBlock(request.block, await receiveBlock(request, call, patience)) }
+  },
+
+  async 'hdds.openWriter.1'({ datanode, patience }, block, call) {
+    const writer = await datanode.openWriter(block)
+    return { reply: undefined, body: new ServedWriter(writer, new PatientBody(call.body ?? nothing(), patience)) }
+  },
+
+  async 'hdds.read.1'({ datanode, patience }, { block, range }) {
+    return { reply: undefined, body: new ServedRead(datanode.read(block, range), patience) }
+  },
+
+  async 'hdds.readSmall.1'({ datanode }, { block, range }) {
+    if (range.length > maxChunkBytes) {
+      throw new StoreError('InvalidArgument', `a small read is of at most ${maxChunkBytes} bytes`)
+    }
+    return { reply: undefined, body: await datanode.readSmall(block, range) }
+  },
+
+  async 'hdds.createContainer.1'({ datanode }, container) {
+    return { reply: await nothingFrom(datanode.createContainer(container)) }
+  },
+
+  async 'hdds.closeContainer.1'({ datanode }, container) {
+    return { reply: await nothingFrom(datanode.closeContainer(container)) }
+  },
+
+  async 'hdds.deleteContainer.1'({ datanode }, container) {
+    return { reply: await nothingFrom(datanode.deleteContainer(container)) }
+  },
+
+  async 'hdds.deleteBlocks.1'({ datanode }, ranges) {
+    return { reply: await nothingFrom(datanode.deleteBlocks(ranges)) }
+  },
+
+  async 'hdds.compact.1'({ datanode }) {
+    return { reply: await datanode.compact() }
+  },
+}
+
+const listers: { readonly [Name in ListingName]: Lister<Name> } = {
+  'hdds.listBlocks.1': (datanode, container) => datanode.listBlocks(container),
+  'hdds.containers.1': (datanode) => datanode.containers(),
+  'hdds.disks.1': (datanode) => datanode.disks(),
+  'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
+  'hdds.findings.1': (datanode) => datanode.findings(),
+}
+
+/**
+ * The methods of an RPC server. Whoever has proved to that server who it is may call all of them: they are for the other
+ * services of the cluster, not for users.
+ */
+export function serveDatanode(datanode: Datanode, options: ServeDatanodeOptions): RpcMethods<unknown> {
+  const { clock, silenceMs = defaultSilenceMs } = options
+  const served = { datanode, patience: { clock, silenceMs } }
+  const methods: Record<string, RpcHandler<unknown>> = {}
+  for (const name of Object.keys(exchanges) as ExchangeName[]) methods[name] = exchangeHandler(served, name)
+  for (const name of Object.keys(listings) as ListingName[]) methods[name] = listingHandler(served, name)
+  return methods
+}
+
+function exchangeHandler(served: Served, name: ExchangeName): RpcHandler<unknown> {
+  const { request: codec, reply: replyCodec } = exchanges[name] as unknown as {
+    readonly request: Codec<Addressed<unknown>>
+    readonly reply: Codec<unknown>
+  }
+  const answer = answerers[name] as (
+    served: Served,
+    request: unknown,
+    call: RpcCall<unknown>,
+  ) => Promise<Answer<unknown>>
+  return async (call): Promise<RpcReply> => {
+    const request = readRequest(served.datanode, codec, call.payload)
+    const { reply, body } = await answer(served, request, call)
+    const payload = replyCodec.encode(reply)
+    return body === undefined ? { payload } : { payload, body }
+  }
+}
+
+function listingHandler({ datanode }: Served, name: ListingName): RpcHandler<unknown> {
+  const { request: codec, items: itemCodec } = listings[name] as unknown as {
+    readonly request: Codec<Addressed<unknown>>
+    readonly items: ItemCodec<unknown>
+  }
+  const list = listers[name] as (
+    datanode: Datanode,
+    request: unknown,
+  ) => readonly unknown[] | Promise<readonly unknown[]>
+  return async (call): Promise<RpcReply> => {
+    const items = await list(datanode, readRequest(datanode, codec, call.payload))
+    return { body: pages(itemCodec, items) }
+  }
+}
+
+async function* pages<T>(codec: ItemCodec<T>, items: readonly T[]): AsyncGenerator<Uint8Array> {
+  yield* pagesOf(codec, items)
+}
+
+/** `InvalidArgument` for what cannot be read; `Unavailable` when the caller looks for another datanode. */
+function readRequest<T>(datanode: Datanode, codec: Codec<Addressed<T>>, payload: Uint8Array): T {
+  const { datanode: wanted, request } = decoded(codec, payload)
+  if (wanted === datanode.id) return request
+  // A first write makes its container: at the wrong datanode it would be acknowledged and never found again.
+  throw new StoreError('Unavailable', `datanode ${wanted} is not here`, { details: { datanode: datanode.id } })
+}
+
+function decoded<T>(codec: Codec<T>, payload: Uint8Array): T {
+  try {
+    return codec.decode(payload)
+  } catch (cause) {
+    throw new StoreError('InvalidArgument', 'the request cannot be read', { cause })
+  }
+}
+
+/** The block as it arrived, without a copy. Exactly what was said, or it is not written. */
+async function receiveBlock(
+  { lengthBytes, checksum }: NewBlock,
+  { body }: RpcCall<unknown>,
+  patience: Patience,
+): Promise<readonly Uint8Array[]> {
+  if (lengthBytes > maxChunkBytes) {
+    throw new StoreError('InvalidArgument', `a block in one message has at most ${maxChunkBytes} bytes`)
+  }
+  const feed = new ByteFeed(new PatientBody(body ?? nothing(), patience))
+  const pieces = await feed.take(lengthBytes)
+  await feed.end()
+  assertArrived(pieces, checksum)
+  return pieces
+}
+
+async function nothingFrom(action: Promise<void>): Promise<undefined> {
+  await action
+  return undefined
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, undefined> {}

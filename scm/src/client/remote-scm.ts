@@ -1,0 +1,98 @@
+import { askerOf } from '@o3/common/rpc'
+import type { Ask, GroupClient } from '@o3/common/rpc'
+import type {
+  BlockRange,
+  ContainerId,
+  ContainerInfo,
+  DatanodeCommand,
+  DatanodeInfo,
+  Heartbeat,
+  RegisterRequest,
+  ReplicaLocation,
+  Scm,
+  ScmSummary,
+} from '../api/api.ts'
+import { scmMethods } from '../rpc/methods.ts'
+import type { ScmMethods } from '../rpc/methods.ts'
+
+type Commands = { readonly commands: readonly DatanodeCommand[] }
+type Options = { readonly requestId?: string }
+
+/** So many ranges, at most 24 bytes each, fit in a payload. */
+const maxRangesPerCall = 100_000
+
+/**
+ * SCM in other processes, with every promise of its doors: whichever member leads answers. What changes something is
+ * idempotent or carries a request id, so a repetition after a lost answer is not done twice. Beside SCM's own errors there
+ * are those of `GroupClient.call`.
+ */
+export class RemoteScm implements Scm {
+  private readonly group: GroupClient
+  private readonly ask: Ask<ScmMethods>
+
+  /** The group belongs to the caller, who closes it. */
+  constructor(group: GroupClient) {
+    this.group = group
+    this.ask = askerOf(group, scmMethods)
+  }
+
+  async register(request: RegisterRequest): Promise<Commands> {
+    return { commands: (await this.ask('scm.register.1', request)).items }
+  }
+
+  async heartbeat(heartbeat: Heartbeat): Promise<Commands> {
+    return { commands: (await this.ask('scm.heartbeat.1', heartbeat)).items }
+  }
+
+  allocateBlocks(request: Parameters<Scm['allocateBlocks']>[0], options?: Options): Promise<readonly BlockRange[]> {
+    return this.ask('scm.allocateBlocks.1', { ...request, requestId: this.idOf(options) })
+  }
+
+  /** In several calls when there are very many: a failure leaves some taken over, as the repetition will find. */
+  async deleteBlocks(blocks: readonly BlockRange[], options?: Options): Promise<void> {
+    if (blocks.length <= maxRangesPerCall) {
+      return this.ask('scm.deleteBlocks.1', { blocks, requestId: this.idOf(options) })
+    }
+    for (let at = 0; at < blocks.length; at += maxRangesPerCall) {
+      const some = blocks.slice(at, at + maxRangesPerCall)
+      await this.ask('scm.deleteBlocks.1', { blocks: some, requestId: this.group.newRequestId() })
+    }
+  }
+
+  locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
+    return this.ask('scm.locate.1', container)
+  }
+
+  async listNodes(): Promise<readonly DatanodeInfo[]> {
+    const found: DatanodeInfo[] = []
+    for (;;) {
+      const after = found.at(-1)?.id
+      const page = await this.ask('scm.listNodes.1', after === undefined ? {} : { after })
+      found.push(...page.items)
+      if (!page.truncated) return found
+    }
+  }
+
+  async listContainers({ after, limit }: Parameters<Scm['listContainers']>[0]): Promise<readonly ContainerInfo[]> {
+    const found: ContainerInfo[] = []
+    for (;;) {
+      const from = found.at(-1)?.id ?? after
+      const left = { limit: limit - found.length, ...(from === undefined ? {} : { after: from }) }
+      const page = await this.ask('scm.listContainers.1', left)
+      found.push(...page.items)
+      if (!page.truncated) return found
+    }
+  }
+
+  closeContainer(container: ContainerId, options?: Options): Promise<void> {
+    return this.ask('scm.closeContainer.1', { container, requestId: this.idOf(options) })
+  }
+
+  summary(): Promise<ScmSummary> {
+    return this.ask('scm.summary.1', undefined)
+  }
+
+  private idOf(options: Options | undefined): string {
+    return options?.requestId ?? this.group.newRequestId()
+  }
+}

@@ -1,0 +1,104 @@
+/** One request and one reply of every method, with every field in use. */
+
+import type { ReplyOf, RequestOf } from '@o3/common/rpc'
+import type { ContainerReport, DatanodeCommand, DiskReport } from '../../src/api/api.ts'
+import type { ScmMethods } from '../../src/rpc/rpc.ts'
+
+const replication = 'RATIS/ONE' as const
+const range = { container: 2 ** 40 + 1, firstLocal: 4_000_000_000, count: 65_536 }
+
+const disk: DiskReport = {
+  path: '/data/1',
+  uuid: 'u-1',
+  state: 'full',
+  totalBytes: 2 ** 44,
+  availableBytes: 0,
+  usedBytes: 2 ** 44,
+}
+const report: ContainerReport = {
+  id: 7,
+  state: 'UNHEALTHY',
+  generation: 3,
+  usedBytes: 2 ** 32,
+  liveBytes: 5,
+  blockCount: 6,
+}
+
+export const commands: readonly DatanodeCommand[] = [
+  { kind: 'create-container', container: 1 },
+  { kind: 'close-container', container: 2 },
+  { kind: 'delete-container', container: 3 },
+  { kind: 'delete-blocks', transaction: 4, blocks: [range] },
+  { kind: 'full-report' },
+]
+
+export const calls: {
+  readonly [M in keyof ScmMethods]: {
+    readonly request: RequestOf<ScmMethods[M]>
+    readonly reply: ReplyOf<ScmMethods[M]>
+  }
+} = {
+  'scm.register.1': {
+    request: { id: 'dn', address: 'host:1', disks: [disk], containers: [report] },
+    reply: { items: commands, truncated: false },
+  },
+  'scm.heartbeat.1': {
+    request: { id: 'dn', full: true, disks: [disk], containers: [report], deletedTransactions: [1, 300] },
+    reply: { items: commands.slice(0, 1), truncated: true },
+  },
+  'scm.allocateBlocks.1': { request: { requestId: 'r1', count: 100, replication }, reply: [range] },
+  'scm.deleteBlocks.1': { request: { requestId: 'r2', blocks: [range] }, reply: undefined },
+  'scm.locate.1': {
+    request: 7,
+    reply: [
+      { datanode: 'dn', address: 'host:1' },
+      { datanode: 'here', address: undefined },
+    ],
+  },
+  'scm.listNodes.1': {
+    request: { after: 'dn' },
+    reply: {
+      items: [
+        {
+          id: 'dn',
+          address: 'host:1',
+          operational: 'DECOMMISSIONING',
+          health: 'STALE',
+          registeredMs: 5,
+          lastHeartbeatMs: 1_700_000_000_000,
+          disks: [disk],
+        },
+      ],
+      truncated: true,
+    },
+  },
+  'scm.listContainers.1': {
+    request: { after: 6, limit: 100 },
+    reply: {
+      items: [
+        {
+          id: 7,
+          state: 'QUASI_CLOSED',
+          replication,
+          pipeline: 'one-dn',
+          datanodes: ['dn'],
+          createdMs: 5,
+          nextLocal: 9,
+          usedBytes: 10,
+          liveBytes: 11,
+        },
+      ],
+      truncated: false,
+    },
+  },
+  'scm.closeContainer.1': { request: { requestId: 'r3', container: 7 }, reply: undefined },
+  'scm.summary.1': {
+    request: undefined,
+    reply: {
+      containers: { OPEN: 1, CLOSING: 2, QUASI_CLOSED: 3, CLOSED: 4, DELETING: 5, DELETED: 6 },
+      pendingDeletionBlocks: 7,
+      totalBytes: 8,
+      availableBytes: 9,
+    },
+  },
+}
