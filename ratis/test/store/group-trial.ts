@@ -12,6 +12,8 @@ import { changes, Witness, type Asked } from './witness.ts'
 export type GroupStep =
   /** Each under a request id of its own, at whoever leads, without waiting. */
   | { readonly kind: 'execute'; readonly commands: readonly CounterCommand[] }
+  /** One after the other, an entry each: the log grows, and whoever is away falls behind it. */
+  | { readonly kind: 'grow'; readonly entries: number }
   | { readonly kind: 'settle' }
   | { readonly kind: 'pause'; readonly ms: number }
   | { readonly kind: 'repeat'; readonly nth: number }
@@ -36,6 +38,7 @@ export const groupSteps: fc.Arbitrary<readonly GroupStep[]> = fc.array(
         return { kind: 'execute', commands }
       }),
     },
+    { weight: 2, arbitrary: fc.integer({ min: 8, max: 24 }).map((entries): GroupStep => ({ kind: 'grow', entries })) },
     { weight: 2, arbitrary: fc.constant<GroupStep>({ kind: 'settle' }) },
     {
       weight: 5,
@@ -80,12 +83,14 @@ export class GroupTrial {
   private readonly witness = new Witness()
   private pending: Promise<void>[] = []
   private isOver = false
+  private attempts = 0
 
   constructor(seed: string | number) {
     this.group = new RaftGroup({
       seed,
+      kvMaxMs: 6,
       // A few commands fill the log that a member may lag behind.
-      store: { cacheBytes: 1000, checkpoint: { everyLogBytes: 64 * 1024, keepLogBytes: 0 } },
+      store: { cacheBytes: 1000, checkpoint: { everyLogBytes: 24 * 1024, keepLogBytes: 0 } },
     })
   }
 
@@ -115,6 +120,8 @@ export class GroupTrial {
       case 'execute':
         for (const asked of step.commands.map((each) => this.witness.ask(each))) this.pending.push(this.send(asked))
         return
+      case 'grow':
+        return this.grow(step.entries)
       case 'settle':
         return this.settleWithin(2000)
       case 'pause':
@@ -159,10 +166,18 @@ export class GroupTrial {
     while (!stores.node(id).isUp) await stores.open(id)
   }
 
+  private async grow(entries: number): Promise<void> {
+    for (let i = 0; i < entries; i++) {
+      this.pending.push(this.send(this.witness.ask({ kind: 'add', name: 'grown', amount: 1 })))
+      await this.group.stores.simulation.clock.sleep(8)
+    }
+  }
+
   private async send(asked: Asked): Promise<void> {
     const { command: wanted, requestId } = asked
     await this.insist(async () => {
-      const { leader, stores } = this.group
+      const { leaders, stores } = this.group
+      const leader = leaders[this.attempts++ % Math.max(1, leaders.length)]
       if (leader === undefined) return 'down'
       try {
         const answer = await stores.execute(leader, wanted, { requestId })
