@@ -24,6 +24,8 @@ export type GroupStep =
   | { readonly kind: 'trap'; readonly member: NodeId; readonly how: 'crash' | 'kill'; readonly site: string }
   | { readonly kind: 'up'; readonly member: NodeId }
   | { readonly kind: 'cut-off'; readonly member: NodeId }
+  /** Cuts the leader off while commands go on coming, and another one leads meanwhile. */
+  | { readonly kind: 'depose'; readonly commands: readonly CounterCommand[]; readonly everyMs: number }
   | { readonly kind: 'heal' }
 
 const member = fc.constantFrom<NodeId>('a', 'b', 'c')
@@ -59,6 +61,14 @@ export const groupSteps: fc.Arbitrary<readonly GroupStep[]> = fc.array(
     },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('up' as const), member }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut-off' as const), member }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('depose' as const),
+        commands: fc.array(command, { minLength: 8, maxLength: 24 }),
+        everyMs: fc.constantFrom(3, 20, 80),
+      }),
+    },
     { weight: 2, arbitrary: fc.constant<GroupStep>({ kind: 'heal' }) },
   ),
   { maxLength: 24, size: 'max' },
@@ -156,6 +166,8 @@ export class GroupTrial {
         isolated.clear()
         isolated.add(step.member)
         return
+      case 'depose':
+        return this.depose(step)
       case 'heal':
         isolated.clear()
     }
@@ -170,6 +182,17 @@ export class GroupTrial {
     for (let i = 0; i < entries; i++) {
       this.pending.push(this.send(this.witness.ask({ kind: 'add', name: 'grown', amount: 1 })))
       await this.group.stores.simulation.clock.sleep(8)
+    }
+  }
+
+  private async depose({ commands, everyMs }: Extract<GroupStep, { kind: 'depose' }>): Promise<void> {
+    const { isolated, leader, stores } = this.group
+    if (leader === undefined) return
+    isolated.clear()
+    isolated.add(leader)
+    for (const each of commands) {
+      this.pending.push(this.send(this.witness.ask(each)))
+      await stores.simulation.clock.sleep(everyMs)
     }
   }
 
