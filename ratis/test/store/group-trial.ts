@@ -12,6 +12,8 @@ import { changes, Witness, type Asked } from './witness.ts'
 export type GroupStep =
   /** Each under a request id of its own, at whoever leads, without waiting. */
   | { readonly kind: 'execute'; readonly commands: readonly CounterCommand[] }
+  /** One after the other, an entry each: the log grows, and whoever is away falls behind it. */
+  | { readonly kind: 'grow'; readonly entries: number }
   | { readonly kind: 'settle' }
   | { readonly kind: 'pause'; readonly ms: number }
   | { readonly kind: 'repeat'; readonly nth: number }
@@ -22,6 +24,8 @@ export type GroupStep =
   | { readonly kind: 'trap'; readonly member: NodeId; readonly how: 'crash' | 'kill'; readonly site: string }
   | { readonly kind: 'up'; readonly member: NodeId }
   | { readonly kind: 'cut-off'; readonly member: NodeId }
+  /** Cuts the leader off while commands go on coming, and another one leads meanwhile. */
+  | { readonly kind: 'depose'; readonly commands: readonly CounterCommand[]; readonly everyMs: number }
   | { readonly kind: 'heal' }
 
 const member = fc.constantFrom<NodeId>('a', 'b', 'c')
@@ -36,6 +40,7 @@ export const groupSteps: fc.Arbitrary<readonly GroupStep[]> = fc.array(
         return { kind: 'execute', commands }
       }),
     },
+    { weight: 2, arbitrary: fc.integer({ min: 8, max: 24 }).map((entries): GroupStep => ({ kind: 'grow', entries })) },
     { weight: 2, arbitrary: fc.constant<GroupStep>({ kind: 'settle' }) },
     {
       weight: 5,
@@ -56,6 +61,14 @@ export const groupSteps: fc.Arbitrary<readonly GroupStep[]> = fc.array(
     },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('up' as const), member }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut-off' as const), member }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('depose' as const),
+        commands: fc.array(command, { minLength: 8, maxLength: 24 }),
+        everyMs: fc.constantFrom(3, 20, 80),
+      }),
+    },
     { weight: 2, arbitrary: fc.constant<GroupStep>({ kind: 'heal' }) },
   ),
   { maxLength: 24, size: 'max' },
@@ -80,12 +93,14 @@ export class GroupTrial {
   private readonly witness = new Witness()
   private pending: Promise<void>[] = []
   private isOver = false
+  private attempts = 0
 
   constructor(seed: string | number) {
     this.group = new RaftGroup({
       seed,
+      kvMaxMs: 6,
       // A few commands fill the log that a member may lag behind.
-      store: { cacheBytes: 1000, checkpoint: { everyLogBytes: 64 * 1024, keepLogBytes: 0 } },
+      store: { cacheBytes: 1000, checkpoint: { everyLogBytes: 24 * 1024, keepLogBytes: 0 } },
     })
   }
 
@@ -115,6 +130,8 @@ export class GroupTrial {
       case 'execute':
         for (const asked of step.commands.map((each) => this.witness.ask(each))) this.pending.push(this.send(asked))
         return
+      case 'grow':
+        return this.grow(step.entries)
       case 'settle':
         return this.settleWithin(2000)
       case 'pause':
@@ -149,6 +166,8 @@ export class GroupTrial {
         isolated.clear()
         isolated.add(step.member)
         return
+      case 'depose':
+        return this.depose(step)
       case 'heal':
         isolated.clear()
     }
@@ -159,10 +178,29 @@ export class GroupTrial {
     while (!stores.node(id).isUp) await stores.open(id)
   }
 
+  private async grow(entries: number): Promise<void> {
+    for (let i = 0; i < entries; i++) {
+      this.pending.push(this.send(this.witness.ask({ kind: 'add', name: 'grown', amount: 1 })))
+      await this.group.stores.simulation.clock.sleep(8)
+    }
+  }
+
+  private async depose({ commands, everyMs }: Extract<GroupStep, { kind: 'depose' }>): Promise<void> {
+    const { isolated, leader, stores } = this.group
+    if (leader === undefined) return
+    isolated.clear()
+    isolated.add(leader)
+    for (const each of commands) {
+      this.pending.push(this.send(this.witness.ask(each)))
+      await stores.simulation.clock.sleep(everyMs)
+    }
+  }
+
   private async send(asked: Asked): Promise<void> {
     const { command: wanted, requestId } = asked
     await this.insist(async () => {
-      const { leader, stores } = this.group
+      const { leaders, stores } = this.group
+      const leader = leaders[this.attempts++ % Math.max(1, leaders.length)]
       if (leader === undefined) return 'down'
       try {
         const answer = await stores.execute(leader, wanted, { requestId })
