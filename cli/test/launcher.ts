@@ -64,6 +64,30 @@ export async function temporaryDirectory(): Promise<{ readonly path: string; rem
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
+export interface Started {
+  /** All that it has said so far. */
+  readonly said: () => string
+  signal(name: 'SIGINT' | 'SIGTERM'): void
+  /** The exit code, when it has ended. */
+  readonly ended: Promise<number>
+}
+
+/** Resolves when O3 says that it is ready. */
+export async function startServing(args: readonly string[], options: RunOptions = {}): Promise<Started> {
+  const child = start(args, options)
+  const out = textOf(child.stdout)
+  const err = textOf(child.stderr)
+  const ended = (once(child, 'close') as Promise<[number]>).then(([code]) => code)
+  const ready = new Promise<void>((resolve) => {
+    child.stdout?.on('data', () => {
+      if (out.text.includes('O3 is ready')) resolve()
+    })
+  })
+  const code = await Promise.race([ready, ended])
+  if (code !== undefined) throw new Error(`${args.join(' ')} did not start: ${err.text}${out.text}`)
+  return { said: () => out.text, signal: (name) => void child.kill(name), ended }
+}
+
 export interface StartedNode {
   readonly banner: string
   stop(): Promise<number>
@@ -72,28 +96,12 @@ export interface StartedNode {
 /** Resolves when the node says that it is ready. */
 export async function startNode(data: string): Promise<StartedNode> {
   const ports = words('--port 0 --admin-port 0 --native-port 0 --set om.segment=1MiB')
-  const child = start(['start', '--data', data, ...ports], {})
-  const out = textOf(child.stdout)
-  const err = textOf(child.stderr)
-  const closed = once(child, 'close') as Promise<[number]>
-  let over = false
-  const ready = new Promise<void>((resolve) => {
-    child.stdout?.on('data', () => {
-      if (out.text.includes('ready')) resolve()
-    })
-    void closed.then(() => {
-      over = true
-      resolve()
-    })
-  })
-  await ready
-  if (over) throw new Error(`the node did not start: ${err.text}${out.text}`)
+  const { said, signal, ended } = await startServing(['start', '--data', data, ...ports])
   return {
-    banner: out.text,
-    async stop() {
-      if (!over) child.kill('SIGTERM')
-      const [code] = await closed
-      return code
+    banner: said(),
+    stop() {
+      signal('SIGTERM')
+      return ended
     },
   }
 }

@@ -11,6 +11,10 @@ export interface BannerFacts {
   readonly credentials: AdministratorCredentials
   readonly credentialsFile: string
   readonly logFile: string
+  /** Where S3 is served besides, by the other gateways of a cluster. */
+  readonly otherEndpoints?: readonly string[]
+  /** Flags by which `o3 sh` finds the directory when it is not in the usual place; begins with a space. */
+  readonly shellFlags?: string
 }
 
 /** The secret appears only in the banner of the start that made it. */
@@ -21,6 +25,7 @@ export function banner(facts: BannerFacts): string {
     `  O3 serves ${facts.directory}`,
     '',
     `  S3        ${endpoint}   (region ${facts.region})`,
+    ...(facts.otherEndpoints ?? []).map((other) => `            ${other}`),
     `  native    ${facts.native}   (o3 sh)`,
     `  health    ${facts.admin}/readyz   metrics ${facts.admin}/metrics`,
     `  log       ${facts.logFile}`,
@@ -59,7 +64,7 @@ function tryLines({ accessKey, secretKey, origin }: AdministratorCredentials, fa
     `    export AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secret} AWS_DEFAULT_REGION=${facts.region}`,
     `    aws --endpoint-url ${facts.endpoint} s3 mb s3://first`,
     `    aws --endpoint-url ${facts.endpoint} s3 cp README.md s3://first/`,
-    `    npx o3 sh bucket list /s3v`,
+    `    npx o3 sh bucket list /s3v${facts.shellFlags ?? ''}`,
   ]
 }
 

@@ -5,7 +5,7 @@ import type { Role, RoleFacts, RoleOptions, RunningProcess } from '@o3/cluster/r
 import { fieldsOf } from '@o3/common/config'
 import type { ConfigSchema, ConfigValues } from '@o3/common/config'
 import type { Command } from 'commander'
-import { addSettingFlags, readConfig } from '../command-line.ts'
+import { addSettingFlags, exitCodes, readConfig } from '../command-line.ts'
 import type { Environment } from '../command-line.ts'
 import { crashAt } from './crash-at.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -41,6 +41,13 @@ export function addRole<S extends ConfigSchema>(program: Command, env: Environme
   command.addOption(command.createOption('--supervised', 'stop when standard input ends').hideHelp())
   addSettingFlags(command, schema).action(async (options: Readonly<Record<string, unknown>> & Flags) => {
     const { values } = readConfig(schema, options, ownVariables(schema, env))
+    const asked = options.supervised === true ? endOfInput() : undefined
+    let isUp = false
+    void asked?.then(() => {
+      // A start has nothing to finish, and may wait long for processes that are going, too.
+      // oxlint-disable-next-line unicorn/no-process-exit -- there is no part that could be asked to give up
+      if (!isUp) process.exit(exitCodes.failed)
+    })
     const running = await added.start(values, {
       clusterFile: options.cluster,
       id: options.id,
@@ -48,15 +55,15 @@ export function addRole<S extends ConfigSchema>(program: Command, env: Environme
       peers: options.peers === undefined ? undefined : parsePeers(options.peers),
       onSite: crashAt(env['O3_CRASH_AT']),
     })
+    isUp = true
     const { id, address } = running.facts
     process.stdout.write(`${role} ${id} is ready at ${address} (pid ${process.pid})\n`)
     void running.failed.then((error) => process.stderr.write(`o3: ${role} ${id} cannot go on: ${error.message}\n`))
-    const supervised = options.supervised === true
     process.exitCode = await untilStopped(running, {
       name: `${role} ${id}`,
-      ...(supervised ? { asked: endOfInput() } : {}),
+      ...(asked === undefined ? {} : { asked }),
       // Who reads our output may be what has gone.
-      say: supervised ? () => undefined : (text) => void process.stdout.write(text),
+      say: asked !== undefined ? () => undefined : (text) => void process.stdout.write(text),
     })
   })
 }

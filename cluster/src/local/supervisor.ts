@@ -3,17 +3,19 @@
  * waits for those it needs; they go down in order, gateways first, so that nothing that was accepted is cut.
  */
 
+import { resolve } from 'node:path'
 import { fieldsOf } from '@o3/common/config'
 import type { ConfigEntry, ConfigSchema } from '@o3/common/config'
 import type { Env } from '@o3/common/env'
-import { isStoreError } from '@o3/common/errors'
+import { assert, isStoreError } from '@o3/common/errors'
 import { credentialsPath, keepConfigured, settleCredentials } from '../administrator.ts'
 import type { BannerFacts } from '../banner.ts'
 import { membersOf, roles } from '../cluster-file/cluster-file.ts'
-import type { Role } from '../cluster-file/cluster-file.ts'
+import type { GatewayMember, Role } from '../cluster-file/cluster-file.ts'
 import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
 import { writeEndpoints } from '../endpoints.ts'
+import type { Endpoints } from '../endpoints.ts'
 import type { NodeConfig } from '../node-config.ts'
 import { logFileOf, startProcess } from '../process/running-process.ts'
 import type { ClaimedDirectory, ProcessParts, RunningProcess } from '../process/running-process.ts'
@@ -133,14 +135,17 @@ class Supervisor {
     for (const role of roles) await this.startRole(cluster, role)
     await this.untilReady()
     await keepConfigured(env, home.path, credentials)
-    const { s3, native, admin } = endpointsOf(cluster)
-    await writeEndpoints(env, home.path, { s3, native, admin })
+    const [first, ...others] = cluster.gateways.map(endpointsOf)
+    assert(first !== undefined, 'a cluster has a gateway')
+    await writeEndpoints(env, home.path, first)
     const logFile = logFileOf(home.path, config.log)
     return {
-      endpoint: s3,
-      native,
-      admin,
+      endpoint: first.s3,
+      otherEndpoints: others.map(({ s3 }) => s3),
+      native: first.native,
+      admin: first.admin,
       directory: home.path,
+      shellFlags: home.path === resolve('o3-data') ? '' : ` --data ${home.path}`,
       region: config.s3.region,
       credentials,
       credentialsFile: credentialsPath(home.path),
@@ -241,7 +246,10 @@ async function isFree(env: Env, directory: string): Promise<boolean> {
   }
 }
 
-function endpointsOf({ gateways: [first] }: ClusterAtHome): { s3: string; native: string; admin: string } {
-  const at = (kind: 's3' | 'native' | 'admin'): string => (first === undefined ? '' : describeEndpoint(first[kind]))
-  return { s3: `http://${at('s3')}`, native: `o3://${at('native')}`, admin: `http://${at('admin')}` }
+function endpointsOf({ s3, native, admin }: GatewayMember): Endpoints {
+  return {
+    s3: `http://${describeEndpoint(s3)}`,
+    native: `o3://${describeEndpoint(native)}`,
+    admin: `http://${describeEndpoint(admin)}`,
+  }
 }

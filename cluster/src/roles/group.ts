@@ -1,9 +1,7 @@
 /** OM and SCM are groups: several members, one of which leads. */
 
-import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { GroupClient } from '@o3/common/rpc'
-import type { Member } from '../cluster-file/cluster-file.ts'
 import { addressOf } from './role-process.ts'
 import type { Seat } from './role-process.ts'
 
@@ -20,7 +18,7 @@ export function refuseManyVoters(name: 'om' | 'scm', members: number): void {
 export async function groupClient(seat: Seat, name: 'om' | 'scm'): Promise<GroupClient> {
   const { env, lifecycle, cluster, authentication } = seat
   const members = cluster[name].map((member) => ({ id: member.id, address: addressOf(member) }))
-  const client = new GroupClient({ env: env satisfies Env, name, members, authentication })
+  const client = new GroupClient({ env, name, members, authentication })
   await lifecycle.start(`client of ${name}`, { start: () => {}, stop: () => client.close() })
   return client
 }

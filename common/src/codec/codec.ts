@@ -231,9 +231,10 @@ export class ByteReader {
     return this.raw(this.varint())
   }
 
+  /** A view that is no `Buffer` even where it is of one: `slice` of those does not copy, of all others it does. */
   raw(length: number): Uint8Array {
     const at = this.advance(length)
-    return this.buffer.subarray(at, at + length)
+    return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + at, length)
   }
 
   binary(): string {

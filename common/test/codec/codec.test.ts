@@ -177,6 +177,18 @@ describe('records', () => {
     )
   })
 
+  test('are not changed by who changes a copy of what was read, a Buffer of the network or of a disk either', () => {
+    const record = Buffer.from(
+      new ByteWriter()
+        .bytes(new Uint8Array([1, 2]))
+        .raw(new Uint8Array([3]))
+        .finish(),
+    )
+    const reader = new ByteReader(record)
+    for (const read of [reader.bytes(), reader.raw(1)]) read.slice().fill(9)
+    expect([...record]).toEqual([2, 1, 2, 3])
+  })
+
   test('keep a key named __proto__ a key', () => {
     const map = Object.fromEntries([['__proto__', 'x']])
     const back = new ByteReader(new ByteWriter().textMap(map).finish()).textMap()

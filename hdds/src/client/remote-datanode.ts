@@ -12,6 +12,7 @@ import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from '../r
 import type { Addressed, Codec, ItemCodec } from '../rpc/records.ts'
 import { DatanodeChannel, unreadable } from './datanode-channel.ts'
 import type { DatanodeChannelOptions, Lane } from './datanode-channel.ts'
+import { plainBytes } from './plain-bytes.ts'
 import { openRemoteWriter } from './remote-block-writer.ts'
 import { RemotePieces, assertRange } from './remote-pieces.ts'
 
@@ -220,7 +221,7 @@ async function gather(body: AsyncIterable<Uint8Array> | undefined, length: numbe
     throw unreadable('hdds.readSmall.1', new StoreError('IncompleteBody', 'the answer has not the length of the range'))
   }
   const [only] = pieces
-  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, length)
+  return plainBytes(pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, length))
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, undefined> {}

@@ -5,6 +5,7 @@ import { exchanges } from '../rpc/methods.ts'
 import { PatientBody } from '../rpc/patient-body.ts'
 import { unreadable } from './datanode-channel.ts'
 import type { DatanodeChannel } from './datanode-channel.ts'
+import { plainBytes } from './plain-bytes.ts'
 
 export interface RemotePiecesOptions {
   readonly channel: DatanodeChannel
@@ -93,7 +94,7 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
     const step = await this.body?.next()
     if (step !== undefined && step.done !== true) {
       this.left -= step.value.length
-      if (this.left >= 0) return step
+      if (this.left >= 0) return { done: false, value: plainBytes(step.value) }
     } else if (this.left === 0) {
       await this.return()
       return over

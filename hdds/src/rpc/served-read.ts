@@ -30,7 +30,7 @@ export class ServedRead implements AsyncIterableIterator<Uint8Array, undefined> 
     if (this.failure !== undefined) throw this.failure
     const step = await this.pieces.next()
     if (step.done === true) return over
-    const value = step.value.slice()
+    const value = new Uint8Array(step.value)
     const { clock, silenceMs } = this.patience
     this.cancelTimer = clock.after(silenceMs, () => this.giveUp(silenceMs))
     return { done: false, value }

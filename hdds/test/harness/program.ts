@@ -3,6 +3,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { SimRandom } from '@o3/common/env/sim'
 import type { ContainerId } from '@o3/scm/api'
+import type { Datanode } from '../../src/api/api.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import type { BlockModel, ModelBlock } from './block-model.ts'
 import { piecesOf } from './bytes.ts'
@@ -64,6 +65,7 @@ export class Program {
   /** Closed with an answer. */
   private readonly closed = new Set<ContainerId>()
   private firstContainer = 1
+  private called: Datanode | undefined
 
   constructor(options: ProgramOptions) {
     this.mix = mixes[options.mix ?? 'everything']
@@ -81,8 +83,9 @@ export class Program {
     }
   }
 
-  /** Some rounds of operations that run side by side. */
-  async run(datanode: LocalDatanode, rounds: number): Promise<void> {
+  /** Some rounds of operations that run side by side; `called` is the same datanode, perhaps over a wire. */
+  async run(datanode: LocalDatanode, rounds: number, called: Datanode = datanode): Promise<void> {
+    this.called = called
     for (let round = 0; round < rounds && !this.isDead(); round++) {
       const operations = Array.from({ length: 1 + this.random.below(this.mix.sideBySide) }, () =>
         this.operation(datanode),
@@ -107,14 +110,19 @@ export class Program {
   }
 
   private readonly operations: Readonly<Record<Operation, (datanode: LocalDatanode) => Promise<void>>> = {
-    write: (datanode) => this.writeBlock(datanode),
-    stream: (datanode) => this.stream(datanode),
-    delete: (datanode) => this.delete(datanode),
+    write: (datanode) => this.writeBlock(this.called ?? datanode),
+    stream: (datanode) => this.stream(this.called ?? datanode),
+    delete: (datanode) => this.delete(this.called ?? datanode),
     close: (datanode) => this.closeContainer(datanode),
-    compact: (datanode) => this.tolerate(() => datanode.compact()),
-    checkpoint: (datanode) => this.tolerate(() => datanode.dataDisks[0]!.checkpointIndex()),
+    compact: (datanode) => this.tolerate(() => (this.called ?? datanode).compact()),
+    checkpoint: (datanode) => this.checkpoint(datanode),
     deleteContainer: (datanode) => this.deleteContainer(datanode),
-    read: (datanode) => this.readOne(datanode),
+    read: (datanode) => this.readOne(this.called ?? datanode),
+  }
+
+  /** Nobody asks for it over a wire; in a process that dies it would never answer. */
+  private async checkpoint(datanode: LocalDatanode): Promise<void> {
+    if (this.called === datanode) await this.tolerate(() => datanode.dataDisks[0]!.checkpointIndex())
   }
 
   private newBlock(lengthBytes: number): ModelBlock {
@@ -124,7 +132,7 @@ export class Program {
     return this.model.add({ container, local }, lengthBytes)
   }
 
-  private async writeBlock(datanode: LocalDatanode): Promise<void> {
+  private async writeBlock(datanode: Datanode): Promise<void> {
     const entry = this.newBlock(this.size())
     const pieces = piecesOf(entry.content, 1 + this.random.below(5000))
     await this.settle(entry, async () => {
@@ -132,7 +140,7 @@ export class Program {
     })
   }
 
-  private async stream(datanode: LocalDatanode): Promise<void> {
+  private async stream(datanode: Datanode): Promise<void> {
     const entry = this.newBlock(this.random.below(4) * 25_000 + this.random.below(10_000))
     const givesUp = this.random.chance(0.2)
     await this.settle(entry, async () => {
@@ -147,7 +155,7 @@ export class Program {
     })
   }
 
-  private async delete(datanode: LocalDatanode): Promise<void> {
+  private async delete(datanode: Datanode): Promise<void> {
     const candidates = this.model.blocks.filter(({ state }) => state === 'acknowledged' || state === 'vanishing')
     const chosen = candidates[this.random.below(Math.max(1, candidates.length))]
     if (chosen === undefined) return
@@ -167,7 +175,7 @@ export class Program {
     const chosen = reports[this.random.below(Math.max(1, reports.length))]
     if (chosen === undefined) return
     await this.tolerate(async () => {
-      await datanode.closeContainer(chosen.id)
+      await (this.called ?? datanode).closeContainer(chosen.id)
       if (!this.isDead()) this.closed.add(chosen.id)
     })
   }
@@ -181,12 +189,12 @@ export class Program {
     const inside = this.model.blocks.filter(({ block, state }) => block.container === chosen.id && state !== 'absent')
     for (const entry of inside) entry.state = 'vanishing'
     await this.tolerate(async () => {
-      await datanode.deleteContainer(chosen.id)
+      await (this.called ?? datanode).deleteContainer(chosen.id)
       if (!this.isDead()) for (const entry of inside) entry.state = 'absent'
     })
   }
 
-  private async readOne(datanode: LocalDatanode): Promise<void> {
+  private async readOne(datanode: Datanode): Promise<void> {
     const chosen = this.model.blocks[this.random.below(Math.max(1, this.model.blocks.length))]
     if (chosen?.state !== 'acknowledged' || chosen.lengthBytes === 0) return
     const offset = this.random.below(chosen.lengthBytes)
@@ -207,6 +215,7 @@ export class Program {
       if (!this.isDead()) entry.state = 'acknowledged'
     } catch (error) {
       if (this.isDead()) return
+      if (isStoreError(error, 'OutcomeUnknown')) return
       if (!isStoreError(error, ...refusals)) throw error
       // Refused or given up while the process lives: nothing of it may be seen, now or later. Of a write that met a
       // failing disk nobody knows.

@@ -73,6 +73,19 @@ describe.each(worlds)('over %s', (_, withWire) => {
     })
   })
 
+  test('bytes that were read are plain arrays, whose slice is a copy', async () => {
+    await withWire(async ({ datanode }) => {
+      for (const [local, size] of [100, 300_000].entries()) {
+        await datanode.writeBlock(block(local + 1), [patternOf(1, size)])
+        const read = await datanode.readSmall(block(local + 1), { offset: 0, length: size })
+        expect(Object.getPrototypeOf(read)).toBe(Uint8Array.prototype)
+        for await (const piece of datanode.read(block(local + 1), { offset: 0, length: size })) {
+          expect(Object.getPrototypeOf(piece)).toBe(Uint8Array.prototype)
+        }
+      }
+    })
+  })
+
   test('what a datanode says of itself is what it says to others', async () => {
     await withWire(async ({ datanode, local }) => {
       expect(await datanode.containers()).toEqual([])

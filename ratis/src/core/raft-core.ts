@@ -65,8 +65,7 @@ export class RaftCore implements Raft {
     assert(nowMs >= core.nowMs, 'time does not go back')
     core.nowMs = nowMs
     if (core.leading !== undefined) this.tickLeader(core.leading)
-    // Nobody to ask and nobody to wait for.
-    else if (nowMs >= core.electionDueMs || isSoleVoter(core)) askForVotes(core)
+    else if (nowMs >= core.electionDueMs || leadsByItself(core)) askForVotes(core)
   }
 
   step(message: Message): void {
@@ -255,6 +254,14 @@ export class RaftCore implements Raft {
     const progress = leading?.progress.get(id)
     if (leading !== undefined && progress !== undefined) act(leading, progress)
   }
+}
+
+/**
+ * Nobody to ask and nobody to wait for. (A configuration that makes it so and is not known to be committed came from a leader
+ * that still leads: it hears that leader, and waits like anybody.)
+ */
+function leadsByItself(core: CoreState): boolean {
+  return isSoleVoter(core) && core.configurationAt.index <= core.commitIndex
 }
 
 const refused = (reason: Refused): Proposed => ({ kind: 'refused', reason })

@@ -3,8 +3,8 @@
 import type { LogIndex, Term } from '../api/api.ts'
 import type { CoreState, Leading } from './core-state.ts'
 import { askForRecovery, commitTo, replyTo, verify } from './follower.ts'
-import type { SnapshotChunk, SnapshotReply } from './message.ts'
-import type { Progress } from './progress.ts'
+import type { SnapshotChunk, SnapshotPlace, SnapshotReply } from './message.ts'
+import type { Progress, SnapshotTransfer } from './progress.ts'
 import { hearLeader } from './roles.ts'
 
 export interface ReadChunk {
@@ -20,9 +20,10 @@ export interface ReadChunk {
 export function sendChunk(core: CoreState, leading: Leading, progress: Progress, chunk: ReadChunk): void {
   const { transfer } = progress
   if (transfer === undefined || transfer.waitsFor !== 'read' || transfer.position !== chunk.position) return
-  const configuration = core.configurationOf(chunk.place.index)
+  const place = placeOf(core, transfer, chunk)
+  if (place === undefined) return restartTransfer(core, progress)
   transfer.name = chunk.snapshot
-  transfer.place = { ...chunk.place, configuration }
+  transfer.place = place
   transfer.waitsFor = 'answer'
   transfer.atMs = core.nowMs
   core.send({
@@ -33,8 +34,19 @@ export function sendChunk(core: CoreState, leading: Leading, progress: Progress,
     round: leading.round,
     sentMs: core.nowMs,
     ...chunk,
-    place: transfer.place,
+    place,
   })
+}
+
+/**
+ * The configuration goes with the snapshot from its first piece on: the log may be cut meanwhile, and what was in force at
+ * the snapshot's place forgotten. Undefined when that has happened already: then a newer snapshot is needed.
+ */
+function placeOf(core: CoreState, transfer: SnapshotTransfer, chunk: ReadChunk): SnapshotPlace | undefined {
+  if (transfer.place !== undefined && transfer.name === chunk.snapshot) return transfer.place
+  const { index } = chunk.place
+  const isKnown = index >= (core.configurations[0]?.index ?? 0)
+  return isKnown ? { ...chunk.place, configuration: core.configurationOf(index) } : undefined
 }
 
 /** It could not be read: a new snapshot from the beginning, after a while. */
@@ -42,6 +54,7 @@ export function restartTransfer(core: CoreState, progress: Progress): void {
   const { transfer } = progress
   if (transfer === undefined) return
   transfer.name = undefined
+  transfer.place = undefined
   transfer.position = ''
   transfer.waitsFor = 'idle'
   transfer.atMs = core.nowMs + core.options.electionTimeoutMs

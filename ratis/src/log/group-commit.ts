@@ -89,10 +89,10 @@ export class GroupCommit {
     return this.durable.lastIndex
   }
 
-  /** Entries before `index` + 1 left the log. */
+  /** Entries before `index` + 1 left the log. Behind a reset that is still to come, there is another one. */
   startAt(index: LogIndex): void {
-    this.terms.startAt(index)
     this.durable.startAt(index)
+    if (!this.queue.some(({ kind }) => kind === 'reset')) this.terms.startAt(index)
   }
 
   /** The caller checked that the indexes follow `lastIndex` and that the append fits into a segment. */

@@ -26,7 +26,10 @@ export interface HardState {
    * leader without a committed entry. It neither votes nor stands for election.
    */
   readonly mayVote: boolean
-  /** While `mayVote` is false: the highest index that this member may have acknowledged and lost. Otherwise 0. */
+  /**
+   * While `mayVote` is false: the highest index that this member may have acknowledged and lost; `unknownIndex` when
+   * nobody can say: then it has to catch up with all that a leader holds. Otherwise 0.
+   */
   readonly catchUpIndex: LogIndex
   /** Every entry up to here was committed: losing one is damage, never a torn tail. May lag behind. */
   readonly commitFloor: LogIndex
@@ -40,7 +43,10 @@ export interface HardState {
   readonly lastFirstIndex: LogIndex
 }
 
-const fileName = 'hard-state'
+/** An index that nobody knows: no log gets there. */
+export const unknownIndex: LogIndex = Number.MAX_SAFE_INTEGER
+
+export const hardStateName = 'hard-state'
 const magic = 0x5348_334f // 'O3HS'
 const version = 2
 const checksummedFrom = 12
@@ -152,7 +158,7 @@ export class HardStateFile {
    * one may be in the page cache only (a killed process left it there): it is made durable before anybody acts on it.
    */
   static async open(env: Env, directory: string): Promise<HardStateFile | undefined> {
-    const path = `${directory}/${fileName}`
+    const path = `${directory}/${hardStateName}`
     const file = await openIfThere(env.disk, path)
     if (file === undefined) return undefined
     try {
@@ -169,7 +175,7 @@ export class HardStateFile {
 
   /** Makes the file with its first state; it appears whole or not at all, and is durable when this resolves. */
   static async create(env: Env, directory: string, state: HardState): Promise<HardStateFile> {
-    const path = `${directory}/${fileName}`
+    const path = `${directory}/${hardStateName}`
     const draft = `${path}.new`
     env.at('log.hard-state.before-create')
     if ((await env.disk.stat(draft)) !== undefined) await env.disk.remove(draft)

@@ -4,13 +4,15 @@ import type { LogIndex, Term } from '../api/api.ts'
 import { synced } from './damage.ts'
 import { GroupCommit, type AppendDone, type Restart } from './group-commit.ts'
 import type { HardState, HardStateFile } from './hard-state.ts'
+import { keepAside } from './keep-aside.ts'
 import { SegmentsReader, type LogReader } from './log-reader.ts'
 import { RecordScanner } from './record-scanner.ts'
 import { alignToBlock, recordBytes, type LogEntry } from './record.ts'
 import type { Recovery } from './recover-segments.ts'
+import { segmentName } from './segment-header.ts'
 import { SegmentRoll } from './segment-roll.ts'
 import type { Segment } from './segment.ts'
-import type { HardStateChange, LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
+import type { HardStateChange, LogDamage, LogOpening, LogOptions, SegmentedLog } from './segmented-log.ts'
 import { SpareSegment } from './spare-segment.ts'
 import type { TermRun } from './term-runs.ts'
 
@@ -25,11 +27,13 @@ interface Opened {
   readonly hardState: HardStateFile
   readonly recovery: Recovery
   readonly created: boolean
+  readonly damage: LogDamage | undefined
 }
 
 /** A log whose files were verified. `start` before anything else. */
 export class OpenLog implements SegmentedLog {
   readonly opening: LogOpening
+  private readonly recovery: Recovery
   private readonly env: Env
   private readonly directory: string
   private readonly settings: LogSettings
@@ -52,7 +56,9 @@ export class OpenLog implements SegmentedLog {
     this.directory = directory
     this.settings = settings
     this.hard = hardState
-    this.opening = { created: opened.created, cutBytes: recovery.cutBytes }
+    const { created, damage } = opened
+    this.recovery = recovery
+    this.opening = { created, cutBytes: recovery.cutBytes, ...(damage !== undefined && { damage }) }
     this.segments = [...recovery.segments]
     this.committed = hardState.state.commitFloor
     const onFailure = (error: unknown): void => this.fail(error)
@@ -66,10 +72,31 @@ export class OpenLog implements SegmentedLog {
   }
 
   async start(): Promise<void> {
-    await this.spare.adopt()
-    await this.roll.resume()
-    if (this.segments.length === 0) await this.roll.next({ index: 0, term: 0 })
+    await this.spare.adopt(this.hard.state.mayVote ? 'trust' : 'mistrust')
+    const { damage, terms, broken } = this.recovery
+    if (damage === undefined) await this.roll.resume()
+    if (damage !== undefined || this.segments.length === 0) {
+      const place = { index: terms.lastIndex, term: terms.lastTerm }
+      // It would lose its name to the new one.
+      const path = `${this.directory}/${segmentName(place.index + 1)}`
+      if (broken.includes(path)) await keepAside(this.env, this.directory, [path])
+      // The rest is fetched from the others. As with a cut, the new segment's name makes the difference: until then the next
+      // start finds the same damage.
+      await (damage === undefined ? this.roll.next(place) : this.roll.repairBehind(place))
+    }
+    await this.clear(this.recovery)
     this.spare.prepare()
+  }
+
+  /** Takes away what is not of the log, now that the log is known to be whole without it. */
+  private async clear({ leftovers, broken }: Recovery): Promise<void> {
+    const names = new Set(this.segments.map(({ path }) => path))
+    const isApart = (path: string): boolean => !names.has(path)
+    if (leftovers.length + broken.length === 0) return
+    await keepAside(this.env, this.directory, broken.filter(isApart))
+    for (const { path } of leftovers) if (isApart(path)) await this.env.disk.remove(path)
+    await synced(this.env.disk.syncDirectory(this.directory))
+    this.env.at('log.repair.after-aside')
   }
 
   get hardState(): HardState {
@@ -151,6 +178,7 @@ export class OpenLog implements SegmentedLog {
   async saveHardState(change: HardStateChange): Promise<void> {
     this.expectOpen()
     const { commitFloor, mayVote } = change
+    this.committed = Math.max(this.committed, commitFloor ?? 0)
     await this.save({
       ...change,
       ...(commitFloor !== undefined && { commitFloor: this.durableFloor(commitFloor) }),
@@ -177,10 +205,9 @@ export class OpenLog implements SegmentedLog {
       throw new StoreError('InvalidArgument', `a cut at ${index} is behind the log, which ends at ${terms.lastIndex}`)
     }
     const last = { index: index - 1, term: terms.termAt(index - 1) }
-    const floor = Math.max(this.committed, this.hard.state.commitFloor)
-    if (index <= floor || last.term === undefined) {
+    if (index <= this.committed || last.term === undefined) {
       throw new StoreError('Damaged', `log entry ${index} is committed: it must not be cut away`, {
-        details: { path: this.directory, index, commitFloor: floor },
+        details: { path: this.directory, index, commitFloor: this.committed },
       })
     }
     for (const reader of this.readers) reader.cutFrom(index)
@@ -190,8 +217,14 @@ export class OpenLog implements SegmentedLog {
   async resetTo(place: { readonly index: LogIndex; readonly term: Term }): Promise<void> {
     this.expectOpen()
     for (const reader of this.readers) reader.cutFrom(0)
+    const { committed } = this
+    this.committed = place.index
     await new Promise<void>((resolve, reject) => {
-      const done: AppendDone = (error) => (error === undefined ? resolve() : reject(error))
+      const done: AppendDone = (error) => {
+        if (error === undefined) return resolve()
+        this.committed = Math.max(this.committed, committed)
+        reject(error)
+      }
       this.commit.restart({ kind: 'reset', place, done })
     })
   }
@@ -232,9 +265,7 @@ export class OpenLog implements SegmentedLog {
     return this.exclusively(async () => {
       const onSwap = (): void => {
         swapped()
-        if (kind === 'cut') return
-        this.committed = place.index
-        for (const reader of this.readers) reader.cutFrom(0)
+        if (kind === 'reset') for (const reader of this.readers) reader.cutFrom(0)
       }
       const left = await (kind === 'cut' ? this.roll.cutBehind(place, onSwap) : this.roll.resetTo(place, onSwap))
       this.env.at(`log.${kind}.before-remove`)

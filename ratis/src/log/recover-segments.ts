@@ -1,12 +1,16 @@
 import type { DiskFile, Env } from '@o3/common/env'
 import type { LogIndex } from '../api/api.ts'
-import { damaged, foreign, synced } from './damage.ts'
-import type { HardState } from './hard-state.ts'
+import { isStoreError, type StoreError } from '@o3/common/errors'
+import { highestIndex } from './damage-extent.ts'
+import { damaged, synced } from './damage.ts'
+import { unknownIndex, type HardState } from './hard-state.ts'
 import { alignToBlock } from './record.ts'
 import { RecordScanner } from './record-scanner.ts'
-import { linkSegments } from './segment-chain.ts'
-import { decodeSegmentHeader, firstRecordOffset, segmentNameIndex, type SegmentHeader } from './segment-header.ts'
-import { Segment } from './segment.ts'
+import { linkSegments, type SegmentChain } from './segment-chain.ts'
+import { readSegments } from './read-segments.ts'
+import { firstRecordOffset } from './segment-header.ts'
+import type { Place } from './segment-roll.ts'
+import type { Segment } from './segment.ts'
 import { TermRuns } from './term-runs.ts'
 import { inspectTail } from './torn-tail.ts'
 
@@ -14,42 +18,126 @@ const scanBytes = 4 * 1024 * 1024
 
 /** What a recovery found, for the start-up report. */
 export interface Recovery {
-  /** Oldest first; empty for a log that never had a segment. */
+  /** Oldest first; empty for a log that never had a segment. With `damage`: what is good of them, up to it. */
   readonly segments: readonly Segment[]
   readonly terms: TermRuns
   /** Bytes behind the last entry that were cut: of unfinished writes, or of a file's earlier use. 0 after a clean stop. */
   readonly cutBytes: number
+  readonly damage?: FoundDamage
+  /** Segments that are not of the log. To be removed, when the log is known to be whole without them. */
+  readonly leftovers: readonly Segment[]
+  /** Files that are of no use any more, and of interest to a person. */
+  readonly broken: readonly string[]
+  /** The youngest segment that could be read, whether it is of the log or not. */
+  readonly youngest?: Segment
+}
+
+/** Something that had been durable is broken or missing. */
+export interface FoundDamage {
+  readonly error: StoreError
+  /** The highest index that the log may have held; `unknownIndex` when nobody can say. */
+  readonly lastPossibleIndex: LogIndex
 }
 
 /**
- * Verifies every record of the log and cuts a torn tail, durably. Throws `Damaged` (with `path` and `offset`) when an
- * entry that had been durable is missing or broken, `Incompatible` for files of another log. Changes nothing before it
- * has seen everything. May be interrupted at any point and run again.
+ * Verifies every record of the log and cuts a torn tail, durably. When an entry that had been durable is missing or broken,
+ * it throws `Damaged` (with `path` and `offset`), or says so in its result when that is to be repaired; nothing was changed
+ * then. Throws `Incompatible` for files of another log. May be interrupted at any point and run again.
  */
-export async function recoverSegments(env: Env, directory: string, hard: HardState): Promise<Recovery> {
-  const { kept, others, gap } = linkSegments(directory, await findSegments(env, directory, hard), hard)
-  if (gap !== undefined) throw gap.error
-  const first = kept[0]
-  const terms = new TermRuns({ index: (first?.firstIndex ?? 1) - 1, term: first?.previousTerm ?? 0 })
+export async function recoverSegments(
+  env: Env,
+  directory: string,
+  known: { readonly hard: HardState; readonly onDamage: 'refuse' | 'repair' },
+): Promise<Recovery> {
+  const { hard, onDamage } = known
+  const { readable, broken, error } = await readSegments(env, directory, hard.groupId)
+  if (onDamage === 'refuse' && error !== undefined) throw error
+  const chain = linkSegments(directory, readable, hard)
+  const youngest = readable.reduce<Segment | undefined>(
+    (a, b) => (a !== undefined && a.sequence > b.sequence ? a : b),
+    undefined,
+  )
+  const found = youngest === undefined ? {} : { youngest }
+  const terms = new TermRuns(startOf(readable, chain, hard))
+  const scanned: Segment[] = []
+  try {
+    const cutBytes = await verifyChain(env, chain, { hard, terms, scanned })
+    // What a killed process left in the page cache is visible but not durable, names included, and from now on it counts.
+    await synced(env.disk.syncDirectory(directory))
+    return { segments: chain.kept, terms, cutBytes, leftovers: chain.others, broken, ...found }
+  } catch (thrown) {
+    if (onDamage === 'refuse' || !isStoreError(thrown, 'Damaged')) throw thrown
+    const lastPossibleIndex = await extentOf(env, chain, { hard, scanned, terms })
+    const good = scanned.filter(({ firstIndex }) => firstIndex <= terms.lastIndex)
+    const last = good.at(-1)
+    if (last !== undefined) last.lastIndex = terms.lastIndex
+    const bad = readable.filter((segment) => !good.includes(segment) && segment.sequence > (last?.sequence ?? 0))
+    return {
+      segments: good,
+      terms,
+      cutBytes: 0,
+      // A segment without a header is why it is missing.
+      damage: { error: (chain.gap && error) ?? thrown, lastPossibleIndex },
+      leftovers: readable.filter((segment) => !good.includes(segment) && !bad.includes(segment)),
+      broken: [...broken, ...bad.map(({ path }) => path)],
+      ...found,
+    }
+  }
+}
+
+/** The place before the first entry. Term 0, which no entry has, when nothing that is left says which. */
+function startOf(readable: readonly Segment[], chain: SegmentChain, hard: HardState): Place {
+  const first = chain.kept[0] ?? readable.find(({ firstIndex }) => firstIndex === hard.firstIndex)
+  if (first === undefined) return { index: hard.firstIndex - 1, term: 0 }
+  return { index: first.firstIndex - 1, term: first.previousTerm }
+}
+
+/** Throws `Damaged` at the first thing that is not as it was; `scanned` and `terms` then hold what comes before it. */
+async function verifyChain(
+  env: Env,
+  { kept, gap }: SegmentChain,
+  known: { readonly hard: HardState; readonly terms: TermRuns; readonly scanned: Segment[] },
+): Promise<number> {
+  const { hard, terms, scanned } = known
   let cutBytes = 0
   for (const [at, segment] of kept.entries()) {
     if (segment.previousTerm !== terms.lastTerm) {
       throw damaged(segment.path, 48, 'it does not continue the segment before it')
     }
+    scanned.push(segment)
     const next = kept[at + 1]
+    const before = next?.firstIndex ?? gap?.before ?? Infinity
     const file = await env.disk.open(segment.path, next === undefined ? 'read-write' : 'read')
     try {
-      const scan = await scanSegment(file, segment, { terms, upTo: (next?.firstIndex ?? Infinity) - 1 })
+      const scan = await scanSegment(file, segment, { terms, upTo: before - 1 })
       if (next !== undefined) expectWhole(segment, scan, next.firstIndex)
-      else cutBytes = await settleTail(env, file, segment, { scan, commitFloor: floorOf(segment, hard) })
+      else if (gap === undefined)
+        cutBytes = await settleTail(env, file, segment, { scan, commitFloor: floorOf(segment, hard) })
+      // A killed process may have left it in the page cache; it will have a successor.
+      else await synced(file.sync())
     } finally {
       await file.close()
     }
   }
-  // What a killed process left in the page cache is visible but not durable, names included, and from now on it counts.
-  await synced(env.disk.syncDirectory(directory))
-  for (const { path } of others) await env.disk.remove(path)
-  return { segments: kept, terms, cutBytes }
+  if (gap !== undefined) throw gap.error
+  return cutBytes
+}
+
+/** How far a damaged log may have gone. What is behind the last record that verifies counts as torn, as always. */
+async function extentOf(
+  env: Env,
+  { kept, others, gap }: SegmentChain,
+  known: { readonly hard: HardState; readonly scanned: readonly Segment[]; readonly terms: TermRuns },
+): Promise<LogIndex> {
+  const { hard, scanned, terms } = known
+  if (gap?.isAtEnd === true) return unknownIndex
+  const last = scanned.at(-1)
+  const suspects = kept.filter((segment) => segment === last || !scanned.includes(segment))
+  if (gap !== undefined) suspects.push(...others.filter(({ sequence }) => sequence > (last?.sequence ?? 0)))
+  let highest = Math.max(hard.commitFloor, terms.lastIndex)
+  // What a segment follows was durable when it was made.
+  for (const segment of suspects) highest = Math.max(highest, segment.firstIndex - 1, await highestIndex(env, segment))
+  return highest
 }
 
 /** A segment that the hard state does not know of yet holds nothing, and a log that it starts anew has a floor of its own. */
@@ -116,29 +204,4 @@ async function settleTail(
   await synced(file.sync())
   env.at('log.recover.after-sync')
   return dirtyBytes
-}
-
-async function findSegments(env: Env, directory: string, hard: HardState): Promise<readonly Segment[]> {
-  const found: Segment[] = []
-  for (const name of await env.disk.list(directory)) {
-    const nameIndex = segmentNameIndex(name)
-    if (nameIndex === undefined) continue
-    const path = `${directory}/${name}`
-    const header = await readHeader(env, path)
-    if (header.groupId !== hard.groupId) throw foreign(path, `this segment belongs to log ${header.groupId}`)
-    if (header.firstIndex !== nameIndex) throw damaged(path, 40, 'the first index is not the one in the name')
-    found.push(new Segment(directory, header))
-  }
-  return found
-}
-
-async function readHeader(env: Env, path: string): Promise<SegmentHeader> {
-  const file = await env.disk.open(path, 'read')
-  try {
-    const bytes = new Uint8Array(firstRecordOffset)
-    const length = await file.read(bytes, 0)
-    return decodeSegmentHeader(bytes.subarray(0, length), path)
-  } finally {
-    await file.close()
-  }
 }

@@ -67,6 +67,16 @@ export function linkSegments(directory: string, found: readonly Segment[], ends:
   return broken(missing, new StoreError('Damaged', text, { details }), false)
 }
 
+/** Where the log of these segments ends, and where it began as far as they hang together, without a hard state. */
+export function guessEnds(found: readonly Segment[]): ChainEnds {
+  const bySequence = new Map(found.map((segment) => [segment.sequence, segment]))
+  const head = bySequence.get(Math.max(0, ...bySequence.keys()))
+  if (head === undefined) return { firstIndex: 1, lastSequence: 0, lastFirstIndex: 0 }
+  const { kept } = walkBack(head, bySequence, { firstIndex: -1, mayStart: true })
+  const first = kept[0] ?? head
+  return { firstIndex: first.firstIndex, lastSequence: head.sequence, lastFirstIndex: head.firstIndex }
+}
+
 /**
  * What is left of the log before a missing segment. The one numbered before it was the youngest when it was made, so the
  * log up to where the missing one began is what hangs together behind that. When that one is gone as well, it may have

@@ -28,7 +28,7 @@ export interface Place {
 }
 
 /** What a segment is made for: names the sites that its making passes. */
-type Purpose = 'roll' | 'cut' | 'reset'
+type Purpose = 'roll' | 'cut' | 'reset' | 'repair'
 
 /**
  * Moves the log on to its next segment: spare → header, synced → segment's name, directory synced → hard state knows of
@@ -124,6 +124,13 @@ export class SegmentRoll {
   async close(): Promise<void> {
     await this.open?.file.close()
     await this.unrecorded?.file.close()
+  }
+
+  /** Goes on behind the last good entry of a damaged log. */
+  async repairBehind(last: Place): Promise<void> {
+    const made = await this.make(last, this.options.segments.at(-1), 'repair')
+    await this.record(made.info, adopted(made.info))
+    await this.use(made)
   }
 
   /** A segment that was made and not recorded has a number, and may be on the disk: it is dropped like all others. */

@@ -8,6 +8,7 @@ const markEveryBytes = 64 * 1024
 /** What is known of one segment file: where it is, what it holds, and where to start reading for an index. */
 export class Segment {
   readonly path: string
+  readonly groupId: string
   readonly sequence: number
   readonly seed: number
   readonly firstIndex: LogIndex
@@ -26,6 +27,7 @@ export class Segment {
 
   constructor(directory: string, header: SegmentHeader) {
     this.path = `${directory}/${segmentName(header.firstIndex)}`
+    this.groupId = header.groupId
     this.sequence = header.sequence
     this.seed = segmentSeed(header.groupId, header.sequence)
     this.firstIndex = header.firstIndex

@@ -12,15 +12,16 @@ import type { LogIndex, Term } from '../api/api.ts'
 import { foreign } from './damage.ts'
 import { makeDurableDirectory } from './durable-directory.ts'
 import type { AppendDone } from './group-commit.ts'
-import { HardStateFile, type HardState } from './hard-state.ts'
+import { unknownIndex, type HardState, type HardStateFile } from './hard-state.ts'
 import type { LogReader } from './log-reader.ts'
 import { OpenLog, type LogSettings } from './open-log.ts'
 import { blockBytes, type LogEntry } from './record.ts'
-import { recoverSegments } from './recover-segments.ts'
+import { openHardState } from './open-hard-state.ts'
+import { recoverSegments, type Recovery } from './recover-segments.ts'
 import type { TermRun } from './term-runs.ts'
 
 export type { AppendDone } from './group-commit.ts'
-export type { HardState } from './hard-state.ts'
+export { unknownIndex, type HardState } from './hard-state.ts'
 export type { LogReader } from './log-reader.ts'
 export type { LogEntry } from './record.ts'
 export type { TermRun } from './term-runs.ts'
@@ -42,12 +43,37 @@ export interface LogOptions {
   readonly commitFloorMs?: number
   /** How often a full disk is tried again. Default 1,000. */
   readonly spaceRetryMs?: number
+  /**
+   * What to do when something that had been durable is broken or missing. `refuse`, the default, does not start: a group of
+   * one has nobody to ask. `repair` is for a member of several: the log starts with what is good, `opening.damage` says what
+   * was found, and `hardState.mayVote` is durably false before the log opens. The entries come back from the others, as to
+   * any member that lags; when the log is past `catchUpIndex`, the caller saves `mayVote: true`.
+   */
+  readonly onDamage?: 'refuse' | 'repair'
+  /** The member is known to have had a log: a blank directory is damage. Default false. */
+  readonly expectExisting?: boolean
+}
+
+/** Something that had been durable was broken or missing, and the log went on without it. */
+export interface LogDamage {
+  /**
+   * The first index that is not in the log any more. At or below `checkpointIndex`, the log does not meet the state
+   * machine's store: the caller resets it to the place up to which the store holds everything.
+   */
+  readonly firstBadIndex: LogIndex
+  /** The highest index that the log may have held; `unknownIndex` when nobody can say. Also `hardState.catchUpIndex`. */
+  readonly lastPossibleIndex: LogIndex
+  readonly path: string
+  readonly offset: number
+  readonly reason: string
 }
 
 /** What opening the log found and did. */
 export interface LogOpening {
   readonly created: boolean
   readonly cutBytes: number
+  /** With `onDamage: 'repair'` only, and only at the start that found it. */
+  readonly damage?: LogDamage
 }
 
 /** What the caller decides of the hard state; the log keeps the rest. */
@@ -125,11 +151,13 @@ const defaults: LogSettings = {
   maxQueuedBytes: 64 * 1024 * 1024,
   commitFloorMs: 1000,
   spaceRetryMs: 1000,
+  onDamage: 'refuse',
+  expectExisting: false,
 }
 
 /**
  * Opens the log in `directory`, making it when there is none. Rejects with `Damaged` (details: `path`, `offset`) when
- * something that had been durable is broken or missing, `Incompatible` when the files are another log's or of another
+ * something that had been durable is broken or missing and is not to be repaired, `Incompatible` when the files are another log's or of another
  * format, `OutOfSpace` when a new log has no room. The caller holds the lock of the data directory.
  */
 export async function openLog(env: Env, directory: string, options: LogOptions = {}): Promise<SegmentedLog> {
@@ -141,14 +169,20 @@ export async function openLog(env: Env, directory: string, options: LogOptions =
     )
   }
   await makeDurableDirectory(env.disk, directory)
-  const found = await HardStateFile.open(env, directory)
-  const hardState = found ?? (await createHardState(env, directory, options.groupId))
+  const { groupId, onDamage, expectExisting } = { groupId: undefined, ...settings }
+  const opened = await openHardState(env, directory, { groupId, onDamage, expectExisting })
+  const hardState = opened.file
   try {
-    if (options.groupId !== undefined && hardState.state.groupId !== options.groupId) {
+    if (groupId !== undefined && hardState.state.groupId !== groupId) {
       throw foreign(directory, `this log belongs to group ${hardState.state.groupId}`)
     }
-    const recovery = await recoverSegments(env, directory, hardState.state)
-    const log = new OpenLog(env, { directory, settings, hardState, recovery, created: found === undefined })
+    const recovery = await recoverSegments(env, directory, { hard: hardState.state, onDamage })
+    const damage = damageOf(recovery, opened.loss)
+    if (damage !== undefined) await forbidVote(env, hardState, recovery, damage)
+    // Only a hard state that was lost knows less than the log.
+    const term = recovery.terms.lastTerm
+    if (term > hardState.state.term) await hardState.save({ term, vote: '' })
+    const log = new OpenLog(env, { directory, settings, hardState, recovery, created: opened.created, damage })
     await log.start()
     return log
   } catch (error) {
@@ -157,24 +191,34 @@ export async function openLog(env: Env, directory: string, options: LogOptions =
   }
 }
 
-/** A directory that has segments but no hard state lost it: it is not a new log. */
-async function createHardState(env: Env, directory: string, groupId: string | undefined): Promise<HardStateFile> {
-  const names = await env.disk.list(directory)
-  const stray = names.find((name) => name.endsWith('.segment'))
-  if (stray !== undefined) {
-    const path = `${directory}/hard-state`
-    throw new StoreError('Damaged', `${path} is missing beside ${stray}`, { details: { path, offset: 0 } })
+function damageOf({ damage, terms }: Recovery, loss: StoreError | undefined): LogDamage | undefined {
+  const error = loss ?? damage?.error
+  if (error === undefined) return undefined
+  const { path, offset } = error.details
+  return {
+    firstBadIndex: terms.lastIndex + 1,
+    lastPossibleIndex: loss === undefined && damage !== undefined ? damage.lastPossibleIndex : unknownIndex,
+    path: typeof path === 'string' ? path : '',
+    offset: typeof offset === 'number' ? offset : 0,
+    reason: error.message,
   }
-  return HardStateFile.create(env, directory, {
-    groupId: groupId ?? Buffer.from(env.random.bytes(16)).toString('hex'),
-    term: 0,
-    vote: '',
-    mayVote: true,
-    catchUpIndex: 0,
-    commitFloor: 0,
-    checkpointIndex: 0,
-    firstIndex: 1,
-    lastSequence: 0,
-    lastFirstIndex: 0,
+}
+
+/** Before anything else is done about the damage: a start that is cut short now must not forget it. */
+async function forbidVote(env: Env, file: HardStateFile, recovery: Recovery, damage: LogDamage): Promise<void> {
+  const { state } = file
+  const { terms, youngest } = recovery
+  env.at('log.repair.before-hard-state')
+  await file.save({
+    mayVote: false,
+    catchUpIndex: Math.max(state.catchUpIndex, damage.lastPossibleIndex),
+    // What is missing is known to be, from now on.
+    commitFloor: Math.min(state.commitFloor, terms.lastIndex),
+    // Numbers of segments are never used again.
+    ...(youngest !== undefined &&
+      youngest.sequence > state.lastSequence && {
+        lastSequence: youngest.sequence,
+        lastFirstIndex: youngest.firstIndex,
+      }),
   })
 }

@@ -63,9 +63,16 @@ export class SpareSegment {
     return this.starved
   }
 
-  /** Takes over what an earlier process left; removes half a spare. */
-  async adopt(): Promise<void> {
+  /**
+   * Takes over what an earlier process left; removes half a spare. `mistrust`: removes all of it. When the hard state was
+   * lost, numbers of segments may be used again, and then an old record would verify in a new segment.
+   */
+  async adopt(how: 'trust' | 'mistrust'): Promise<void> {
     await this.discard(this.draftPath)
+    if (how === 'mistrust') {
+      await this.discard(this.retiredPath)
+      return this.discard(this.path)
+    }
     this.hasRetired = await this.isWhole(this.retiredPath)
     if (!this.hasRetired) await this.discard(this.retiredPath)
     if (!(await this.isWhole(this.path))) return this.discard(this.path)

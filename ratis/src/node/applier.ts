@@ -16,10 +16,11 @@ export interface ApplierOptions {
   readonly appliedIndex: LogIndex
   /** In force there. */
   readonly configuration: Configuration
-  readonly apply: (entries: readonly Entry[]) => void
+  /** See `StateMachine.apply`: a promise wants to be waited for. */
+  readonly apply: (entries: readonly Entry[]) => Promise<void> | undefined
   /** Some were applied. */
   readonly onApplied: () => void
-  /** The log does not give back what it had. */
+  /** The log does not give back what it had, or the state machine cannot take it. */
   readonly onFailure: (error: StoreError) => void
 }
 
@@ -80,8 +81,9 @@ export class Applier {
     const entries = this.options.core.entriesInMemory(this.appliedIndex + 1, this.target)
     if (entries === undefined) this.goOn(() => this.readSome())
     else {
-      this.take(firstOf(entries, turnBytes))
-      if (this.hasWork) this.goOn(() => this.nextTurn())
+      const room = this.take(firstOf(entries, turnBytes))
+      if (room !== undefined) this.goOn(() => this.roomReturns(room))
+      else if (this.hasWork) this.goOn(() => this.nextTurn())
     }
   }
 
@@ -95,7 +97,7 @@ export class Applier {
           const entries = this.options.core.entriesInMemory(this.appliedIndex + 1, this.target)
           if (entries === undefined) await this.readSome()
           else {
-            this.take(firstOf(entries, turnBytes))
+            await this.roomReturns(this.take(firstOf(entries, turnBytes)))
             await this.nextTurn()
           }
         }
@@ -115,7 +117,7 @@ export class Applier {
       // While it read, it may have been stopped, or a snapshot may wait.
       if (!this.hasWork) return
       if (entries.length === 0) throw new StoreError('Damaged', 'the log does not hold what was committed')
-      this.take(entries)
+      await this.roomReturns(this.take(entries))
     } catch (error) {
       if (!isStoreError(error)) throw error
       await this.leaveLog()
@@ -135,17 +137,41 @@ export class Applier {
     return new Promise((resolve) => this.options.env.tasks.nextTurn(resolve))
   }
 
-  private take(entries: readonly Entry[]): void {
+  /** The state machine holds as much as it can: nothing is applied until it has put some away. */
+  private async roomReturns(room: Promise<void> | undefined): Promise<void> {
+    try {
+      await room
+    } catch (error) {
+      this.refused(error)
+    }
+  }
+
+  /** The state machine goes no further: it is being closed, its own disk failed, or it cannot read an entry. */
+  private refused(error: unknown): void {
+    if (!isStoreError(error)) throw error
+    const isNews = !this.isStopped && error.code !== 'Closed'
+    this.stop()
+    if (isNews) this.options.onFailure(error)
+  }
+
+  private take(entries: readonly Entry[]): Promise<void> | undefined {
     const last = entries.at(-1)
-    if (last === undefined) return
+    if (last === undefined) return undefined
     for (const { payload } of entries) {
       if (entryKind(payload) === 'configuration') this.configuration = decodeConfiguration(payload)
     }
     this.appliedIndex = last.index
-    this.options.apply(entries)
+    let room: Promise<void> | undefined
+    try {
+      room = this.options.apply(entries)
+    } catch (error) {
+      this.refused(error)
+      return undefined
+    }
     this.options.log.noteCommitted(last.index)
     this.options.core.applied(last.index)
     this.options.onApplied()
+    return room
   }
 }
 

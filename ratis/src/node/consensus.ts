@@ -10,7 +10,7 @@ import type { Entry, NodeId } from '../core/entry.ts'
 import type { SnapshotPlace } from '../core/message.ts'
 import type { MembershipChange, RaftStatus } from '../core/raft.ts'
 import type { Role } from '../core/ready.ts'
-import type { LogOpening, LogReader } from '../log/segmented-log.ts'
+import type { HardState, LogOpening, LogReader } from '../log/segmented-log.ts'
 
 /** What the state machine holds when its member opens. */
 export interface MachineStart {
@@ -102,8 +102,6 @@ export interface SnapshotReceiver {
 /** One member of a group. */
 export interface Consensus {
   readonly id: NodeId
-  /** 32 hex digits: the log's identity. */
-  readonly groupId: string
   readonly role: Role
   readonly term: Term
   readonly leader: NodeId | undefined
@@ -139,6 +137,8 @@ export interface Consensus {
 }
 
 export interface LogFacts {
+  /** 32 hex digits: whose log it is. */
+  readonly hardState: Pick<HardState, 'groupId'>
   readonly opening: LogOpening
   readonly firstIndex: LogIndex
   readonly lastIndex: LogIndex

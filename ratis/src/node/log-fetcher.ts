@@ -19,6 +19,8 @@ interface Place {
   nextIndex: LogIndex
   usedMs: number
   isBusy: boolean
+  /** Nobody wants what it reads any more. */
+  isLeft: boolean
 }
 
 /** A reader that was not used for so long is closed. */
@@ -43,42 +45,55 @@ export class LogFetcher {
   }
 
   fetch(fetch: Fetch): void {
+    const place = this.placeOf(fetch)
     this.options.env.tasks.spawn('raft.fetch', async () => {
       let entries: readonly Entry[] = []
       try {
-        entries = await this.read(fetch)
+        entries = await this.read(place, fetch)
       } catch (error) {
         if (!isStoreError(error)) throw error
         // Cut away, or the log was changed under the reader: the core decides anew from what there is.
         const isGone = error.code === 'InvalidRange' || error.code === 'ConcurrentChange'
-        if (!isGone && !this.isStopped) return this.options.onFailure(error)
+        if (!isGone && this.isCurrent(fetch.to, place)) return this.options.onFailure(error)
+        await this.leave(fetch.to, place)
       }
-      if (!this.isStopped) this.options.onFetched(fetch.to, entries)
+      if (!this.isStopped && !place.isLeft) this.options.onFetched(fetch.to, entries)
     })
   }
 
   /** Closes readers that nobody used lately. */
   async sweep(): Promise<void> {
     const nowMs = this.options.env.clock.monotonicMs()
-    for (const [to, { usedMs, isBusy }] of this.places) {
-      if (!isBusy && nowMs - usedMs >= idleMs) await this.leave(to)
+    for (const [to, place] of this.places) {
+      if (!place.isBusy && nowMs - place.usedMs >= idleMs) await this.leave(to, place)
     }
   }
 
   async stop(): Promise<void> {
     this.isStopped = true
-    for (const to of this.places.keys()) await this.leave(to)
+    for (const [to, place] of this.places) await this.leave(to, place)
   }
 
-  private async read({ to, first, last, maxBytes }: Fetch): Promise<readonly Entry[]> {
+  /** The follower's reader, if it stands there; the core may have given up on a piece that is still being read. */
+  private placeOf({ to, first }: Fetch): Place {
     const known = this.places.get(to)
-    if (known !== undefined && (known.nextIndex !== first || known.isBusy)) await this.leave(to)
-    const place = this.places.get(to) ?? this.enter(to, first)
+    if (known !== undefined && known.nextIndex === first && !known.isBusy) {
+      known.isBusy = true
+      return known
+    }
+    if (known !== undefined) this.abandon(to, known)
+    const { log, env } = this.options
+    const usedMs = env.clock.monotonicMs()
+    const place = { reader: log.read(first), nextIndex: first, usedMs, isBusy: true, isLeft: false }
+    this.places.set(to, place)
+    return place
+  }
+
+  private async read(place: Place, { last, maxBytes }: Fetch): Promise<readonly Entry[]> {
     const entries: Entry[] = []
     let bytes = 0
-    place.isBusy = true
     try {
-      while (place.nextIndex <= last && bytes < maxBytes) {
+      while (place.nextIndex <= last && bytes < maxBytes && !place.isLeft) {
         const some = await place.reader.next(last, maxBytes - bytes)
         const lastRead = some.at(-1)
         if (lastRead === undefined) break
@@ -87,26 +102,26 @@ export class LogFetcher {
         place.nextIndex = lastRead.index + 1
       }
       return entries
-    } catch (error) {
-      await this.leave(to)
-      throw error
     } finally {
       place.isBusy = false
       place.usedMs = this.options.env.clock.monotonicMs()
-      if (this.isStopped) await this.leave(to)
+      if (place.isLeft) await place.reader.close()
     }
   }
 
-  private enter(to: NodeId, first: LogIndex): Place {
-    const { log, env } = this.options
-    const place = { reader: log.read(first), nextIndex: first, usedMs: env.clock.monotonicMs(), isBusy: false }
-    this.places.set(to, place)
-    return place
+  private isCurrent(to: NodeId, place: Place): boolean {
+    return !this.isStopped && this.places.get(to) === place
   }
 
-  private async leave(to: NodeId): Promise<void> {
-    const place = this.places.get(to)
-    this.places.delete(to)
-    await place?.reader.close()
+  private abandon(to: NodeId, place: Place): void {
+    this.options.env.tasks.spawn('raft.fetch-end', () => this.leave(to, place))
+  }
+
+  /** A reader in the middle of a read closes after it. */
+  private async leave(to: NodeId, place: Place): Promise<void> {
+    if (this.places.get(to) === place) this.places.delete(to)
+    if (place.isLeft) return
+    place.isLeft = true
+    if (!place.isBusy) await place.reader.close()
   }
 }

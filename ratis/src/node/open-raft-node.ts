@@ -60,7 +60,9 @@ export async function openRaftNode(options: RaftNodeOptions): Promise<RaftNode> 
     await joinLog(log, recovered)
     const configuration = recovered.configuration ?? { index: 0, configuration: bootstrap }
     const raft: RaftOptions = { ...defaultRaftOptions, ...options.raft, id, random: () => env.random.fraction() }
-    const core = new RaftCore(raft, await startOf(log, recovered, { configuration, nowMs: env.clock.monotonicMs() }))
+    const start = await startOf(log, recovered, { configuration, nowMs: env.clock.monotonicMs() })
+    expectWhole(start, id)
+    const core = new RaftCore(raft, start)
     const node = new RaftNode({
       env,
       group,
@@ -91,6 +93,13 @@ async function joinLog(log: SegmentedLog, recovered: RecoveredMachine): Promise<
     })
   }
   if (log.lastIndex < appliedIndex) await log.resetTo({ index: appliedIndex, term: appliedTerm })
+}
+
+/** What the only voter lost, nobody can give back: to go on without it would be to forget what was acknowledged. */
+function expectWhole({ hardState, configuration, configurations }: RaftStart, id: NodeId): void {
+  const { voters, outgoing } = configurations.at(-1)?.configuration ?? configuration
+  if (hardState.mayVote || voters.length !== 1 || voters[0] !== id || outgoing.length > 0) return
+  throw new StoreError('Damaged', 'the log of the only voter of its group lost entries, and nobody else has them')
 }
 
 async function startOf(

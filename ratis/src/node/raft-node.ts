@@ -187,6 +187,8 @@ export class RaftNode implements Consensus {
         details: { bytes: payload.length, limit: this.log.maxAppendBytes },
       })
     }
+    // The others may commit faster than our own disk takes it.
+    if (this.persister.pendingBytes > this.parts.options.maxUncommittedBytes) throw refusalError('full', this.core)
     if (this.persister.isStalled) throw new StoreError('OutOfSpace', 'the disk of the log is full')
     const proposed = this.core.propose([payload])
     if (proposed.kind === 'refused') throw refusalError(proposed.reason, this.core)
@@ -370,7 +372,9 @@ export class RaftNode implements Consensus {
       machine.follow({ term, role: role === 'leader' ? 'candidate' : role, leader })
     }
     if (role === 'leader' && termStart !== undefined && isNewTerm) this.rising = { term, termStart }
-    this.logger.info({ role, term, leader }, 'role')
+    // Without a leader a member asks again and again: that is not news.
+    if (leader === undefined) this.logger.debug({ role, term }, 'no leader')
+    else this.logger.info({ role, term, leader }, 'leader')
     this.rise()
     this.armTick()
     this.wake()
@@ -448,7 +452,11 @@ export class RaftNode implements Consensus {
   private async shut(): Promise<void> {
     if (this.isRunning) await this.handOver()
     if (this.isRunning) await this.finish()
+    const wasLeading = this.leadTerm !== undefined
     if (this.isRunning) this.halt(new StoreError('Closed', 'this member is closed'))
+    if (wasLeading && this.failure === undefined) {
+      this.parts.machine.follow({ term: this.core.term, role: 'follower', leader: undefined })
+    }
     await this.fetcher.stop()
     await this.sender.stop()
     await this.inbox.stop()

@@ -22,6 +22,8 @@ interface Outgoing {
   readonly snapshot: string
   readonly source: SnapshotSource
   usedMs: number
+  /** The core may give up on a piece that is still being read. */
+  reading: Promise<unknown>
 }
 
 /** Of one piece, about: several fit into the time of a heartbeat. */
@@ -81,7 +83,9 @@ export class SnapshotSender {
     if (outgoing === undefined || (read.snapshot ?? outgoing.snapshot) !== outgoing.snapshot) return undefined
     const { snapshot, source } = outgoing
     outgoing.usedMs = this.options.env.clock.monotonicMs()
-    const { bytes, next } = await source.read(read.position, chunkBytes)
+    const reading = source.read(read.position, chunkBytes)
+    outgoing.reading = reading
+    const { bytes, next } = await reading
     const place: { readonly index: LogIndex; readonly term: Term } = { index: source.index, term: source.term }
     return { snapshot, place, position: read.position, next, bytes, checksum: crc32c(bytes) }
   }
@@ -93,7 +97,8 @@ export class SnapshotSender {
     // Unique among all that a follower may ever have heard of: half of one must never be continued with another.
     const salt = Buffer.from(env.random.bytes(6)).toString('hex')
     const snapshot = `${id}-${source.index}-${++this.opened}-${salt}`
-    const outgoing = { snapshot, source, usedMs: env.clock.monotonicMs() }
+    const usedMs = env.clock.monotonicMs()
+    const outgoing: Outgoing = { snapshot, source, usedMs, reading: Promise.resolve() }
     if (this.isStopped) await source.close()
     else this.outgoing.set(to, outgoing)
     return outgoing
@@ -101,7 +106,9 @@ export class SnapshotSender {
 
   private async leave(to: NodeId): Promise<void> {
     const outgoing = this.outgoing.get(to)
+    if (outgoing === undefined) return
     this.outgoing.delete(to)
-    await outgoing?.source.close()
+    await Promise.allSettled([outgoing.reading])
+    await outgoing.source.close()
   }
 }

@@ -1,7 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { CommittedPatch, LogIndex } from '../api/api.ts'
 import { entryKind } from '../core/entry.ts'
-import type { LogEntry } from '../log/segmented-log.ts'
+import type { LogEntry, LogReader } from '../log/segmented-log.ts'
 import type { LogFacts } from '../node/consensus.ts'
 import { decodeEntry } from './entry-codec.ts'
 
@@ -14,6 +14,8 @@ export class ChangeStream {
   private readonly committed: () => LogIndex
   private readonly sleepers = new Set<() => void>()
   private ended = false
+  /** Goes up when the log becomes another one. */
+  private epoch = 0
 
   constructor(log: LogFacts, committed: () => LogIndex) {
     this.log = log
@@ -31,24 +33,48 @@ export class ChangeStream {
     this.notify()
   }
 
+  /** The log was reset: what a reader still holds of the one before may never have been committed. */
+  reset(): void {
+    this.epoch++
+    this.notify()
+  }
+
   async *follow(from: LogIndex, signal: AbortSignal): AsyncGenerator<CommittedPatch, void, undefined> {
-    if (from < this.log.firstIndex) {
-      throw new StoreError('InvalidRange', `changes before ${this.log.firstIndex} were compacted away`, {
-        details: { index: from, firstIndex: this.log.firstIndex },
-      })
+    let next = from
+    while (!signal.aborted) {
+      this.expectThere(next)
+      for await (const entry of this.entriesOf(this.log.read(next), signal)) {
+        next = entry.index + 1
+        if (entryKind(entry.payload) === 'command') yield patchOf(entry)
+      }
     }
-    const reader = this.log.read(from)
+  }
+
+  /** What is committed, as it comes, until the log becomes another one. Closes the reader. */
+  private async *entriesOf(reader: LogReader, signal: AbortSignal): AsyncGenerator<LogEntry, void, undefined> {
+    const { epoch } = this
+    const isOver = (): boolean => signal.aborted || this.epoch !== epoch
     try {
-      while (!signal.aborted) {
+      while (!isOver()) {
         if (this.ended) throw new StoreError('Closed', 'the store was closed')
         const upTo = this.committed()
         const entries = await reader.next(upTo, readBytes)
-        yield* patchesOf(entries, signal)
+        for (const entry of entries) {
+          if (isOver()) return
+          yield entry
+        }
         if (entries.length === 0) await this.moreThan(upTo, signal)
       }
     } finally {
       await reader.close()
     }
+  }
+
+  private expectThere(from: LogIndex): void {
+    if (from >= this.log.firstIndex) return
+    throw new StoreError('InvalidRange', `changes before ${this.log.firstIndex} were compacted away`, {
+      details: { index: from, firstIndex: this.log.firstIndex },
+    })
   }
 
   private async moreThan(index: LogIndex, signal: AbortSignal): Promise<void> {
@@ -65,11 +91,7 @@ export class ChangeStream {
   }
 }
 
-function* patchesOf(entries: readonly LogEntry[], signal: AbortSignal): Generator<CommittedPatch, void, undefined> {
-  for (const { index, term, payload } of entries) {
-    if (signal.aborted) return
-    if (entryKind(payload) !== 'command') continue
-    const { wallMs, rows } = decodeEntry(payload)
-    yield { index, term, wallMs, rows }
-  }
+function patchOf({ index, term, payload }: LogEntry): CommittedPatch {
+  const { wallMs, rows } = decodeEntry(payload)
+  return { index, term, wallMs, rows }
 }

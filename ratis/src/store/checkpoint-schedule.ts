@@ -71,6 +71,11 @@ export class CheckpointSchedule {
     else this.startLater()
   }
 
+  /** The log is another one, which a snapshot has made short. */
+  logChanged(): void {
+    this.baseBytes = this.logBytes()
+  }
+
   /** Takes one now; what was applied before the call is covered. Rejects with `OutOfSpace` before it has begun. */
   async checkpoint(): Promise<void> {
     const index = this.appliedIndex()

@@ -9,7 +9,7 @@ import type { BinaryKey, KvStore, KvWrite } from '@o3/common/kv'
 import type { LogIndex } from '../api/api.ts'
 import type { KvFlusher } from './kv-flusher.ts'
 import type { RequestLedger } from './request-ledger.ts'
-import { checkpointKey, encodeCheckpoint, encodeLedgerChunk, ledgerChunkIndex, ledgerChunkKey } from './system-rows.ts'
+import { checkpointKey, encodeCheckpoint, ledgerChunkIndex, ledgerChunks } from './system-rows.ts'
 
 export interface CheckpointParts {
   readonly kv: KvStore
@@ -24,8 +24,6 @@ export interface CheckpointParts {
   /** Newest bytes of the log that stay for followers of the change stream, now. */
   readonly keepLogBytes: () => number
 }
-
-const repliesPerChunk = 1000
 
 export class Checkpointer {
   /** Everything up to here is durable in the key-value store. */
@@ -43,14 +41,25 @@ export class Checkpointer {
   }
 
   /** Covers what was applied when it was called. One at a time: a second call waits for the first, then runs. */
-  async checkpoint(appliedIndex: LogIndex): Promise<void> {
+  checkpoint(appliedIndex: LogIndex): Promise<void> {
+    return this.alone(() => this.take(appliedIndex))
+  }
+
+  /** Runs `action` while no checkpoint runs. */
+  async alone(action: () => Promise<void>): Promise<void> {
     while (this.running !== undefined) await this.running.catch(() => undefined)
-    this.running = this.take(appliedIndex)
+    this.running = action()
     try {
       await this.running
     } finally {
       this.running = undefined
     }
+  }
+
+  /** The rows are others now, and durable: those of a snapshot. */
+  startBehind(index: LogIndex, chunks: readonly BinaryKey[]): void {
+    this.checkpointIndex = index
+    this.ledgerChunks = chunks
   }
 
   private async take(appliedIndex: LogIndex): Promise<void> {
@@ -83,10 +92,8 @@ export class Checkpointer {
     const oldest = ledger.oldestIndex(this.env.clock.wallMs()) ?? index + 1
     const kept = this.ledgerChunks.filter((key) => ledgerChunkIndex(key) >= oldest)
     for (const key of this.ledgerChunks) if (ledgerChunkIndex(key) < oldest) batch.push({ kind: 'delete', key })
-    for (let part = 0; part * repliesPerChunk < records.length; part++) {
-      const chunk = records.slice(part * repliesPerChunk, (part + 1) * repliesPerChunk)
-      const key = ledgerChunkKey(index, part)
-      batch.push({ kind: 'put', key, value: encodeLedgerChunk(chunk) })
+    for (const { key, value } of ledgerChunks(index, records)) {
+      batch.push({ kind: 'put', key, value })
       kept.push(key)
     }
     if (batch.length > 0) await kv.write(batch)

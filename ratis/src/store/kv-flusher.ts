@@ -51,7 +51,9 @@ export class KvFlusher {
   private running = false
   private failure: StoreError | undefined
   private waiters: Waiter[] = []
-  private readonly abandoned = new AbortController()
+  /** Once aborted, no batch is begun, and none waits for space. */
+  private stopping = new AbortController()
+  private isAbandoned = false
   private ended: Promise<void> = Promise.resolve()
 
   constructor(env: Env, options: FlusherOptions) {
@@ -61,10 +63,25 @@ export class KvFlusher {
     this.applied = options.applied
   }
 
-  /** Where the rows stand, when the log says that they hold more than was known; nothing was added yet. */
+  /**
+   * Resolves when no batch is in flight, and none follows before `startAt`: the rows are about to be others. What waits for
+   * space gives up.
+   */
+  async halt(): Promise<void> {
+    this.stopping.abort()
+    await this.ended
+  }
+
+  /** Where the rows stand: the log says that they hold more than was known, or they are others. Nothing waits any more. */
   startAt(applied: Applied): void {
     this.flushed = applied
     this.applied = applied
+    this.rows = new Map()
+    this.writing = this.rows
+    this.pendingBytes = 0
+    this.starved = false
+    if (!this.isAbandoned) this.stopping = new AbortController()
+    this.wake()
   }
 
   /** Takes over an applied entry's rows. */
@@ -103,7 +120,9 @@ export class KvFlusher {
 
   /** Writes no further batch: the log has what is missing. */
   abandon(): void {
-    this.abandoned.abort()
+    this.isAbandoned = true
+    this.stopping.abort()
+    if (!this.running) this.rejectWaiters(givenUp())
   }
 
   /** Gives up, and resolves when no batch is in flight. */
@@ -113,19 +132,21 @@ export class KvFlusher {
   }
 
   private async run(): Promise<void> {
-    const { signal } = this.abandoned
+    const { signal } = this.stopping
     while (this.applied.index > this.flushed.index && this.failure === undefined && !signal.aborted) {
       try {
         await this.writeBatch()
       } catch (error) {
+        // Whoever stopped it needs nothing of what is left: the log has it.
+        if (signal.aborted) break
         this.failure = new StoreError('VolumeFailed', 'the rows could not be written', { cause: error })
         this.rejectWaiters(this.failure)
-        if (!signal.aborted) this.options.onFailure(error)
+        this.options.onFailure(error)
       }
     }
     this.running = false
     this.wake()
-    if (signal.aborted) this.rejectWaiters(givenUp())
+    if (this.isAbandoned) this.rejectWaiters(givenUp())
   }
 
   private rejectWaiters(error: StoreError): void {
@@ -167,13 +188,13 @@ export class KvFlusher {
 
   private async spaceReturns(): Promise<void> {
     const { retryMs, hasSpace, revive } = this.options
-    do await this.env.clock.sleep(retryMs, this.abandoned.signal)
+    do await this.env.clock.sleep(retryMs, this.stopping.signal)
     while (!(await hasSpace()))
     await revive()
   }
 
   /** Runs `action` between two batches, as soon as the store holds `index`. */
-  private when<T>(index: LogIndex, action: () => T): Promise<T> {
+  when<T>(index: LogIndex, action: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const reached = (): void => {
         try {
@@ -183,7 +204,7 @@ export class KvFlusher {
         }
       }
       if (this.failure !== undefined) reject(this.failure)
-      else if (this.abandoned.signal.aborted && this.flushed.index < index) reject(givenUp())
+      else if (this.isAbandoned && this.flushed.index < index) reject(givenUp())
       else if (this.running || this.flushed.index < index) this.waiters.push({ index, reached, reject })
       else reached()
     })

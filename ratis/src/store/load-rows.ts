@@ -4,7 +4,7 @@ import { StoreError } from '@o3/common/errors'
 import type { BinaryKey, KvStore } from '@o3/common/kv'
 import { decodeConfiguration } from '../core/configuration.ts'
 import type { MachineStart } from '../node/consensus.ts'
-import type { LedgerRecord, RequestLedger } from './request-ledger.ts'
+import type { LedgerRecord } from './request-ledger.ts'
 import {
   appliedKey,
   checkpointKey,
@@ -39,8 +39,8 @@ export interface LoadedRows {
   readonly ledgerChunks: readonly BinaryKey[]
 }
 
-/** Rejects with `Damaged` when the rows contradict each other. */
-export async function loadRows(kv: KvStore, ledger: RequestLedger): Promise<LoadedRows> {
+/** Hands the answered requests to `restore`. Rejects with `Damaged` when the rows contradict each other. */
+export async function loadRows(kv: KvStore, restore: (records: readonly LedgerRecord[]) => void): Promise<LoadedRows> {
   const keys = [identityKey, appliedKey, checkpointKey, configurationKey]
   const [identity, appliedRow, checkpointRow, configurationRow] = await kv.getMany(keys)
   const applied = appliedRow === undefined ? { index: 0, term: 0, lastSequence: 0 } : decodeApplied(appliedRow)
@@ -53,7 +53,7 @@ export async function loadRows(kv: KvStore, ledger: RequestLedger): Promise<Load
     checkpoint,
     applied,
     configuration: configurationRow && configurationOf(configurationRow),
-    ledgerChunks: await loadLedger(kv, (records) => ledger.restore(records)),
+    ledgerChunks: await loadLedger(kv, restore),
   }
 }
 
@@ -73,7 +73,7 @@ export function rowsLost(checkpointIndex: number, appliedIndex: number): StoreEr
   return new StoreError('Damaged', message, { details: { checkpointIndex, appliedIndex } })
 }
 
-export async function loadLedger(
+async function loadLedger(
   kv: KvStore,
   restore: (records: readonly LedgerRecord[]) => void,
 ): Promise<readonly BinaryKey[]> {

@@ -6,6 +6,7 @@
 import type { Env } from '@o3/common/env'
 import { assert, isStoreError, StoreError, type ErrorRecord } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
+import { withinDeadline } from '@o3/common/lifecycle'
 import type {
   CommittedPatch,
   ExecuteOptions,
@@ -32,6 +33,7 @@ import { ReopeningKv } from './reopening-kv.ts'
 import { RequestDesk } from './request-desk.ts'
 import { RequestLedger, type LedgerWindow } from './request-ledger.ts'
 import { RowCache } from './row-cache.ts'
+import { RowsHome, type KvPlaces } from './rows-home.ts'
 import { RowFetcher } from './row-fetcher.ts'
 import { openSoleVoter } from './sole-voter.ts'
 import { SpaceGuard } from './space-guard.ts'
@@ -39,10 +41,13 @@ import { Stamps } from './stamp.ts'
 import { SnapshotView } from './state-view.ts'
 import { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
 import { StoreMachine } from './store-machine.ts'
+import { StoreSnapshots } from './store-snapshots.ts'
 import { Turns } from './turns.ts'
 
 export type { CheckpointPolicy } from './checkpoint-schedule.ts'
+export type { KvPlaces } from './rows-home.ts'
 export type { LedgerWindow } from './request-ledger.ts'
+export { raftMember } from './raft-member.ts'
 export { newStoreCounters, type StoreCounters, type StoreEvent } from './store-events.ts'
 export type { Consensus, MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
 export { storeSites, type StoreSite } from './sites.ts'
@@ -52,10 +57,13 @@ export interface StoreOptions<Command, Reply> {
   /** Its `log` folder holds the log of a store without a group; its parent exists, durably. The caller holds the lock of the data directory. */
   readonly directory: string
   readonly rules: StoreRules<Command, Reply>
-  /** Belongs to this store alone. The caller opened it and closes it after the store. */
-  readonly kv: KvStore
   /**
-   * Opens `kv` once more, after the store closed it: how writing goes on when a full disk has space again. Without it,
+   * For the rows; belongs to this store alone. Either one that the caller opened, and closes after the store, or the places
+   * of several, which the store opens and closes: only then it can receive snapshots.
+   */
+  readonly kv: KvStore | KvPlaces
+  /**
+   * Opens `kv`, when it is one, once more, after the store closed it: how writing goes on when a full disk has space again. Without it,
    * an engine that is done for after a failed write stays so until a restart.
    */
   readonly reopenKv?: () => Promise<KvStore>
@@ -84,6 +92,8 @@ const mebi = 1024 * 1024
 const defaultPolicy: CheckpointPolicy = { everyLogBytes: 32 * mebi, everyMs: 60_000, keepLogBytes: 64 * mebi }
 const defaultWindow: LedgerWindow = { maxRequests: 65_536, maxAgeMs: 600_000 }
 const retryMs = 1000
+/** How long a close waits for the answers of commands under way. */
+const answersMs = 10_000
 /** Proposed and not yet applied; beyond, planning pauses. */
 const maxUnderWayBytes = 32 * mebi
 
@@ -99,10 +109,12 @@ export async function openReplicatedStore<Command, Reply>(
   const startMs = env.clock.monotonicMs()
   await makeDurableDirectory(env.disk, options.directory)
   const ledger = new RequestLedger({ ...defaultWindow, ...options.requests })
-  const kv = new ReopeningKv(options.kv, options.reopenKv)
-  const loaded = await loadRows(kv, ledger)
-  const store = new ConsensusStore(options, { kv, ledger, loaded })
-  const { replayedEntries, opening } = await store.open()
+  const { home, kv } = await openKv(options)
+  const store = await closingOnFailure(kv, async () => {
+    const loaded = await loadRows(kv, (records) => ledger.restore(records))
+    return new ConsensusStore(options, { home, kv, ledger, loaded })
+  })
+  const { replayedEntries, opening } = await closingOnFailure(kv, () => store.open())
   options.observe?.({
     kind: 'opened',
     created: opening.created,
@@ -111,6 +123,27 @@ export async function openReplicatedStore<Command, Reply>(
     durationMs: env.clock.monotonicMs() - startMs,
   })
   return store
+}
+
+async function openKv<Command, Reply>({
+  env,
+  directory,
+  kv,
+  reopenKv,
+}: StoreOptions<Command, Reply>): Promise<{ readonly home: RowsHome | undefined; readonly kv: ReopeningKv }> {
+  if (!('open' in kv)) return { home: undefined, kv: new ReopeningKv(kv, { open: reopenKv, isOwned: false }) }
+  const home = await RowsHome.open(env, directory, kv)
+  const open = (): Promise<KvStore> => home.openCurrent()
+  return { home, kv: new ReopeningKv(await open(), { open, isOwned: true }) }
+}
+
+async function closingOnFailure<T>(kv: ReopeningKv, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await kv.close()
+    throw error
+  }
 }
 
 /** Tables share one ordered store: each needs a prefix of its own, above those of the store's own rows. */
@@ -124,6 +157,7 @@ function expectPrefixes<Command, Reply>({ name, tables }: StoreRules<Command, Re
 }
 
 interface Rows {
+  readonly home: RowsHome | undefined
   readonly kv: ReopeningKv
   readonly ledger: RequestLedger
   readonly loaded: LoadedRows
@@ -135,6 +169,7 @@ interface Joined {
   readonly stream: ChangeStream
   readonly checkpointer: Checkpointer
   readonly schedule: CheckpointSchedule
+  readonly snapshots: StoreSnapshots
 }
 
 class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> {
@@ -197,6 +232,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       flusher,
       // Planning pauses at half of it: what is under way then still finds room.
       maxUnflushedBytes: 2 * this.maxUnflushedBytes,
+      snapshots: () => this.expectJoined().snapshots,
       addressOf: (id) => this.joined?.consensus.configuration.addresses[id],
       events: {
         onProgress: () => this.progressed(),
@@ -212,6 +248,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       maxEntryBytes: () => this.maxEntryBytes(),
       isBlocked: () => this.isBlocked(),
       away: () => machine.away,
+      readBarrier: () => this.expectJoined().consensus.readBarrier(),
     })
     const { turns } = this
     this.desk = new RequestDesk({
@@ -229,13 +266,14 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   /** Joins the group. Once, before anything else. Closes what it opened when it rejects. */
   async open(): Promise<{ readonly replayedEntries: number; readonly opening: LogOpening }> {
     const { env, machine, flusher, options, kv } = this
-    const { loaded } = this.rows
+    const { loaded, home } = this.rows
     env.at('store.recover.before-replay')
     let consensus: Consensus | undefined
     try {
       const open = options.consensus ?? ((driven, start) => this.openAlone(driven, start))
-      consensus = await open(machine, startOf(loaded))
-      await claimRows(kv, loaded.groupId, consensus.groupId)
+      consensus = await open(machine, startOf(loaded, home?.reset !== undefined))
+      if (home?.reset !== undefined) await home.settle()
+      await claimRows(kv, loaded.groupId, consensus.log.hardState.groupId)
       this.claimed.resolve()
       if (consensus.appliedIndex > machine.appliedIndex) machine.startBehind(consensus.appliedIndex)
     } catch (error) {
@@ -357,13 +395,34 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       isLow: () => this.space.isLow(),
     })
     const stream = new ChangeStream(log, () => machine.appliedIndex)
-    return { consensus, stream, checkpointer, schedule }
+    const snapshots = new StoreSnapshots(env, {
+      home: this.rows.home,
+      kv,
+      flusher,
+      ledger,
+      checkpointer,
+      groupId: consensus.log.hardState.groupId,
+      hasSpace: () => this.space.hasRoom(),
+      appliedIndex: () => machine.appliedIndex,
+      settledIndex: () => machine.settledIndex,
+      onInstalled: (installed, records) => {
+        checkpointer.startBehind(installed.applied.index, installed.ledgerChunks)
+        schedule.logChanged()
+        stream.reset()
+        machine.installed(installed, records)
+      },
+      onFailure: (error) => {
+        flusher.abandon()
+        this.fail(error)
+      },
+    })
+    return { consensus, stream, checkpointer, schedule, snapshots }
   }
 
   private async finish(): Promise<void> {
-    const { consensus, stream, schedule } = this.expectJoined()
+    const { consensus, stream, schedule, snapshots } = this.expectJoined()
     if (this.isStuck()) this.turns.end(closed())
-    await this.desk.allAnswered()
+    await this.answersGoOut()
     await schedule.stop()
     try {
       if (!this.isStuck()) await this.lastCheckpoint(schedule)
@@ -372,8 +431,19 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       this.flusher.abandon()
       stream.end()
       await consensus.close()
+      this.machine.end(closed())
       await this.flusher.stop()
+      await snapshots.close()
       await this.kv.close()
+    }
+  }
+
+  /** A leader whose group has no majority cannot answer; it does not wait for that for ever. */
+  private async answersGoOut(): Promise<void> {
+    try {
+      await withinDeadline(this.env.clock, answersMs, 'answering the last commands', this.desk.allAnswered())
+    } catch (error) {
+      if (!isStoreError(error, 'DeadlineExceeded')) throw error
     }
   }
 
@@ -452,13 +522,13 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   }
 }
 
-function startOf({ groupId, checkpoint, applied, configuration }: LoadedRows): MachineStart {
+function startOf({ groupId, checkpoint, applied, configuration }: LoadedRows, resetLog: boolean): MachineStart {
   return {
     groupId,
     appliedIndex: checkpoint.index,
     appliedTerm: checkpoint.term,
     claimedIndex: applied.index,
-    resetLog: false,
+    resetLog,
     configuration,
   }
 }

@@ -68,6 +68,12 @@ export class RequestLedger {
     for (const record of records) this.rememberReply(record.requestId, record.reply, record)
   }
 
+  /** The state is another one now: that of a snapshot, with the replies in it. */
+  replace(records: readonly LedgerRecord[]): void {
+    this.answers.clear()
+    this.restore(records)
+  }
+
   /** Replies to requests of entries behind `after`, oldest first: what the next checkpoint has to keep. */
   repliesAfter(after: LogIndex): readonly LedgerRecord[] {
     const records: LedgerRecord[] = []

@@ -57,6 +57,11 @@ export class RowFetcher {
     this.underWay.delete(rowKey)
   }
 
+  /** All rows may have changed. */
+  supersedeAll(): void {
+    this.underWay.clear()
+  }
+
   private start(table: AnyTable, rowKey: BinaryKey): Fetch {
     const joined = this.underWay.get(rowKey)
     if (joined !== undefined) return joined

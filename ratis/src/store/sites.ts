@@ -15,3 +15,11 @@ export const storeSites = [
 ] as const
 
 export type StoreSite = (typeof storeSites)[number]
+
+/** Those of a member that receives a snapshot. */
+export const installSites = [
+  'store.install.before-switch',
+  'store.install.before-reset',
+  'store.install.after-reset',
+  'store.install.before-remove',
+] as const

@@ -11,7 +11,7 @@ import type { NodeId } from '../core/entry.ts'
 import type { RaftStatus } from '../core/raft.ts'
 import { openLog, type LogEntry, type LogOptions, type SegmentedLog } from '../log/segmented-log.ts'
 import type { Consensus, MachineStart, StateMachine } from '../node/consensus.ts'
-import { rowsLost } from './load-rows.ts'
+import { expectPair } from './expect-pair.ts'
 
 export interface SoleVoterOptions {
   readonly directory: string
@@ -35,6 +35,8 @@ export async function openSoleVoter(
   const log = await openLog(env, options.directory, options.log)
   try {
     expectPair(log, start)
+    // A group of one has nobody to send it a snapshot.
+    if (start.resetLog) throw new StoreError('Incompatible', 'the rows are a snapshot of a group of several members')
     const appliedIndex = await replay(log, under)
     const term = log.hardState.term + 1
     await log.saveHardState({ term })
@@ -44,27 +46,6 @@ export async function openSoleVoter(
   } catch (error) {
     await log.close()
     throw error
-  }
-}
-
-function expectPair(log: SegmentedLog, start: MachineStart): void {
-  const { groupId, checkpointIndex } = log.hardState
-  const { claimedIndex } = start
-  if (start.groupId !== undefined && start.groupId !== groupId) {
-    throw new StoreError('Incompatible', `the rows belong to group ${start.groupId}, the log to ${groupId}`)
-  }
-  // A group of one has nobody to send it a snapshot.
-  if (start.resetLog) throw new StoreError('Incompatible', 'the rows are a snapshot of a group of several members')
-  if (claimedIndex < checkpointIndex) throw rowsLost(checkpointIndex, claimedIndex)
-  if (claimedIndex > log.durableIndex) {
-    throw new StoreError('Damaged', `the log ends at ${log.durableIndex}, before applied entry ${claimedIndex}`, {
-      details: { appliedIndex: claimedIndex, lastIndex: log.durableIndex },
-    })
-  }
-  if (log.firstIndex > checkpointIndex + 1) {
-    throw new StoreError('Damaged', `the log starts at ${log.firstIndex}, behind checkpoint ${checkpointIndex}`, {
-      details: { checkpointIndex, firstIndex: log.firstIndex },
-    })
   }
 }
 
@@ -112,10 +93,6 @@ class SoleVoter implements Consensus {
     this.machine = parts.machine
     this.term = parts.term
     this.appliedIndex = parts.appliedIndex
-  }
-
-  get groupId(): string {
-    return this.log.hardState.groupId
   }
 
   get commitIndex(): LogIndex {

@@ -23,11 +23,12 @@ import type { KvFlusher } from './kv-flusher.ts'
 import type { LoadedRows } from './load-rows.ts'
 import type { Overlay } from './overlay.ts'
 import { undecoded, type Loss, type PatchRow, type PendingEntry } from './pending-entry.ts'
-import type { RequestLedger } from './request-ledger.ts'
+import type { LedgerRecord, RequestLedger } from './request-ledger.ts'
 import type { RowCache } from './row-cache.ts'
 import type { RowFetcher } from './row-fetcher.ts'
 import type { Stamps } from './stamp.ts'
 import type { StoreCounters } from './store-events.ts'
+import type { StoreSnapshots } from './store-snapshots.ts'
 import { configurationKey, encodeConfigurationRow } from './system-rows.ts'
 
 export interface MachineParts {
@@ -41,6 +42,8 @@ export interface MachineParts {
   readonly pipeline: CommitPipeline
   readonly counters: StoreCounters
   readonly loaded: LoadedRows
+  /** There once the member has joined its group. */
+  readonly snapshots: () => StoreSnapshots
   /** Rows in memory that the key-value store does not hold, beyond which no more entries are taken. */
   readonly maxUnflushedBytes: number
   /** Where a member listens, when it is known. */
@@ -68,7 +71,7 @@ export class StoreMachine implements StateMachine {
   private readonly env: Env
   private readonly parts: MachineParts
   private readonly tables = new Map<string, Table<never, unknown>>()
-  private readonly claimedIndex: LogIndex
+  private claimedIndex: LogIndex
   private lastSequence: number
 
   constructor(env: Env, parts: MachineParts) {
@@ -108,7 +111,7 @@ export class StoreMachine implements StateMachine {
     const address = leader === undefined ? undefined : this.parts.addressOf(leader)
     this.away = notLeader(leader, address)
     const changed = new StoreError('OutcomeUnknown', 'leadership was lost before the entry was committed')
-    this.parts.pipeline.lose({ changed, unchanged: this.away })
+    this.lose({ changed, unchanged: this.away })
     this.parts.events.onAway(this.away)
   }
 
@@ -124,12 +127,35 @@ export class StoreMachine implements StateMachine {
     this.parts.events.onFailed(error)
   }
 
-  openSnapshot(): Promise<SnapshotSource> {
-    return Promise.reject(new StoreError('NotImplemented', 'snapshots'))
+  /** The member is closed: nothing more comes. */
+  end(error: StoreError): void {
+    const changed = new StoreError('OutcomeUnknown', 'the member was closed before the entry was committed')
+    this.lose({ changed, unchanged: error })
+    this.parts.events.onAway(error)
   }
 
-  openReceiver(): Promise<SnapshotReceiver> {
-    return Promise.reject(new StoreError('NotImplemented', 'snapshots'))
+  openSnapshot(): Promise<SnapshotSource> {
+    return this.parts.snapshots().openSource()
+  }
+
+  openReceiver(snapshot: string): Promise<SnapshotReceiver> {
+    return this.parts.snapshots().openReceiver(snapshot)
+  }
+
+  /** The rows are those of a snapshot now; nothing of the state before is left in memory. */
+  installed({ applied, configuration }: LoadedRows, records: readonly LedgerRecord[]): void {
+    const { cache, fetcher, ledger, stamps, flusher } = this.parts
+    this.appliedIndex = applied.index
+    this.claimedIndex = applied.index
+    this.appliedTerm = applied.term
+    this.lastSequence = Math.max(this.lastSequence, applied.lastSequence)
+    this.configuration = configuration ?? this.configuration
+    stamps.lastSequence = Math.max(stamps.lastSequence, this.lastSequence)
+    cache.clear()
+    fetcher.supersedeAll()
+    ledger.replace(records)
+    flusher.startAt(this.applied())
+    this.parts.events.onProgress()
   }
 
   /**

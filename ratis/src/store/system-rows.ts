@@ -4,13 +4,14 @@
  * - identity: which log these rows belong to;
  * - applied: how far the log has been applied, in the same batch as what was applied;
  * - checkpoint: what a checkpoint made durable, written behind it: it says the truth, or lags after a power cut;
+ * - incoming: in a store that a snapshot is received into, how far it has come;
  * - configuration: the last configuration entry, in the same batch as the applied index;
  * - ledger chunks: the replies since the checkpoint before, one or more rows for each checkpoint.
  */
 
 import { ByteReader, ByteWriter, readU64Key, u64Key } from '@o3/common/codec'
 import { StoreError } from '@o3/common/errors'
-import type { BinaryKey, KeyRange } from '@o3/common/kv'
+import type { BinaryKey, KeyRange, KvEntry } from '@o3/common/kv'
 import type { LogIndex, Term } from '../api/api.ts'
 import type { LedgerRecord } from './request-ledger.ts'
 
@@ -18,6 +19,7 @@ export const identityKey: BinaryKey = '\0identity'
 export const appliedKey: BinaryKey = '\0applied'
 export const checkpointKey: BinaryKey = '\0checkpoint'
 export const configurationKey: BinaryKey = '\0configuration'
+export const incomingKey: BinaryKey = '\0incoming'
 const chunkPrefix = '\0ledger/'
 export const ledgerRange: KeyRange = { from: chunkPrefix, to: '\0ledger0' }
 
@@ -62,6 +64,28 @@ export function decodeCheckpoint(bytes: Uint8Array): LogPlace {
   return { index: reader.varint(), term: reader.varint() }
 }
 
+/** Whether the row belongs to one member and is no part of a snapshot. */
+export function isOwnRow(key: BinaryKey): boolean {
+  return key === identityKey || key === checkpointKey || key === incomingKey
+}
+
+/** How much of a snapshot was received. */
+export interface Incoming {
+  readonly snapshot: string
+  /** Where the next piece begins; when all are there, where the last one does. */
+  readonly position: BinaryKey
+  readonly isComplete: boolean
+}
+
+export function encodeIncoming({ snapshot, position, isComplete }: Incoming): Uint8Array {
+  return new ByteWriter(128).u8(version).utf8(snapshot).binary(position).bool(isComplete).finish()
+}
+
+export function decodeIncoming(bytes: Uint8Array): Incoming {
+  const reader = versioned(bytes)
+  return { snapshot: reader.utf8(), position: reader.binary(), isComplete: reader.bool() }
+}
+
 /** `payload` is that of the entry. */
 export function encodeConfigurationRow(index: LogIndex, payload: Uint8Array): Uint8Array {
   return new ByteWriter(payload.length + 16).u8(version).varint(index).bytes(payload).finish()
@@ -89,6 +113,18 @@ export function encodeLedgerChunk(records: readonly LedgerRecord[]): Uint8Array 
       writer.utf8(record.requestId).varint(record.index).varint(record.wallMs).bytes(record.reply),
     )
     .finish()
+}
+
+const repliesPerChunk = 1000
+
+/** The rows for these replies, whose entries are all covered by `lastIndex`. */
+export function ledgerChunks(lastIndex: LogIndex, records: readonly LedgerRecord[]): readonly KvEntry[] {
+  const rows: KvEntry[] = []
+  for (let part = 0; part * repliesPerChunk < records.length; part++) {
+    const chunk = records.slice(part * repliesPerChunk, (part + 1) * repliesPerChunk)
+    rows.push({ key: ledgerChunkKey(lastIndex, part), value: encodeLedgerChunk(chunk) })
+  }
+  return rows
 }
 
 export function decodeLedgerChunk(bytes: Uint8Array): readonly LedgerRecord[] {

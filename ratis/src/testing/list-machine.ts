@@ -97,7 +97,7 @@ export class ListMachine implements StateMachine {
     await this.node?.checkpointed(index, keepBytes)
   }
 
-  apply(entries: readonly Entry[]): void {
+  apply(entries: readonly Entry[]): undefined {
     for (const { index, term, payload } of entries) {
       if (index !== this.place.index + 1) throw new Error(`entry ${index} was applied behind ${this.place.index}`)
       this.place = { index, term }
@@ -106,6 +106,10 @@ export class ListMachine implements StateMachine {
       if (kind === 'configuration') this.configuration = { index, configuration: decodeConfiguration(payload) }
       this.settle(index, term)
     }
+  }
+
+  refuse(from: LogIndex, error: StoreError): void {
+    throw new Error(`entry ${from} was refused after it was taken: ${error.message}`)
   }
 
   lead(term: Term): void {

@@ -25,11 +25,13 @@ export class MemoryNetwork {
     this.travel = travel
   }
 
-  /** The transport of one member's process. */
+  /** The transport of one member's process; the next process of the same member has another one. */
   transport(id: NodeId): RaftTransport {
     const groups = new Set<string>()
+    let isClosed = false
     return {
       send: (group, message) => {
+        if (isClosed) return false
         for (const delayMs of this.travel(group, message)) this.carry(group, message, delayMs)
         return true
       },
@@ -43,6 +45,7 @@ export class MemoryNetwork {
         }
       },
       close: () => {
+        isClosed = true
         for (const group of groups) this.receivers.get(group)?.delete(id)
         return Promise.resolve()
       },

@@ -1,20 +1,28 @@
-import type { Cancel } from '@o3/common/env'
-import { Simulation, type SimNode, type SimProcess, type SimulationOptions } from '@o3/common/env/sim'
+import type { Cancel, Disk, Env } from '@o3/common/env'
+import { Simulation, type SimNode, type SimRandom, type SimProcess, type SimulationOptions } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
 import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import { noConfiguration, type Configuration } from '../core/configuration.ts'
 import type { NodeId } from '../core/entry.ts'
+import type { Message } from '../core/message.ts'
+import { makeDurableDirectory } from '../log/durable-directory.ts'
 import { openRaftNode, type RaftNodeOptions } from '../node/open-raft-node.ts'
 import type { RaftNode } from '../node/raft-node.ts'
 import { raftMethods, RpcTransport } from '../node/rpc-transport.ts'
+import type { RaftTransport } from '../node/transport.ts'
 import { ListMachine } from './list-machine.ts'
+import { MemoryNetwork, type Travel } from './memory-transport.ts'
 
 export interface SimulatedGroupOptions {
   readonly seed: string | number
   /** Default: a, b, c. */
   readonly voters?: readonly NodeId[]
   readonly network?: SimulationOptions['network']
+  /** Messages travel by themselves, as this says, and not over the simulated network's streams. */
+  readonly travel?: (message: Message, random: SimRandom) => Travel
+  /** For planted bugs: what each member is given in place of its environment. */
+  readonly plantEnv?: (env: Env) => Env
   /** Over small defaults, under which little fills a segment. */
   readonly node?: Partial<Pick<RaftNodeOptions, 'log' | 'raft' | 'limits' | 'bootstrap'>>
 }
@@ -26,7 +34,7 @@ export interface GroupMember {
   readonly process: SimProcess
   readonly raft: RaftNode
   readonly list: ListMachine
-  readonly transport: RpcTransport
+  readonly transport: RaftTransport
 }
 
 const port = 7_000
@@ -41,13 +49,23 @@ export class SimulatedGroup {
   readonly members = new Map<NodeId, GroupMember>()
   private readonly options: SimulatedGroupOptions
   private readonly bootstrap: Configuration
+  /** Ways that are cut, `from to`, when messages travel by themselves. */
+  private readonly cuts: string[] = []
+  private readonly memory: MemoryNetwork | undefined
 
   constructor(options: SimulatedGroupOptions) {
-    const { seed, voters = ['a', 'b', 'c'], network } = options
+    const { seed, voters = ['a', 'b', 'c'], network, travel } = options
     this.options = options
     this.simulation = new Simulation({ seed, ...(network && { network }) })
     const addresses = Object.fromEntries(voters.map((id) => [id, simulatedAddress(id)]))
     this.bootstrap = { ...noConfiguration, voters, addresses }
+    if (travel === undefined) return
+    const { clock, random } = this.simulation
+    const dice = random.fork('travel')
+    this.memory = new MemoryNetwork({
+      clock,
+      travel: (_, message) => (this.cuts.includes(`${message.from} ${message.to}`) ? [] : travel(message, dice)),
+    })
   }
 
   /** Starts all first members, runs `script` in virtual time, and settles as it does. */
@@ -68,26 +86,13 @@ export class SimulatedGroup {
   async start(id: NodeId, as: 'member' | 'stranger' = 'member', log?: RaftNodeOptions['log']): Promise<GroupMember> {
     const machine = this.simulation.node(id)
     const process = machine.boot()
-    const { disk, clock, network, tasks } = process
-    await disk.makeDirectory(directory)
+    const { disk } = process
+    await makeDurableDirectory(disk, directory)
     const list = new ListMachine(disk, directory)
-    const transport = new RpcTransport({
-      env: { clock, network, tasks },
-      address: simulatedAddress(id),
-      authentication: trustedClient,
-    })
-    const server = new RpcServer<undefined>({
-      clock,
-      tasks,
-      network,
-      log: nullLogger,
-      authentication: trustedServer,
-      methods: raftMethods<undefined>(transport, () => true),
-    })
-    await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
-    const { node } = this.options
+    const transport = this.memory?.transport(id) ?? (await this.listen(process))
+    const { node, plantEnv = (env: Env) => env } = this.options
     const raft = await openRaftNode({
-      env: process,
+      env: plantEnv(process),
       id,
       group: 'list',
       directory: `${directory}/log`,
@@ -104,13 +109,19 @@ export class SimulatedGroup {
   }
 
   kill(id: NodeId): void {
-    this.member(id).machine.kill()
-    this.members.delete(id)
+    this.down(id, 'kill')
   }
 
   crash(id: NodeId): void {
-    this.member(id).machine.crash()
-    this.members.delete(id)
+    this.down(id, 'crash')
+  }
+
+  /** Gives the member's machine, which is down, a blank disk. */
+  async wipe(id: NodeId): Promise<void> {
+    const machine = this.simulation.node(id)
+    const { disk } = machine.boot()
+    await removeAll(disk, directory)
+    machine.kill()
   }
 
   /** An orderly end of the member and its process. */
@@ -126,9 +137,20 @@ export class SimulatedGroup {
   isolate(id: NodeId): Cancel {
     const heals = [...this.members.keys()]
       .filter((other) => other !== id)
-      .map((other) => this.simulation.network.partition(id, other))
+      .flatMap((other) => [this.block(id, other), this.block(other, id)])
     return () => {
       for (const heal of heals) heal()
+    }
+  }
+
+  /** Nothing gets from one member to the other: on streams it waits, else it is lost. */
+  block(from: NodeId, to: NodeId): Cancel {
+    if (this.memory === undefined) return this.simulation.network.block(from, to)
+    const way = `${from} ${to}`
+    this.cuts.push(way)
+    return () => {
+      const at = this.cuts.indexOf(way)
+      if (at >= 0) this.cuts.splice(at, 1)
     }
   }
 
@@ -176,4 +198,35 @@ export class SimulatedGroup {
       return new Set(lists).size === 1 && lists[0]?.split('\n').at(-1) === text
     })
   }
+
+  private async listen({ node, clock, network, tasks }: SimProcess): Promise<RpcTransport> {
+    const address = simulatedAddress(node)
+    const transport = new RpcTransport({ env: { clock, network, tasks }, address, authentication: trustedClient })
+    const server = new RpcServer<undefined>({
+      clock,
+      tasks,
+      network,
+      log: nullLogger,
+      authentication: trustedServer,
+      methods: raftMethods<undefined>(transport, () => true),
+    })
+    await server.listen({ kind: 'tcp', host: '127.0.0.1', port })
+    return transport
+  }
+
+  private down(id: NodeId, how: 'kill' | 'crash'): void {
+    const { machine, transport } = this.member(id)
+    machine[how]()
+    void transport.close()
+    this.members.delete(id)
+  }
+}
+
+async function removeAll(disk: Disk, path: string): Promise<void> {
+  for (const name of await disk.list(path)) {
+    const each = `${path}/${name}`
+    if ((await disk.stat(each))?.kind === 'directory') await removeAll(disk, each)
+    else await disk.remove(each)
+  }
+  await disk.syncDirectory(path)
 }

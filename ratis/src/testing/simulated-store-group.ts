@@ -3,7 +3,7 @@ import type { KvStore } from '@o3/common/kv'
 import type { ExecuteOptions, ReplicatedStore, StoreRules } from '../api/api.ts'
 import type { NodeId } from '../core/entry.ts'
 import type { OpenConsensus } from '../node/consensus.ts'
-import { openReplicatedStore, type StoreOptions } from '../store/replicated-store.ts'
+import { openReplicatedStore, type KvPlaces, type StoreOptions } from '../store/replicated-store.ts'
 
 /** Who is to be opened: one life of one member. */
 export interface SimulatedMember {
@@ -14,7 +14,7 @@ export interface SimulatedMember {
   readonly directory: string
 }
 
-export interface SimulatedGroupOptions<Command, Reply> {
+export interface SimulatedStoreGroupOptions<Command, Reply> {
   readonly seed: string | number
   /** Default: a, b, c. */
   readonly members?: readonly NodeId[]
@@ -28,6 +28,7 @@ export interface SimulatedGroupOptions<Command, Reply> {
 
 interface Member<Command, Reply> {
   readonly node: SimNode
+  /** The one that `store` was opened in. */
   process: SimProcess | undefined
   store: ReplicatedStore<Command, Reply> | undefined
 }
@@ -40,10 +41,10 @@ export class SimulatedStoreGroup<Command, Reply> {
   readonly simulation: Simulation
   readonly ids: readonly NodeId[]
   private readonly rules: StoreRules<Command, Reply>
-  private readonly options: SimulatedGroupOptions<Command, Reply>
+  private readonly options: SimulatedStoreGroupOptions<Command, Reply>
   private readonly members = new Map<NodeId, Member<Command, Reply>>()
 
-  constructor(rules: StoreRules<Command, Reply>, options: SimulatedGroupOptions<Command, Reply>) {
+  constructor(rules: StoreRules<Command, Reply>, options: SimulatedStoreGroupOptions<Command, Reply>) {
     this.rules = rules
     this.options = options
     this.simulation = new Simulation({ seed: options.seed })
@@ -59,6 +60,12 @@ export class SimulatedStoreGroup<Command, Reply> {
     const { store } = this.member(id)
     if (store === undefined) throw new Error(`the store of ${id} was never opened`)
     return store
+  }
+
+  /** Whether the member's store is open: its machine may be up and the store be opening. */
+  isOpen(id: NodeId): boolean {
+    const { node, process } = this.member(id)
+    return process !== undefined && node.isUp && node.process === process
   }
 
   node(id: NodeId): SimNode {
@@ -77,9 +84,9 @@ export class SimulatedStoreGroup<Command, Reply> {
   async open(id: NodeId): Promise<'up' | 'down'> {
     const member = this.member(id)
     const process = member.node.boot()
-    member.process = process
     const opened = await process.whileUp(this.openOn(id, process))
     if (opened === 'down') return 'down'
+    member.process = process
     member.store = opened
     return 'up'
   }
@@ -109,7 +116,7 @@ export class SimulatedStoreGroup<Command, Reply> {
 
   private async openOn(id: NodeId, process: SimProcess): Promise<ReplicatedStore<Command, Reply>> {
     const directory = 'store'
-    const { plantKv = (_, kv) => kv, consensus, store } = this.options
+    const { consensus, store } = this.options
     await process.disk.makeDirectory(directory)
     await process.disk.syncDirectory('.')
     return openReplicatedStore({
@@ -118,8 +125,27 @@ export class SimulatedStoreGroup<Command, Reply> {
       env: process,
       rules: this.rules,
       directory,
-      kv: plantKv(id, await this.node(id).openKv('kv')),
+      kv: this.places(id),
       consensus: consensus({ id, env: process, directory }),
     })
+  }
+
+  /** The machine's key-value stores have names and are never removed: one that is, is empty when it is opened again. */
+  private places(id: NodeId): KvPlaces {
+    const { plantKv = (_, kv) => kv } = this.options
+    const node = this.node(id)
+    return {
+      open: async (name) => plantKv(id, await node.openKv(name)),
+      remove: async (name) => {
+        const kv = await node.openKv(name)
+        const cursor = kv.cursor({ from: '', to: '\xff' })
+        for (let rows = await cursor.next(1000); rows.length > 0; rows = await cursor.next(1000)) {
+          await kv.write(rows.map(({ key }) => ({ kind: 'delete', key })))
+        }
+        await cursor.close()
+        await kv.checkpoint()
+        await kv.close()
+      },
+    }
   }
 }

@@ -98,6 +98,14 @@ describe('a segment header', () => {
     expect(decodeSegmentHeader(bytes, 'x')).toEqual(header)
   })
 
+  test('is laid out as the format says', () => {
+    const bytes = encodeSegmentHeader({ ...header, firstIndex: 0x0102 })
+    expect(Buffer.from(bytes.subarray(0, 80)).toString('hex')).toMatchInlineSnapshot(
+      `"4f335241544c4f47020000009e9a007300112233445566778899aabbccddeeff070000000000000002010000000000000900000000000000010000000000000004000000000000000c00000000000000"`,
+    )
+    expect(bytes.subarray(80).every((byte) => byte === 0)).toBe(true)
+  })
+
   test.each([0, 5, 8, 12, 16, 32, 40, 48, 56, 63, 64, 72, 79])('refuses a flip at byte %i', (at) => {
     const bytes = encodeSegmentHeader(header)
     bytes[at]! ^= 1
@@ -137,6 +145,14 @@ describe('hard state', () => {
 
   test('comes back as it was', () => {
     expect(decodeHardState(encodeHardState(state, 9), 'x')).toEqual({ state, generation: 9 })
+  })
+
+  test('is laid out as the format says', () => {
+    const bytes = encodeHardState({ ...state, commitFloor: 0x0102 }, 9)
+    expect(Buffer.from(bytes.subarray(0, 192)).toString('hex')).toMatchInlineSnapshot(
+      `"4f33485302000000465c3c9600000000090000000000000000112233445566778899aabbccddeeff030000000000000002010000000000000c0000000000000004000000000000000200000000000000080000006d656d6265722d3100000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000004d00000000000000050000000000000000000000000000000000000000000000"`,
+    )
+    expect(bytes.subarray(192).every((byte) => byte === 0)).toBe(true)
   })
 
   test('a vote has at most 64 bytes', () => {

@@ -1,20 +1,21 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { conflictLogSteps, logSteps } from './log-steps.ts'
-import { LogTrial } from './log-trial.ts'
+import { conflictLogSteps, damageLogSteps, logSteps } from './log-steps.ts'
+import { LogTrial, smallLog } from './log-trial.ts'
 
 const numRuns = Number(process.env['RUNS'] ?? 700)
 
 test.each([
-  ['whatever it does', logSteps, numRuns],
-  ['when leaders change', conflictLogSteps, Math.ceil(numRuns / 5)],
+  ['whatever it does', logSteps, numRuns, smallLog],
+  ['when leaders change', conflictLogSteps, Math.ceil(numRuns / 5), smallLog],
+  ['when files are damaged', damageLogSteps, Math.ceil(numRuns / 5), { ...smallLog, onDamage: 'repair' as const }],
 ])(
   'whatever happens to the machine, acknowledged entries stay and torn ones never show: %s',
-  async (_, programs, runs) => {
+  async (_, programs, runs, log) => {
     let recoveries = 0
     await fc.assert(
       fc.asyncProperty(fc.integer(), programs, async (seed, steps) => {
-        const trial = new LogTrial({ seed })
+        const trial = new LogTrial({ seed, log })
         await trial.run(steps)
         recoveries += trial.recoveries
       }),

@@ -37,21 +37,48 @@ export class LogModel {
     return this.ask([{ kind: 'reset', index, term }])
   }
 
+  /** The highest index that it must hold, unless something that it had made durable was damaged. */
+  get promisedIndex(): number {
+    const state = this.changes.slice(0, this.acknowledged).reduce(applied, this.base)
+    return state.before.index + state.entries.length
+  }
+
   /** The log was opened and holds this, and from now on has to. Fewer old entries are for the caller to judge. */
   found(content: LogContent): void {
     const seen = describeContent(content)
-    let state = this.base
-    let allowed: string[] = []
-    for (let done = 0; ; done++) {
-      if (done >= this.acknowledged) allowed = [...allowed, describeContent(from(state, content.before.index))]
-      const change = this.changes[done]
-      if (change === undefined || allowed.at(-1) === seen) break
-      state = applied(state, change)
-    }
-    if (allowed.at(-1) !== seen) expect(seen).toBe(allowed.join('\nor\n'))
+    const allowed = this.allowed().map((state) => describeContent(from(state, content.before.index)))
+    if (!allowed.includes(seen)) expect(seen).toBe([...new Set(allowed)].join('\nor\n'))
+    this.settle(content)
+  }
+
+  /** Whether it may hold this, damaged or not. */
+  allows(content: LogContent): boolean {
+    const seen = describeContent(content)
+    return this.allowed().some((state) => describeContent(from(state, content.before.index)) === seen)
+  }
+
+  /** The log was damaged, and holds no more than the beginning of what it might; also entries that it had compacted away. */
+  foundDamaged(content: LogContent): void {
+    const isBeginning = this.allowed().some(({ before, entries }) =>
+      content.entries.every((entry) => {
+        const same = entries[entry.index - before.index - 1]
+        return entry.index <= before.index || (same !== undefined && describeEntry(same) === describeEntry(entry))
+      }),
+    )
+    expect([isBeginning, describeContent(content)]).toEqual([true, describeContent(content)])
+    this.settle(content)
+  }
+
+  private settle(content: LogContent): void {
     this.base = content
     this.changes = []
     this.acknowledged = 0
+  }
+
+  private allowed(): readonly LogContent[] {
+    const states = [this.base]
+    for (const change of this.changes) states.push(applied(states.at(-1) as LogContent, change))
+    return states.slice(this.acknowledged)
   }
 
   private ask(changes: readonly Change[]): () => void {

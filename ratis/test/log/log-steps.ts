@@ -66,6 +66,19 @@ const settle: LogStep = { kind: 'settle' }
 const downWithin = (ms: number): fc.Arbitrary<LogStep> =>
   fc.record({ kind: fc.constant('down' as const), how, afterMs: fc.double({ min: 0, max: ms, noNaN: true }) })
 
+const damage = fc.record({
+  kind: fc.constant('damage' as const),
+  what: fc.constantFrom(
+    'flip' as const,
+    'flip' as const,
+    'flip' as const,
+    'remove' as const,
+    'hard-state' as const,
+    'lose-hard-state' as const,
+  ),
+  at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+})
+
 const conflictSites = logSites.filter((site) => /\.(cut|reset)\./.test(site))
 
 /** What happens to a member when leaders change: it takes entries, votes, gives entries up, starts anew, goes down. */
@@ -81,4 +94,18 @@ const episode: fc.Arbitrary<readonly LogStep[]> = fc.oneof(
 /** Programs of leader changes: they begin with a log of several segments. */
 export const conflictLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
   .array(episode, { minLength: 3, maxLength: 6, size: 'max' })
+  .map((episodes) => [three, three, settle, ...episodes.flat()])
+
+const repairSites = logSites.filter((site) => site.startsWith('log.repair.'))
+
+/** Programs of leader changes on a disk that rots and loses files while the machine is off. */
+export const damageLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 2, arbitrary: episode },
+      { weight: 1, arbitrary: damage.map((step) => [step]) },
+      { weight: 1, arbitrary: fc.tuple(trapAt(repairSites), damage) },
+    ),
+    { minLength: 2, maxLength: 6, size: 'max' },
+  )
   .map((episodes) => [three, three, settle, ...episodes.flat()])

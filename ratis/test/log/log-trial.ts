@@ -9,7 +9,7 @@ import {
   type SegmentedLog,
 } from '../../src/log/segmented-log.ts'
 import { plantedEnv, type Planting } from '../../src/testing/planted-env.ts'
-import { LogModel } from './log-model.ts'
+import { LogModel, type LogContent } from './log-model.ts'
 
 /** One thing that a trial does with the log. */
 export type LogStep =
@@ -26,6 +26,12 @@ export type LogStep =
   /** Starts anew so many entries behind the end, or before it, without waiting. */
   | { readonly kind: 'reset'; readonly ahead: number }
   | { readonly kind: 'reopen' }
+  /** The power goes, and something is broken in the dark; `at` picks the place, from 0 to 1. */
+  | {
+      readonly kind: 'damage'
+      readonly what: 'flip' | 'remove' | 'hard-state' | 'lose-hard-state'
+      readonly at: number
+    }
   /** The process or the machine goes down after `afterMs`, or at the nth passing of a site, also while it recovers. */
   | { readonly kind: 'down'; readonly how: 'crash' | 'kill'; readonly afterMs: number }
   | { readonly kind: 'trap'; readonly how: 'crash' | 'kill'; readonly site: string; readonly hit: number }
@@ -58,6 +64,10 @@ export class LogTrial {
   private voted = this.vote
   private votes: Vote[] = [this.vote]
   private committed = 0
+  /** Something that had been durable was broken: until it is caught up with, the log may not vote. 0: nothing was. */
+  private lost = 0
+  private isHarmed = false
+  private isVoteLost = false
   private cutBelow = 1
   private pending: Promise<unknown>[] = []
   recoveries = 0
@@ -90,7 +100,7 @@ export class LogTrial {
         for (const sizes of step.appends) this.append(sizes)
         return
       case 'settle':
-        if ((await this.whileUp(Promise.all(this.pending))) !== 'down') await this.audit()
+        if ((await this.whileUp(Promise.all(this.pending))) !== 'down') await this.audit('running')
         return
       case 'pause':
         await this.whileUp(this.process.clock.sleep(step.ms))
@@ -124,12 +134,38 @@ export class LogTrial {
       case 'trap':
         this.setTrap(step)
         return
+      case 'damage':
+        await this.harm(step)
+        return
     }
   }
 
   private setTrap({ how, site, hit }: LogStep & { readonly kind: 'trap' }): void {
     let left = hit
     this.node.onSite = (at) => (at === site && --left === 0 ? how : 'go-on')
+  }
+
+  private async harm({ what, at }: LogStep & { readonly kind: 'damage' }): Promise<void> {
+    const { node } = this
+    const trap = node.onSite
+    node.onSite = () => 'go-on'
+    // All is committed, and known to be: the loss of the last batch, just before, would look like a torn write.
+    await this.whileUp(Promise.all(this.pending))
+    await this.whileUp(this.log.saveHardState({ commitFloor: this.log.durableIndex }))
+    node.crash()
+    const { disk } = node.boot()
+    const names = (await disk.list(directory)).filter((name) => name.endsWith('.segment'))
+    const name = names[Math.floor(at * names.length)]
+    const path = `${directory}/${name}`
+    this.isVoteLost ||= what === 'hard-state' || what === 'lose-hard-state'
+    if (what === 'remove' && name !== undefined) await disk.remove(path)
+    if (what === 'lose-hard-state') await disk.remove(`${directory}/hard-state`)
+    await disk.syncDirectory(directory)
+    node.crash()
+    if (what === 'hard-state') for (const offset of [99, 4096 + 99]) node.disk.flip(`${directory}/hard-state`, offset)
+    if (what === 'flip' && name !== undefined) node.disk.flip(path, Math.floor(this.random.fraction() * 24_000))
+    this.isHarmed = true
+    node.onSite = trap
   }
 
   private append(sizes: readonly number[]): void {
@@ -175,16 +211,23 @@ export class LogTrial {
         resolve()
       })
     })
+    // Whoever waits for it has the rejection; when the machine goes down nobody does.
+    done.catch(() => undefined)
     this.pending.push(done)
   }
 
   private async saveVote(): Promise<void> {
     const { process } = this
-    const vote = { term: this.vote.term + 1, vote: `m${this.votes.length}`, mayVote: this.random.fraction() < 0.5 }
+    const { mayVote } = this.options.log?.onDamage === 'repair' ? this.log.hardState : this.coin()
+    const vote = { term: this.vote.term + 1, vote: `m${this.votes.length}`, mayVote }
     this.vote = vote
     this.votes.push(vote)
     await this.log.saveHardState(vote)
     if (process.isAlive && vote.term > this.voted.term) this.voted = vote
+  }
+
+  private coin(): { readonly mayVote: boolean } {
+    return { mayVote: this.random.fraction() < 0.5 }
   }
 
   private async cut(keepBytes: number): Promise<void> {
@@ -208,12 +251,12 @@ export class LogTrial {
       this.log = opened
       this.recoveries++
       this.auditVote()
-      if (await this.audit()) return
+      if (await this.audit('opened')) return
     }
   }
 
   /** False when the machine went down meanwhile. */
-  private async audit(): Promise<boolean> {
+  private async audit(when: 'opened' | 'running'): Promise<boolean> {
     const { log } = this
     const entries: LogEntry[] = []
     const reader = log.read(log.firstIndex)
@@ -226,15 +269,46 @@ export class LogTrial {
     if ((await this.process.whileUp(reader.close())) === 'down') return false
     expect(log.firstIndex).toBeLessThanOrEqual(this.cutBelow)
     const before = { index: log.firstIndex - 1, term: log.termAt(log.firstIndex - 1) }
-    this.model.found({ before, entries })
+    const content = { before, entries }
+    if (when === 'opened' && this.isHarmed) this.auditDamage(content)
+    else this.model.found(content)
+    this.auditLoss()
     for (const { index, term } of entries) expect(log.termAt(index)).toBe(term)
     expect(log.hardState.term).toBeGreaterThanOrEqual(entries.at(-1)?.term ?? 0)
     return true
   }
 
+  /** Whatever was harmed: what is not there is known not to be. */
+  private auditDamage(content: LogContent): void {
+    this.isHarmed = false
+    if (!this.isVoteLost && this.model.allows(content)) return this.model.found(content)
+    this.lost = Math.max(this.lost, this.model.promisedIndex)
+    this.model.foundDamaged(content)
+    const { commitFloor } = this.log.hardState
+    expect(commitFloor).toBeLessThanOrEqual(this.log.lastIndex)
+    this.committed = commitFloor
+    this.isVoteLost = false
+  }
+
+  private auditLoss(): void {
+    if (this.lost === 0) return
+    expect(this.log.hardState.mayVote).toBe(false)
+    expect(this.log.hardState.catchUpIndex).toBeGreaterThanOrEqual(this.lost)
+  }
+
   /** The vote is the last acknowledged one or one that was asked for later. */
   private auditVote(): void {
     const { term, vote, mayVote } = this.log.hardState
+    if (this.isHarmed) {
+      if (!this.isVoteLost)
+        expect([term >= this.voted.term, this.votes.map((asked) => asked.vote)]).toEqual([
+          true,
+          expect.arrayContaining([vote]),
+        ])
+      this.voted = this.vote = { term, vote, mayVote }
+      this.votes.push(this.vote)
+      return
+    }
     expect(term).toBeGreaterThanOrEqual(this.voted.term)
     expect(this.votes).toContainEqual({ term, vote, mayVote })
     this.voted = { term, vote, mayVote }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { LogOptions } from '../../src/log/segmented-log.ts'
 import { logSites } from '../../src/log/sites.ts'
-import { LogTrial, type LogStep } from './log-trial.ts'
+import { LogTrial, smallLog, type LogStep } from './log-trial.ts'
 
 /** Passes every site: creation, several segments, hard state, a torn tail to recover, a cut, an orderly end. */
 function script(seed: number): readonly LogStep[] {
@@ -34,14 +35,25 @@ function script(seed: number): readonly LogStep[] {
   ]
 }
 
+/** Three times a log with several segments loses something in the middle. */
+function damageScript(seed: number): readonly LogStep[] {
+  const three: LogStep = { kind: 'append', appends: [[8000], [8000], [8000]] }
+  const what = seed % 2 === 0 ? 'flip' : 'remove'
+  const round: readonly LogStep[] = [three, three, { kind: 'settle' }, { kind: 'damage', what, at: 0.4 }]
+  return [...round, ...round, ...round, three, { kind: 'settle' }]
+}
+
 const seeds = [1, 2, 3, 4]
 
 test.each(logSites)('a machine may go down at %s', async (site) => {
   let reached = 0
   for (const seed of seeds) {
     const how = seed % 3 === 0 ? 'kill' : 'crash'
-    const trial = new LogTrial({ seed: `${site}/${seed}` })
-    await trial.run([{ kind: 'trap', how, site, hit: 1 + (seed % 3) }, ...script(seed)])
+    const isRepair = site.startsWith('log.repair.')
+    const log: LogOptions = { ...smallLog, onDamage: isRepair ? 'repair' : 'refuse' }
+    const trial = new LogTrial({ seed: `${site}/${seed}`, log })
+    const steps = isRepair ? damageScript(seed) : script(seed)
+    await trial.run([{ kind: 'trap', how, site, hit: 1 + (seed % 3) }, ...steps])
     if ((trial.node.siteHits.get(site) ?? 0) >= 1 + (seed % 3)) reached++
   }
   expect(reached).toBeGreaterThan(0)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
 import { simulatedAddress, SimulatedGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-group.ts'
 
@@ -35,6 +36,36 @@ test('a sole member leads at once and needs nobody', () =>
     { voters: ['a'] },
   ))
 
+test('a sole member applies when the sync is done, not a turn later', () => {
+  const turns: string[] = []
+  const counted = (env: Env): Env => ({
+    clock: env.clock,
+    random: env.random,
+    disk: env.disk,
+    network: env.network,
+    at: (site) => turns.push(site),
+    tasks: {
+      spawn: (name, run) => {
+        turns.push(`task ${name}`)
+        return env.tasks.spawn(name, run)
+      },
+      nextTurn: (action) => {
+        turns.push('turn')
+        env.tasks.nextTurn(action)
+      },
+    },
+  })
+  return inGroup(
+    async (group) => {
+      const { list } = await group.elected()
+      turns.length = 0
+      await Promise.all([list.propose('one'), list.propose('two')])
+      expect(turns).toEqual(['log.append.before-write', 'log.append.before-sync', 'log.append.after-sync'])
+    },
+    { voters: ['a'], plantEnv: counted },
+  )
+})
+
 test('the proposals of a turn are one message to each follower', () =>
   inGroup(async (group) => {
     const leader = await group.elected()
@@ -53,9 +84,11 @@ test.each(['kill', 'crash'] as const)('a leader that goes down by a %s is replac
   inGroup(async (group) => {
     const leader = await group.elected()
     await group.propose('before')
+    const before = group.simulation.nowMs
     group[how](leader.id)
     await group.elected(leader.id)
     await group.propose('after')
+    expect(group.simulation.nowMs - before, 'two election timeouts, when the first vote wins').toBeLessThan(2_000)
     await group.start(leader.id)
     await group.agreed('after')
     expect(group.member(leader.id).list.items).toContain('before')
@@ -241,6 +274,15 @@ test('a sole member that closes finishes what it was given', () =>
     { voters: ['a'] },
   ))
 
+test('a leader that closes and can give the lead to nobody leaves nobody waiting', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    for (const id of others(group, leader.id)) group.kill(id)
+    const unknown = failure(leader.list.propose('alone'))
+    await group.stop(leader.id)
+    expect(await unknown).toBe('OutcomeUnknown')
+  }))
+
 test('after its close a member answers nothing', () =>
   inGroup(async (group) => {
     const { raft } = await group.elected()
@@ -334,6 +376,59 @@ test('more than the log takes at once goes there in pieces', () =>
     await group.agreed(list.items.at(-1) ?? '')
     expect(list.items).toHaveLength(60)
   }))
+
+test('a member whose disk is blank gets everything back, and may vote again', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await fill(group, 200)
+    await leader.list.checkpoint()
+    const [blank, other] = others(group, leader.id)
+    group.kill(blank)
+    await group.wipe(blank)
+    const { raft, list } = await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    expect(raft.status().mayVote).toBe(false)
+    await group.until('it may vote', () => raft.status().mayVote)
+    expect(list.items).toHaveLength(200)
+    // It counts for majorities again, across restarts.
+    group.kill(blank)
+    group.kill(other ?? '')
+    await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    await group.propose('after')
+    await group.agreed('after')
+    expect(group.member(blank).raft.status().mayVote).toBe(true)
+  }))
+
+test('a blank member elects nobody', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await group.propose('before')
+    const [blank, late] = others(group, leader.id)
+    // What only the leader and `blank` have must not be forgotten by `blank` and `late`.
+    group.kill(late ?? '')
+    await group.propose('acknowledged by two')
+    group.kill(leader.id)
+    group.kill(blank)
+    await group.wipe(blank)
+    await group.start(blank, 'member', { onDamage: 'repair', expectExisting: true })
+    await group.start(late ?? '')
+    await group.simulation.clock.sleep(5_000)
+    expect(group.leader).toBeUndefined()
+    await group.start(leader.id)
+    await group.propose('after')
+    await group.agreed('after')
+    expect(group.member(blank).list.items).toContain('acknowledged by two')
+  }))
+
+test('the only voter of a group does not go on without what it lost', () =>
+  inGroup(
+    async (group) => {
+      await group.propose('one')
+      await group.stop('a')
+      await group.wipe('a')
+      expect(await failure(group.start('a', 'member', { onDamage: 'repair', expectExisting: true }))).toBe('Damaged')
+    },
+    { voters: ['a'] },
+  ))
 
 async function fill(group: SimulatedGroup, count: number): Promise<void> {
   const leader = await group.elected()

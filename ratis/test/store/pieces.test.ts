@@ -5,13 +5,21 @@ import { SimRandom } from '@o3/common/env/sim'
 import { decodeEntry, encodeEntry, type EntryRecord } from '../../src/store/entry-codec.ts'
 import { RequestLedger } from '../../src/store/request-ledger.ts'
 import { RowCache } from '../../src/store/row-cache.ts'
+import { decodePointer, encodePointer } from '../../src/store/rows-home.ts'
+import { decodePiece, encodePiece } from '../../src/store/snapshot-piece.ts'
 import { Stamps } from '../../src/store/stamp.ts'
 import {
   decodeApplied,
+  decodeCheckpoint,
+  decodeConfigurationRow,
   decodeIdentity,
+  decodeIncoming,
   decodeLedgerChunk,
   encodeApplied,
+  encodeCheckpoint,
+  encodeConfigurationRow,
   encodeIdentity,
+  encodeIncoming,
   encodeLedgerChunk,
   ledgerChunkIndex,
   ledgerChunkKey,
@@ -69,6 +77,11 @@ describe('system rows', () => {
       }),
     )
     expect(decodeIdentity(encodeIdentity('ab'.repeat(16)))).toBe('ab'.repeat(16))
+    expect(decodeCheckpoint(encodeCheckpoint({ index: 9, term: 2 }))).toEqual({ index: 9, term: 2 })
+    const incoming = { snapshot: 'one/2', position: 'c\xff', isComplete: true }
+    expect(decodeIncoming(encodeIncoming(incoming))).toEqual(incoming)
+    const payload = Uint8Array.of(0, 1)
+    expect(decodeConfigurationRow(encodeConfigurationRow(7, payload))).toEqual({ index: 7, payload })
     const records = [{ requestId: 'ü', reply: Uint8Array.of(1), index: 5, wallMs: 99 }]
     expect(decodeLedgerChunk(encodeLedgerChunk(records))).toEqual(records)
   })
@@ -79,6 +92,32 @@ describe('system rows', () => {
     expect(keys.map(ledgerChunkIndex)).toEqual([1, 1, 255, 256])
     for (const key of keys) expect(key >= ledgerRange.from && key < ledgerRange.to).toBe(true)
   })
+})
+
+describe('what says which rows count', () => {
+  test.each([
+    [{ generation: 0, reset: undefined }, '010000'],
+    [{ generation: 3, reset: { index: 300, term: 5 } }, '010301ac0205'],
+  ])('has the layout of version 1, and a checksum: %j', (pointer, body) => {
+    const bytes = encodePointer(pointer)
+    expect(Buffer.from(bytes.subarray(0, -4)).toString('hex')).toBe(body)
+    expect(decodePointer(bytes, 'rows')).toEqual(pointer)
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const broken = bytes.slice()
+      broken[bit >> 3]! ^= 1 << (bit & 7)
+      expect(() => decodePointer(broken, 'rows')).toThrow('rows is damaged')
+    }
+    expect(() => decodePointer(bytes.subarray(0, 5), 'rows')).toThrow('rows is damaged')
+  })
+})
+
+test('a piece of a snapshot comes back as it was', () => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ key: binaryKey, value: bytes }), { maxLength: 9 }), (rows) => {
+      expect(decodePiece(encodePiece(rows, 16))).toEqual(rows)
+    }),
+  )
+  expect(Buffer.from(encodePiece([{ key: 'a', value: Uint8Array.of(7) }], 16)).toString('hex')).toBe('010101610107')
 })
 
 describe('the row cache', () => {

@@ -1,67 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { StoreError, type StoreErrorCode } from '@o3/common/errors'
-import type { NodeId } from '../../src/core/entry.ts'
+import { StoreError } from '@o3/common/errors'
 import { decodeConfiguration } from '../../src/core/configuration.ts'
 import { configurationKey, decodeConfigurationRow } from '../../src/store/system-rows.ts'
-import { SimulatedStoreGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-store-group.ts'
-import { counterRules, counters, padding, type CounterCommand, type CounterReply } from './counter-rules.ts'
-import { ScriptedGroup } from './scripted-group.ts'
-
-type Group = SimulatedStoreGroup<CounterCommand, CounterReply>
-
-/** Runs `script` on three stores whose group does what the script says; `a` leads. */
-function withGroup(
-  script: (group: Group, scripted: ScriptedGroup) => Promise<void>,
-  store: SimulatedGroupOptions<CounterCommand, CounterReply>['store'] = {},
-  plantKv: SimulatedGroupOptions<CounterCommand, CounterReply>['plantKv'] = (_, kv) => kv,
-): Promise<void> {
-  const scripted = new ScriptedGroup()
-  const group = new SimulatedStoreGroup(counterRules, {
-    seed: 1,
-    consensus: ({ id }) => scripted.opener(id),
-    store,
-    plantKv,
-  })
-  return group.run(async () => {
-    scripted.elect('a')
-    await scripted.settle()
-    await script(group, scripted)
-  })
-}
-
-const add = (name: string, amount = 1): CounterCommand => ({ kind: 'add', name, amount })
-const move = (from: string, to: string, amount = 1): CounterCommand => ({ kind: 'move', from, to, amount })
-
-async function failureOf(work: Promise<unknown>): Promise<StoreErrorCode> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof StoreError) return error.code
-    throw error
-  }
-  throw new Error('it did not fail')
-}
-
-/** Until what was just asked is planned, its rows fetched if need be. */
-const turn = (group: Group, id: NodeId): Promise<void> => group.node(id).process.clock.sleep(2)
-
-async function executed(group: Group, scripted: ScriptedGroup, ...commands: CounterCommand[]): Promise<void> {
-  const replies = Promise.all(commands.map((command) => group.store(scripted.leader ?? '').execute(command)))
-  await turn(group, 'a')
-  await scripted.settle()
-  await replies
-}
-
-const valueOf = async (group: Group, id: NodeId, name: string): Promise<number | undefined> =>
-  (await group.store(id).get(counters, name))?.value
-
-const rowsOf = (group: Group, id: NodeId): Promise<readonly string[]> =>
-  group.store(id).read(async (view) => {
-    const cursor = view.cursor(counters, { from: '' })
-    const rows = await cursor.next(1000)
-    await cursor.close()
-    return rows.map(({ key, value }) => `${key}=${value.value}`)
-  })
+import { counters, padding } from './counter-rules.ts'
+import { add, executed, failureOf, move, rowsOf, turn, valueOf, withGroup, type Group } from './group-steps.ts'
 
 describe('who leads', () => {
   test('answers when the entry is committed, and everybody applies it', () =>
@@ -155,6 +97,66 @@ test('what the group does not take is answered with its reason, and nothing happ
     await executed(group, scripted, add('x'))
     expect(await valueOf(group, 'b', 'x')).toBe(6)
   }))
+
+describe('a leader without a lease', () => {
+  const answersOf = async (group: Group, lose: () => void): Promise<readonly unknown[]> => {
+    const asked = Promise.allSettled([
+      group.store('a').execute({ kind: 'look', name: 'x' }),
+      group.store('a').execute(move('x', 'y', 99)),
+    ])
+    await turn(group, 'a')
+    lose()
+    return (await asked).map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : outcome.value.value))
+  }
+
+  test('answers what changes nothing when it is sure that it leads', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const read = group.store('a').get(counters, 'x')
+      expect(read).toBeInstanceOf(Promise)
+      expect(await answersOf(group, resolve)).toEqual([5, 'PreconditionFailed'])
+      expect(await read).toMatchObject({ value: 5 })
+    }))
+
+  test('answers nothing of it when somebody else leads by then', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const lose = (): void => {
+        scripted.elect('b')
+        resolve()
+      }
+      expect(await answersOf(group, lose)).toEqual(['NotLeader', 'NotLeader'])
+    }))
+
+  test('nor when it has led again since, for others may have led between', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const asked = group.store('a').execute({ kind: 'look', name: 'x' })
+      const failure = failureOf(asked)
+      await turn(group, 'a')
+      scripted.elect('b')
+      await scripted.settle()
+      scripted.elect('a')
+      await scripted.settle()
+      resolve()
+      expect(await failure).toBe('NotLeader')
+    }))
+
+  test('passes on that it cannot find out', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, reject } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const fail = (): void => reject(new StoreError('DeadlineExceeded', 'no majority answers'))
+      expect(await answersOf(group, fail)).toEqual(['DeadlineExceeded', 'DeadlineExceeded'])
+    }))
+})
 
 describe('leadership lost', () => {
   test('what was handed out is unknown; what only looked at it, or was not planned yet, goes elsewhere', () =>
@@ -376,7 +378,7 @@ describe('who follows', () => {
       await group.store('b').checkpoint()
       await group.restart('b', 'crash')
       expect(scripted.member('b').configuration).toEqual(configuration)
-      const row = await (await group.node('b').openKv('kv')).get(configurationKey)
+      const row = await (await group.node('b').openKv('db')).get(configurationKey)
       const { index, payload } = decodeConfigurationRow(row!)
       expect([index, decodeConfiguration(payload)]).toEqual([2, configuration])
     }))

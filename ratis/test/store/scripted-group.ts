@@ -112,7 +112,6 @@ export class ScriptedGroup {
 
 export class ScriptedMember implements Consensus {
   readonly id: NodeId
-  readonly groupId: string
   readonly machine: StateMachine
   commitIndex: LogIndex
   appliedIndex: LogIndex
@@ -120,6 +119,8 @@ export class ScriptedMember implements Consensus {
   configuration: Configuration
   failed: ErrorRecord | undefined
   isClosed = false
+  /** What a leader's reads wait for, when its lease does not hold. */
+  lease: Promise<void> | undefined
   /** What `propose` throws. */
   refusesWith: StoreError | undefined
   private readonly group: ScriptedGroup
@@ -136,7 +137,6 @@ export class ScriptedMember implements Consensus {
     const { group, id, disk, machine, start } = parts
     this.group = group
     this.id = id
-    this.groupId = group.groupId
     this.disk = disk
     this.machine = machine
     if (start.resetLog) this.resetNow(start.appliedIndex, start.appliedTerm)
@@ -170,6 +170,7 @@ export class ScriptedMember implements Consensus {
   get log(): LogFacts {
     const { disk } = this
     return {
+      hardState: { groupId: this.group.groupId },
       opening: { created: false, cutBytes: 0 },
       firstIndex: disk.firstIndex,
       lastIndex: this.lastIndex,
@@ -235,7 +236,7 @@ export class ScriptedMember implements Consensus {
   }
 
   readBarrier(): Promise<void> | undefined {
-    if (this.mayPropose) return undefined
+    if (this.mayPropose) return this.lease
     const { leader } = this.group
     if (leader === undefined) return Promise.reject(new StoreError('NotLeader', 'nobody leads'))
     const index = leader === this.id ? this.lastIndex : this.group.member(leader).commitIndex
@@ -269,10 +270,22 @@ export class ScriptedMember implements Consensus {
 
   status(): RaftStatus {
     const { id, role, term, leader, lastIndex, commitIndex, appliedIndex, configuration } = this
-    const { firstIndex } = this.disk
     return {
-      ...{ id, role, term, leader, firstIndex, lastIndex, commitIndex, appliedIndex, configuration },
-      ...{ vote: '', mayVote: true, durableIndex: lastIndex, members: [], uncommittedBytes: 0, tailBytes: 0 },
+      id,
+      role,
+      term,
+      leader,
+      lastIndex,
+      commitIndex,
+      appliedIndex,
+      configuration,
+      firstIndex: this.disk.firstIndex,
+      durableIndex: lastIndex,
+      vote: '',
+      mayVote: true,
+      members: [],
+      uncommittedBytes: 0,
+      tailBytes: 0,
     }
   }
 

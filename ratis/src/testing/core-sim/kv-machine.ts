@@ -32,7 +32,7 @@ export interface MachineState {
   readonly configuration: Configuration
   /** The entry that brought it; 0: the group started with it. */
   readonly configurationIndex: LogIndex
-  /** Over the history: every index, term and request. What the maps hold is hashed anew, so a snapshot cannot lie. */
+  /** Over the history: every index, term and request. All else is hashed anew, so a snapshot cannot lie. */
   readonly history: number
   /** Index of the last write, by key. */
   readonly keys: readonly (readonly [key: number, index: LogIndex])[]
@@ -55,6 +55,7 @@ export class KvMachine {
   #configurationIndex: LogIndex
   #history: number
   #content = 0
+  #group: number
   readonly #keys: Map<number, LogIndex>
   readonly #requests: Map<number, { readonly number: number; readonly index: LogIndex }>
 
@@ -63,6 +64,7 @@ export class KvMachine {
     this.#term = state.term
     this.#configuration = state.configuration
     this.#configurationIndex = state.configurationIndex
+    this.#group = groupMix(state.configuration)
     this.#history = state.history
     this.#keys = new Map(state.keys)
     this.#requests = new Map(state.requests.map(([client, number, index]) => [client, { number, index }]))
@@ -75,7 +77,7 @@ export class KvMachine {
   }
 
   get hash(): number {
-    return mix(this.#history, this.#content)
+    return mix(mix(this.#history, this.#content), this.#group)
   }
 
   get configuration(): Configuration {
@@ -106,6 +108,7 @@ export class KvMachine {
     if (kind === 'configuration') {
       this.#configuration = decodeConfiguration(payload)
       this.#configurationIndex = index
+      this.#group = groupMix(this.#configuration)
     }
     return kind === 'command' ? this.#applyRequest(decodeRequest(payload), index) : undefined
   }
@@ -129,6 +132,15 @@ export class KvMachine {
 const mix = (hash: number, value: number): number => Math.imul((hash << 5) ^ (hash >>> 27) ^ value, 0x9e3779b1)
 
 const requestMix = (client: number, number: number, index: LogIndex): number => mix(mix(mix(2, client), number), index)
+
+function groupMix({ voters, outgoing, learners, learnersNext }: Configuration): number {
+  let hash = 3
+  for (const ids of [voters, outgoing, learners, learnersNext]) {
+    hash = mix(hash, ids.length)
+    for (const id of ids) hash = mix(hash, id.charCodeAt(0))
+  }
+  return hash
+}
 
 export function encodeState(state: MachineState): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(state))

@@ -21,6 +21,11 @@ export class MemberClock {
     return durationMs / Math.max(this.#rate, 0.01)
   }
 
+  get rate(): number {
+    return this.#rate
+  }
+
+  /** 0: it stands still, as that of a virtual machine which is stopped. */
   setRate(rate: number): void {
     this.#baseMs = this.nowMs()
     this.#baseTrueMs = this.#trueMs()

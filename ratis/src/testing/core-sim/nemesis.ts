@@ -14,7 +14,7 @@ export class Nemesis {
   readonly random: SimRandom
   readonly atlas: FaultAtlas
   readonly #repairs = new Set<() => void>()
-  #isOver = false
+  isOver = false
 
   constructor(cluster: SimCluster) {
     this.cluster = cluster
@@ -33,12 +33,12 @@ export class Nemesis {
 
   /** No fault begins any more; what is broken stays so until it is healed. */
   stop(): void {
-    this.#isOver = true
+    this.isOver = true
   }
 
   /** Takes every lasting fault back. Members that are down stay so. */
   repairAll(): void {
-    for (const repair of [...this.#repairs]) repair()
+    for (const repair of this.#repairs) repair()
     this.#repairs.clear()
   }
 
@@ -75,6 +75,33 @@ export class Nemesis {
     this.#repairs.add(repair)
   }
 
+  /** Makes a fault worse, if the plan is in that mood: soon after it, within a few messages and syncs. */
+  worsen(action: () => void): void {
+    const { plan, world } = this.cluster
+    if (!this.random.chance(plan.malice)) return
+    const aFewMs = 4 * (plan.network.delayMs[1] + plan.disk.syncMs[1])
+    world.after({
+      kind: 'nemesis',
+      who: 'worse',
+      afterMs: aFewMs * this.random.fraction(),
+      action: () => {
+        if (!this.isOver) action()
+      },
+    })
+  }
+
+  crashLeader(): void {
+    const { leader } = this.cluster
+    if (leader === undefined) return
+    this.fault('crash', leader.id)
+    this.down(leader)
+  }
+
+  isolate(id: NodeId): void {
+    this.fault('isolate', id)
+    cut(this, [id], 'both')
+  }
+
   /** A member went down: it comes back, as a rule after losing nothing. */
   down(member: SimMember): void {
     member.crash()
@@ -92,7 +119,7 @@ export class Nemesis {
       who: member.id,
       afterMs: this.span() / 2,
       action: () => {
-        if (!this.#isOver) member.start()
+        if (!this.isOver) member.start()
       },
     })
   }
@@ -106,7 +133,7 @@ export class Nemesis {
       who: kind,
       afterMs,
       action: () => {
-        if (this.#isOver) return
+        if (this.isOver) return
         act(this)
         this.#repeat(kind, meanMs, act)
       },
@@ -130,7 +157,14 @@ const acts: Partial<Record<FaultKind, Act>> = {
     if (member === undefined) return
     nemesis.fault('pause', member.id)
     member.pause()
-    nemesis.lasting(() => member.resume())
+    // One that wakes up alone learns of nothing but its own clock, and not from that when it stood still.
+    if (nemesis.random.chance(nemesis.cluster.plan.malice)) nemesis.isolate(member.id)
+    const { rate } = member.clock
+    if (nemesis.cluster.plan.leases === 'off' && nemesis.random.chance(0.5)) member.clock.setRate(0)
+    nemesis.lasting(() => {
+      member.clock.setRate(rate)
+      member.resume()
+    })
   },
   'clock-drift'(nemesis) {
     const { drift } = nemesis.cluster.plan
@@ -150,8 +184,21 @@ const acts: Partial<Record<FaultKind, Act>> = {
   isolate(nemesis) {
     const member = nemesis.random.chance(0.5) ? nemesis.cluster.leader : nemesis.victim()
     if (member === undefined) return
-    nemesis.fault('isolate', member.id)
-    cut(nemesis, [member.id], 'both')
+    nemesis.isolate(member.id)
+  },
+  /** One leader after the other is cut off, and comes back to a group that has gone on. */
+  swizzle(nemesis) {
+    const { world, plan } = nemesis.cluster
+    for (let round = 0; round < 5; round++) {
+      const action = (): void => {
+        const { leader } = nemesis.cluster
+        if (nemesis.isOver || leader === undefined) return
+        nemesis.fault('swizzle', leader.id)
+        cut(nemesis, [leader.id], 'both')
+      }
+      const afterMs = plan.raft.electionTimeoutMs * (1 + 2 * nemesis.random.fraction()) * round
+      world.after({ kind: 'nemesis', who: 'swizzle', afterMs, action })
+    }
   },
   split(nemesis) {
     const ids = [...nemesis.cluster.members.keys()].filter(() => nemesis.random.chance(0.5))
@@ -165,13 +212,24 @@ const acts: Partial<Record<FaultKind, Act>> = {
     nemesis.fault('one-way', member.id, () => way)
     cut(nemesis, [member.id], way)
   },
+  /** A leader that one member no longer hears, and soon nobody: that one campaigns while the others have just heard it. */
   partial(nemesis) {
-    const a = nemesis.victim()?.id
+    const a = nemesis.random.chance(0.5) ? nemesis.cluster.leader?.id : nemesis.victim()?.id
     const b = nemesis.victim()?.id
     if (a === undefined || b === undefined || a === b) return
     nemesis.fault('partial', `${a}${b}`)
     const opens = [nemesis.cluster.network.close(a, b), nemesis.cluster.network.close(b, a)]
     nemesis.lasting(() => opens.forEach((open) => open()))
+    const { world, plan } = nemesis.cluster
+    if (!nemesis.random.chance(plan.malice)) return
+    world.after({
+      kind: 'nemesis',
+      who: 'worse',
+      afterMs: plan.raft.electionTimeoutMs * 2 * nemesis.random.fraction(),
+      action: () => {
+        if (!nemesis.isOver) nemesis.isolate(a)
+      },
+    })
   },
   'slow-link'(nemesis) {
     const a = nemesis.victim()?.id
@@ -202,6 +260,7 @@ const acts: Partial<Record<FaultKind, Act>> = {
     const index = firstIndex + nemesis.random.below(lastIndex - firstIndex + 1)
     nemesis.fault('flip', member.id, () => `entry ${index}`)
     member.disk.loseFrom(index)
+    member.onUp = () => nemesis.worsen(() => nemesis.crashLeader())
   },
   blank(nemesis) {
     const member = nemesis.victim()
@@ -210,11 +269,14 @@ const acts: Partial<Record<FaultKind, Act>> = {
     if (!nemesis.atlas.mayLose(member.id)) return
     nemesis.fault('blank', member.id)
     member.disk.replace()
+    member.onUp = () => nemesis.worsen(() => nemesis.crashLeader())
   },
   'change-membership'(nemesis) {
     const { leader } = nemesis.cluster
     const configuration = leader?.view?.core.configuration
-    if (leader === undefined || configuration === undefined || isJoint(configuration)) return
+    if (leader === undefined || configuration === undefined) return
+    // While a change is under way the next one is refused, or ought to be.
+    if (isJoint(configuration) && nemesis.random.chance(0.5)) return
     const change = nextChange(nemesis, configuration)
     if (!nemesis.atlas.mayDecide(change.voters)) return
     nemesis.fault(
@@ -225,6 +287,10 @@ const acts: Partial<Record<FaultKind, Act>> = {
     const addresses = Object.fromEntries([...change.voters, ...change.learners].map((id) => [id, addressOf(id)]))
     for (const id of [...change.voters, ...change.learners]) nemesis.cluster.members.get(id)?.start()
     leader.command('change', (core) => core.changeMembership({ ...change, addresses }))
+    nemesis.worsen(() => {
+      if (nemesis.random.chance(0.5)) nemesis.crashLeader()
+      else if (leader.isUp) nemesis.isolate(leader.id)
+    })
   },
   transfer(nemesis) {
     const { leader } = nemesis.cluster
@@ -232,6 +298,7 @@ const acts: Partial<Record<FaultKind, Act>> = {
     const to = nemesis.random.chance(0.3) ? undefined : nemesis.choose([...nemesis.cluster.members.keys()])
     nemesis.fault('transfer', leader.id, () => `to ${to ?? 'the furthest'}`)
     leader.command('transfer', (core) => core.transferLeadership(to))
+    nemesis.worsen(() => nemesis.isolate(leader.id))
   },
   compact(nemesis) {
     const member = nemesis.victim()
@@ -251,7 +318,16 @@ function cut(nemesis: Nemesis, ids: readonly NodeId[], way: 'in' | 'out' | 'both
       if (way !== 'in') opens.push(network.close(inside, outside))
     }
   }
-  nemesis.lasting(() => opens.forEach((open) => open()))
+  nemesis.lasting(() => {
+    for (const open of opens) open()
+    // Those that come back take over another log just then.
+    nemesis.worsen(() => {
+      const member = nemesis.cluster.members.get(ids[0] ?? '')
+      if (member?.isUp !== true) return
+      nemesis.fault('crash', member.id)
+      nemesis.down(member)
+    })
+  })
 }
 
 /** A new learner, a promotion, a removal, a demotion, or a replacement: several at once, which is what joint consensus is for. */

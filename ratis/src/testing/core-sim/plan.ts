@@ -8,6 +8,7 @@ export const faultKinds = [
   'clock-drift',
   'clock-step',
   'isolate',
+  'swizzle',
   'split',
   'one-way',
   'partial',
@@ -91,9 +92,13 @@ export interface SimPlan {
     readonly clients: number
     readonly thinkMs: number
     readonly readShare: number
+    /** Everybody who says it leads is asked for a read this often. */
+    readonly probeMs: number
     readonly payloadBytes: number
     readonly keys: number
   }
+  /** Chance that a fault comes with a second one that makes it worse. */
+  readonly malice: number
   /** Per simulated minute; 0: off. */
   readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
 }
@@ -105,6 +110,7 @@ const usualPerMinute = {
   pause: 8,
   'clock-step': 5,
   isolate: 8,
+  swizzle: 3,
   split: 4,
   'one-way': 6,
   partial: 6,
@@ -112,10 +118,10 @@ const usualPerMinute = {
   'slow-link': 4,
   'slow-disk': 5,
   'sync-failure': 4,
-  flip: 4,
-  blank: 3,
-  'change-membership': 12,
-  transfer: 6,
+  flip: 8,
+  blank: 8,
+  'change-membership': 16,
+  transfer: 12,
   compact: 12,
 } as const satisfies Partial<Record<FaultKind, number>>
 
@@ -162,7 +168,7 @@ export function planOf(seed: number): SimPlan {
       promotionLagEntries: pick(5, 50, 1000),
     },
     leases,
-    priorities: prioritiesOf(random, members + spares, perMinute),
+    priorities: prioritiesOf(random, members + spares),
     drift: leases === 'on' ? pick(0, 0.02, 0.04) : pick(0, 0.05, 0.3),
     ticks: pick('each-input', 'each-input', 'timer'),
     lazyReady: pick(0, 0, 0.2),
@@ -185,23 +191,21 @@ export function planOf(seed: number): SimPlan {
       clients: pick(2, 4, 6),
       thinkMs: electionTimeoutMs * pick(0.05, 0.2, 0.6),
       readShare: pick(0.2, 0.4),
+      probeMs: electionTimeoutMs * pick(0.1, 0.3),
       payloadBytes,
       keys: pick(1, 4, 16),
     },
+    malice: pick(0, 0.3, 0.6),
     perMinute,
   }
 }
 
-/**
- * Mostly all alike; sometimes one is preferred, sometimes one never leads. That one may be the only one with the newest log when
- * others lost theirs or left: nobody could lead then, so it is not combined with those.
- */
-function prioritiesOf(random: SimRandom, count: number, perMinute: SimPlan['perMinute']): readonly number[] {
+/** Mostly all alike; sometimes one is preferred, sometimes one leads only when nobody else does. */
+function prioritiesOf(random: SimRandom, count: number): readonly number[] {
   const priorities = Array.from({ length: count }, () => 1)
   const mood = random.fraction()
-  const mayLose = ['flip', 'blank', 'change-membership'].some((kind) => Object.hasOwn(perMinute, kind))
   if (mood < 0.2) priorities[random.below(count)] = 2
-  else if (mood < 0.5 && !mayLose) priorities[0] = 0
+  else if (mood < 0.4) priorities[random.below(count)] = 0
   return priorities
 }
 
@@ -226,7 +230,7 @@ export function printPlan(plan: SimPlan): readonly string[] {
     `    tail ${disk.tail}, chunk failure ${round(disk.chunkFailure)}`,
     `  checkpoint every ${snapshots.everyEntries}, keep ≤ ${snapshots.keepEntries}, ${snapshots.chunks} chunks`,
     `  ${workload.clients} clients think ${round(workload.thinkMs)} ms, reads ${workload.readShare}, ${workload.payloadBytes} B, ${workload.keys} keys`,
-    '  per minute:',
+    `  per minute, and worse with chance ${plan.malice}:`,
     ...inLines(faults.length === 0 ? ['nothing'] : faults),
   ]
 }

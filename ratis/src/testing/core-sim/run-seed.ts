@@ -41,6 +41,8 @@ export interface RunResult {
 /** In election timeouts: how soon a healed majority must answer a write and a read, and all agree after everybody is healed. */
 const answerWithin = 20
 const agreeWithin = 60
+/** What a member of priority 0 waits for others to lead. */
+const patience = 20
 
 /** One seed, from its plan to its end: same seed, same code, same run. A violation, or anything thrown, ends it. */
 export function runSeed(seed: number, options: RunOptions): RunResult {
@@ -96,6 +98,7 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   )
   for (const member of cluster.all.slice(0, plan.members)) member.start()
   for (const client of clients) client.start()
+  probe(cluster, () => ++reads)
   nemesis.start()
   world.runUntil(plan.safetyMs)
 
@@ -108,13 +111,32 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   mustAgree(cluster)
 }
 
+/** Asks everybody who says it leads, also one that was deposed and does not know, for a read. */
+function probe(cluster: SimCluster, nextReadId: () => number): void {
+  const { world, plan, checkers, all } = cluster
+  for (const member of all) {
+    if (member.view?.core.role !== 'leader') continue
+    const id = nextReadId()
+    checkers.readBegan(id)
+    member.read(id, (fate) => {
+      if (fate.kind === 'served') checkers.readServed({ id, ...fate })
+    })
+  }
+  if (world.nowMs > plan.safetyMs) return
+  world.after({
+    kind: 'probe',
+    who: 'reader',
+    afterMs: plan.workload.probeMs,
+    action: () => probe(cluster, nextReadId),
+  })
+}
+
 /** Just enough members that they must make progress, whatever the configuration; the others are cut off for good. */
 function healMajority(cluster: SimCluster, nemesis: Nemesis): void {
-  const { world, network, plan } = cluster
+  const { world, network } = cluster
   const chosen = new Set<NodeId>(cluster.members.keys())
-  const mayShrink = plan.priorities.every((priority) => priority > 0)
   const order = [...chosen].sort(() => nemesis.random.fraction() - 0.5)
-  for (const id of mayShrink ? order : []) {
+  for (const id of order) {
     chosen.delete(id)
     if (!nemesis.atlas.isQuorum(chosen)) chosen.add(id)
   }
@@ -154,7 +176,8 @@ function mustAnswer(cluster: SimCluster, client: SimClient): void {
   client.finish(() => {
     isDone = true
   })
-  const withinMs = answerWithin * plan.raft.electionTimeoutMs + catchUpMs(cluster)
+  const isPatient = plan.priorities.includes(0)
+  const withinMs = (answerWithin + (isPatient ? patience : 0)) * plan.raft.electionTimeoutMs + catchUpMs(cluster)
   if (world.runUntil(world.nowMs + withinMs, () => isDone) === 'time') {
     throw new SimViolation('progress', `no write and read were answered within ${withinMs} ms of healing a majority`)
   }

@@ -23,8 +23,8 @@ export class SimClient {
   readonly #name: string
   #requests = 0
   #believed: NodeId | undefined
-  /** Counts attempts: an answer to an earlier one comes too late. */
-  #attempt = 0
+  /** Which operation is under way: an answer to an earlier one is nobody's. */
+  #operation = 0
   isStopped = false
 
   constructor(parts: SimClientParts) {
@@ -39,7 +39,6 @@ export class SimClient {
   /** Does one write, then one read, now; `done` is called when both are answered. */
   finish(done: () => void): void {
     this.isStopped = true
-    this.#attempt++
     this.#write(++this.#requests, () => this.#read(done))
   }
 
@@ -58,51 +57,58 @@ export class SimClient {
   #write(number: number, done: () => void): void {
     const { cluster, random, number: client, counts } = this.#parts
     const { workload } = cluster.plan
-    const payload = encodeRequest(
-      { client, number, key: random.below(workload.keys) },
-      1 + random.below(workload.payloadBytes),
-    )
-    const attempt = this.#begin(() => this.#write(number, done))
-    this.#target().propose(payload, (fate) => {
-      if (attempt !== this.#attempt) return
-      if (fate.kind === 'unknown') return
-      counts.writes++
-      cluster.checkers.acknowledged({ client, number, index: fate.index })
-      cluster.world.note('acked', this.#name, [number, fate.index], () => `${number} at ${fate.index}`)
-      this.#end(done)
+    const request = { client, number, key: random.below(workload.keys) }
+    const payload = encodeRequest(request, 1 + random.below(workload.payloadBytes))
+    this.#untilAnswered((answered) => {
+      this.#target().propose(payload, (fate) => {
+        if (fate.kind === 'unknown' || !answered()) return
+        counts.writes++
+        cluster.checkers.acknowledged({ client, number, index: fate.index })
+        cluster.world.note('acked', this.#name, [number, fate.index], () => `${number} at ${fate.index}`)
+        done()
+      })
     })
   }
 
   #read(done: () => void): void {
     const { cluster, random, counts } = this.#parts
-    const id = this.#parts.nextReadId()
-    const attempt = this.#begin(() => this.#read(done))
-    cluster.checkers.readBegan(id)
-    const target = random.chance(0.5) ? this.#target() : this.#anybody()
-    target.read(id, (fate) => {
-      if (attempt !== this.#attempt || fate.kind === 'refused') return
-      counts.reads++
-      cluster.checkers.readServed({ id, ...fate })
-      cluster.world.note('read', this.#name, [id, fate.readIndex], () => `${id} at ${fate.readIndex} by ${target.id}`)
-      this.#end(done)
+    this.#untilAnswered((answered) => {
+      const id = this.#parts.nextReadId()
+      cluster.checkers.readBegan(id)
+      const target = random.chance(0.5) ? this.#target() : this.#anybody()
+      target.read(id, (fate) => {
+        if (fate.kind === 'refused' || !answered()) return
+        counts.reads++
+        cluster.checkers.readServed({ id, ...fate })
+        cluster.world.note('read', this.#name, [id, fate.readIndex], () => `${id} at ${fate.readIndex} by ${target.id}`)
+        done()
+      })
     })
   }
 
-  /** Without an answer in time, it is tried again elsewhere. */
-  #begin(again: () => void): number {
-    const attempt = ++this.#attempt
-    const timeoutMs = this.#parts.cluster.plan.raft.electionTimeoutMs * (0.5 + 1.5 * this.#parts.random.fraction())
-    this.#after('client-timeout', timeoutMs, () => {
-      if (attempt !== this.#attempt) return
-      this.#believed = undefined
-      again()
-    })
-    return attempt
-  }
-
-  #end(done: () => void): void {
-    this.#attempt++
-    done()
+  /**
+   * Tries again after a while, elsewhere perhaps, until one of the attempts is answered: a late answer is as good. `answered`
+   * is true for the first.
+   */
+  #untilAnswered(attempt: (answered: () => boolean) => void): void {
+    const operation = ++this.#operation
+    const isOpen = (): boolean => operation === this.#operation
+    const answered = (): boolean => {
+      if (!isOpen()) return false
+      this.#operation++
+      return true
+    }
+    const { electionTimeoutMs } = this.#parts.cluster.plan.raft
+    const begin = (): void => {
+      const afterMs = electionTimeoutMs * (0.5 + 1.5 * this.#parts.random.fraction())
+      this.#after('client-timeout', afterMs, () => {
+        if (!isOpen()) return
+        this.#believed = undefined
+        begin()
+      })
+      attempt(answered)
+    }
+    begin()
   }
 
   /** Whom it thinks to lead: itself it saw that, or a member said so. */

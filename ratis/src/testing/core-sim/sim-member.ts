@@ -78,6 +78,8 @@ export class SimMember {
   /** No faults of its own any more. */
   isCalm = false
   onDown: () => void = () => undefined
+  /** Called once, when it has started. */
+  onUp: (() => void) | undefined
 
   constructor(parts: SimMemberParts) {
     this.#parts = parts
@@ -134,6 +136,8 @@ export class SimMember {
     this.#parts.checkers.installed(this.#running)
     this.#planTick(this.#incarnation)
     this.#pump(this.#running)
+    this.onUp?.()
+    this.onUp = undefined
   }
 
   crash(): void {
@@ -226,7 +230,10 @@ export class SimMember {
     const running = this.#running
     if (running === undefined) return
     const { plan, checkers, random, world } = this.#parts
-    if (plan.ticks === 'each-input' || kind === 'resume') running.core.tick(this.clock.nowMs())
+    // After a pause a follower must hear of the time before it hears of its leader, or it would forget it at once. A leader
+    // need not: it may answer a read before it knows how late it is.
+    const isLate = kind === 'resume' && running.core.role !== 'leader'
+    if (plan.ticks === 'each-input' || isLate) running.core.tick(this.clock.nowMs())
     action(running)
     checkers.stepped(running)
     if (plan.lazyReady > 0 && random.chance(plan.lazyReady) && !running.isPumpPlanned) {

@@ -37,19 +37,20 @@ export function bounded(plan: SimPlan): Checker {
     roleChanged({ id }) {
       for (const path of underWay.keys()) if (path.startsWith(`${id}>`)) underWay.delete(path)
     },
-    stepped({ id, core }) {
+    stepped({ id, core, disk }) {
       if (inputs++ % everyInputs !== 0) return
-      const { tailBytes, uncommittedBytes } = core.status()
+      const { tailBytes, uncommittedBytes, durableIndex, appliedIndex, lastIndex } = core.status()
       if (uncommittedBytes > maxUncommittedBytes + largestEntry) {
-        throw new SimViolation(
-          name,
-          `${id} has ${uncommittedBytes} bytes uncommitted; the limit is ${maxUncommittedBytes}`,
-        )
+        const limit = `the limit is ${maxUncommittedBytes}`
+        throw new SimViolation(name, `${id} has ${uncommittedBytes} bytes uncommitted; ${limit}`)
       }
-      // What is not yet durable or applied cannot leave the tail; those are bounded by what is uncommitted or under way.
-      const limit = maxTailBytes + 2 * maxUncommittedBytes + plan.raft.maxInflightBytes + maxAppendBytes + largestEntry
-      if (tailBytes > limit)
+      if (tailBytes <= maxTailBytes + largestEntry || disk.log.lastIndex !== lastIndex) return
+      // What is not yet durable or applied cannot leave the tail; what was not even written is looked at later.
+      const needed = disk.log.slice(Math.min(durableIndex, appliedIndex) + 1, lastIndex)
+      const limit = maxTailBytes + largestEntry + needed.reduce((sum, entry) => sum + entryBytes(entry), 0)
+      if (tailBytes > limit) {
         throw new SimViolation(name, `${id} holds ${tailBytes} bytes of entries; the limit is ${limit}`)
+      }
     },
   }
 }

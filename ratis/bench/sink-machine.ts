@@ -1,0 +1,87 @@
+import { isStoreError, StoreError } from '@o3/common/errors'
+import type { SegmentedLog } from '@o3/ratis/log'
+import type { Consensus, Entry, RecoveredMachine, SnapshotReceiver, SnapshotSource, StateMachine } from '@o3/ratis/node'
+
+/** A state machine that keeps nothing: what is left is the cost of the group. */
+export class SinkMachine implements StateMachine {
+  private node: Consensus | undefined
+  private readonly waiting = new Map<number, () => void>()
+  private onLead: (() => void) | undefined
+  private isCutting = false
+  private readonly everyBytes: number
+
+  constructor(everyBytes = 32 * 1024 * 1024) {
+    this.everyBytes = everyBytes
+  }
+
+  recover(log: SegmentedLog): Promise<RecoveredMachine> {
+    const { checkpointIndex } = log.hardState
+    const appliedTerm = log.termAt(checkpointIndex) ?? 0
+    return Promise.resolve({ machine: this, appliedIndex: checkpointIndex, appliedTerm, configuration: undefined })
+  }
+
+  attach(node: Consensus): void {
+    this.node = node
+  }
+
+  /** Resolves when it may propose. */
+  leads(): Promise<void> {
+    if (this.node?.mayPropose === true) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.onLead = resolve
+    })
+  }
+
+  propose(payload: Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.node === undefined) throw new StoreError('Closed', 'there is no member')
+      this.waiting.set(this.node.propose(payload), resolve)
+    })
+  }
+
+  apply(entries: readonly Entry[]): undefined {
+    for (const { index } of entries) {
+      this.waiting.get(index)?.()
+      this.waiting.delete(index)
+    }
+    const last = entries.at(-1)
+    const { node } = this
+    if (last === undefined || node === undefined || this.isCutting || node.log.bytes < 2 * this.everyBytes) return
+    void this.cut(node, last.index)
+  }
+
+  private async cut(node: Consensus, index: number): Promise<void> {
+    this.isCutting = true
+    try {
+      await node.checkpointed(index, this.everyBytes)
+    } catch (error) {
+      // It was closed meanwhile.
+      if (!isStoreError(error, 'Closed')) throw error
+    }
+    this.isCutting = false
+  }
+
+  lead(): void {
+    this.onLead?.()
+  }
+
+  refuse(): void {
+    throw new StoreError('Internal', 'the disk of a benchmark is full')
+  }
+
+  follow(): void {
+    this.waiting.clear()
+  }
+
+  fail(error: StoreError): void {
+    throw error
+  }
+
+  openSnapshot(): Promise<SnapshotSource> {
+    return Promise.reject(new StoreError('Unavailable', 'a sink has no snapshots'))
+  }
+
+  openReceiver(): Promise<SnapshotReceiver> {
+    return Promise.reject(new StoreError('Unavailable', 'a sink has no snapshots'))
+  }
+}
