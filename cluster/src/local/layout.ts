@@ -13,6 +13,7 @@ import type { Marks } from '../data-directory.ts'
 import { tryPort } from '../process/ports.ts'
 import type { Listening } from '../process/ports.ts'
 import type { ClaimedDirectory } from '../process/running-process.ts'
+import { layFoundersDown } from '../roles/founding.ts'
 import type { Shape } from './shape.ts'
 
 export interface LayoutOptions {
@@ -27,7 +28,15 @@ const preferredS3Port = 9878
 
 const marks: Marks = {
   mark: clusterFileName,
-  beginnings: new Set(['lock', 'keys', `${clusterFileName}.new`, 'credentials', 'credentials.new', 'o3.log']),
+  beginnings: new Set([
+    'lock',
+    'keys',
+    'founders',
+    `${clusterFileName}.new`,
+    'credentials',
+    'credentials.new',
+    'o3.log',
+  ]),
 }
 
 export function clusterFileIn(directory: string): string {
@@ -74,6 +83,7 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
   await env.disk.makeDirectory(join(directory, 'keys'))
   await makeHexKey(env, join(directory, cluster.secret))
   await makeHexKey(env, join(directory, cluster.sealingKey))
+  await layFoundersDown(env, directory, [...cluster.om, ...cluster.scm])
   await replaceFile(env, clusterFileIn(directory), formatClusterFile(cluster))
 }
 
