@@ -8,6 +8,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import { clusterFileName, formatClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Endpoint, Member, Role } from '../cluster-file/cluster-file.ts'
+import { clusterFileIn } from '../cluster-file/read-cluster.ts'
 import { makeHexKey, refuseStrangers, replaceFile } from '../data-directory.ts'
 import type { Marks } from '../data-directory.ts'
 import { tryPort } from '../process/ports.ts'
@@ -37,10 +38,6 @@ const marks: Marks = {
     'credentials.new',
     'o3.log',
   ]),
-}
-
-export function clusterFileIn(directory: string): string {
-  return join(directory, clusterFileName)
 }
 
 /** Takes the directory for one command. `Busy` while a cluster runs on it, `Incompatible` when it is not a cluster's. */

@@ -8,6 +8,7 @@ import { startOm } from '../parts/om.ts'
 import { logProblem } from '../parts/problems.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { OmRoleConfig } from './role-config.ts'
+import { serveGroup } from './group-admin.ts'
 import { groupClient, joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
@@ -21,7 +22,10 @@ export function startOmRole(config: OmRoleConfig, options: RoleOptions): Promise
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(OM_STORE)
     return {
-      methods: { ...namingLeaders(serveOm(graph.get(OM)), consensus), ...methods },
+      methods: {
+        ...namingLeaders({ ...serveOm(graph.get(OM)), ...serveGroup(consensus, store) }, consensus),
+        ...methods,
+      },
       membership: membershipOf(consensus, seat),
       problem: () => logProblem('om', store),
     }

@@ -7,6 +7,7 @@ import { logProblem } from '../parts/problems.ts'
 import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { ScmRoleConfig } from './role-config.ts'
+import { serveGroup } from './group-admin.ts'
 import { joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
@@ -19,7 +20,10 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
     return {
-      methods: { ...namingLeaders(serveScm(graph.get(SCM)), consensus), ...methods },
+      methods: {
+        ...namingLeaders({ ...serveScm(graph.get(SCM)), ...serveGroup(consensus, store) }, consensus),
+        ...methods,
+      },
       membership: membershipOf(consensus, seat),
       problem: () => logProblem('scm', store),
     }
