@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly directory: string
   /** All services in one process, or one process for each. Default: one. */
   readonly processes?: 'one' | 'one-per-role'
+  /** What of O3 is started, when it is neither. */
+  readonly command?: readonly string[]
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Default 60 s: on a busy machine a first start writes its first log segment slowly. */
@@ -47,8 +49,8 @@ const commands: Readonly<Record<NonNullable<ServerOptions['processes']>, readonl
 
 /** Rejects with all that was printed when the process ends before it is ready. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { directory, processes = 'one', args = [], env = {}, readyMs = 60_000 } = options
-  const child = spawn(process.execPath, [launcher, ...commands[processes], '--data', directory, ...args], {
+  const { directory, processes = 'one', command = commands[processes], args = [], env = {}, readyMs = 60_000 } = options
+  const child = spawn(process.execPath, [launcher, ...command, '--data', directory, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
