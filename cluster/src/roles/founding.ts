@@ -95,5 +95,5 @@ async function readFounding(env: Env, directory: string): Promise<Configuration 
   const isWhole = addresses.length > 0 && addresses.every(([, address]) => typeof address === 'string')
   if (found !== version || !isWhole) throw new StoreError('Damaged', `${path} is not what O3 writes`)
   const voters = addresses.map(([id]) => id)
-  return { ...noConfiguration, voters, addresses: Object.fromEntries(addresses) as Configuration['addresses'] }
+  return { ...noConfiguration, voters, addresses: Object.fromEntries(addresses) }
 }
