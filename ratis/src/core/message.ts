@@ -75,6 +75,8 @@ export interface Heartbeat extends Envelope, Probe {
 
 export interface HeartbeatReply extends Envelope, Probe, FollowerFacts {
   readonly kind: 'heartbeat-reply'
+  /** Up to here the follower knows its log to equal the leader's. Lower than what it has said it has: it restarted meanwhile. */
+  readonly verifiedIndex: LogIndex
 }
 
 /** A follower asks from where on a read is linearizable. `purpose: 'recovery'`: how far a member that lost its log must get. */

@@ -5,7 +5,7 @@ import type { LogIndex } from '../api/api.ts'
 import { encodeConfiguration, isJoint, isVoter, membersOf, type Configuration } from './configuration.ts'
 import type { CoreState, Leading } from './core-state.ts'
 import { entryBytes, type Entry, type ExternalData } from './entry.ts'
-import type { AppendReply, SnapshotReply } from './message.ts'
+import type { AppendReply, HeartbeatReply, SnapshotReply } from './message.ts'
 import { Progress } from './progress.ts'
 import { quorumMatch } from './quorum.ts'
 import { becomeFollower } from './roles.ts'
@@ -189,10 +189,17 @@ function onRejected(
 }
 
 /** The link works: what a lost message held up goes on. */
-export function onHeartbeatReply(core: CoreState, leading: Leading, progress: Progress): void {
+export function onHeartbeatReply(
+  core: CoreState,
+  leading: Leading,
+  progress: Progress,
+  { verifiedIndex }: HeartbeatReply,
+): void {
   progress.isProbeOut = false
   if (progress.state === 'snapshot') return resumeTransfer(core, progress)
-  if (progress.matchIndex < core.log.lastIndex || progress.state === 'probe') sendTo(core, leading, progress, 'poke')
+  // A follower that restarted calls nothing committed before an append of this term has shown it that the logs are equal.
+  const isBehind = Math.min(progress.matchIndex, verifiedIndex) < core.log.lastIndex
+  if (isBehind || progress.state === 'probe') sendTo(core, leading, progress, 'poke')
 }
 
 /** A piece, or its answer, was lost; or it is time to try again. */

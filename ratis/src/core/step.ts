@@ -4,7 +4,7 @@ import { unreachable } from '@o3/common/errors'
 import type { CoreState, Leading } from './core-state.ts'
 import { keepsItsWord, onVoteReply, onVoteRequest, runForLeader } from './election.ts'
 import { onAppend, onHeartbeat, onReadIndexReply, replyTo } from './follower.ts'
-import type { AppendReply, HeartbeatReply, Message, SnapshotReply, VoteRequest } from './message.ts'
+import type { AppendReply, HeartbeatReply, Message, Probe, SnapshotReply, VoteRequest } from './message.ts'
 import type { Progress } from './progress.ts'
 import { confirmReads, onReadIndexRequest } from './reads.ts'
 import { advanceCommit, onAppendReply, onHeartbeatReply, onSnapshotReply } from './replication.ts'
@@ -38,13 +38,21 @@ function isFromLeader({ kind }: Message): boolean {
   return kind === 'append' || kind === 'heartbeat' || kind === 'snapshot-chunk'
 }
 
+/** Answers nothing that this term's leader has sent, and is older than anything. */
+const noProbe: Probe = { round: 0, sentMs: Number.MIN_SAFE_INTEGER }
+
 /** A message of a term that is over. Its sender is told, or would never find out. */
 function stepOld(core: CoreState, message: Message): void {
   switch (message.kind) {
     case 'append':
     case 'heartbeat':
     case 'snapshot-chunk':
-      return core.send({ ...replyTo(core, message), kind: 'heartbeat-reply' })
+      // Its rounds are not those of this term: somebody who leads again must not take this for an answer to what it asks now.
+      return core.send({
+        ...replyTo(core, { from: message.from, ...noProbe }),
+        kind: 'heartbeat-reply',
+        verifiedIndex: 0,
+      })
     case 'vote':
     case 'pre-vote':
       return refuseVote(core, message)
@@ -111,7 +119,7 @@ function onFollowerReply(core: CoreState, reply: AppendReply | HeartbeatReply | 
     case 'append-reply':
       return onAppendReply(core, leading, progress, reply)
     case 'heartbeat-reply':
-      return onHeartbeatReply(core, leading, progress)
+      return onHeartbeatReply(core, leading, progress, reply)
     case 'snapshot-reply':
       return onSnapshotReply(core, leading, progress, reply)
     default:

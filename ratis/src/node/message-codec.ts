@@ -114,6 +114,7 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       return
     case 'heartbeat-reply':
       writeFacts(writer, message)
+      writer.varint(message.verifiedIndex)
       return
     case 'read-index':
       writer.varint(message.context).u8(purposes[message.purpose])
@@ -163,7 +164,7 @@ function readMessage(reader: ByteReader): Message {
     case 'heartbeat':
       return { kind, ...envelope, ...readProbe(reader), commitIndex: readCount(reader) }
     case 'heartbeat-reply':
-      return { kind, ...envelope, ...readFacts(reader) }
+      return { kind, ...envelope, ...readFacts(reader), verifiedIndex: reader.varint() }
     case 'read-index':
       return { kind, ...envelope, context: readCount(reader), purpose: readPurpose(reader) }
     case 'read-index-reply': {

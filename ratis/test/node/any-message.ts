@@ -81,7 +81,7 @@ const body = fc.oneof(
   append,
   fc.record({ kind: fc.constant('append-reply' as const), ...facts, outcome: appendOutcome }),
   fc.record({ kind: fc.constant('heartbeat' as const), ...probe, commitIndex: count }),
-  fc.record({ kind: fc.constant('heartbeat-reply' as const), ...facts }),
+  fc.record({ kind: fc.constant('heartbeat-reply' as const), ...facts, verifiedIndex: count }),
   fc.record({ kind: fc.constant('read-index' as const), context: count, purpose }),
   fc.record({
     kind: fc.constant('read-index-reply' as const),

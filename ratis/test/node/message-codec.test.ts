@@ -40,7 +40,7 @@ const samples: readonly Message[] = [
     outcome: { kind: 'rejected', previousIndex: 9, hintIndex: 5, hintTerm: 4 },
   },
   { kind: 'heartbeat', ...envelope, ...probe, commitIndex: 8 },
-  { kind: 'heartbeat-reply', ...envelope, ...facts, mayVote: false },
+  { kind: 'heartbeat-reply', ...envelope, ...facts, mayVote: false, verifiedIndex: 41 },
   { kind: 'read-index', ...envelope, context: 12, purpose: 'read' },
   { kind: 'read-index', ...envelope, context: 12, purpose: 'recovery' },
   { kind: 'read-index-reply', ...envelope, context: 12, purpose: 'read', index: 8 },
