@@ -44,7 +44,8 @@ function stepOld(core: CoreState, message: Message): void {
     case 'append':
     case 'heartbeat':
     case 'snapshot-chunk':
-      return core.send({ ...replyTo(core, message), kind: 'heartbeat-reply' })
+      // It confirms nothing: rounds and times of another term would be taken for those of this one.
+      return core.send({ ...replyTo(core, message), kind: 'heartbeat-reply', round: 0, sentMs: 0 })
     case 'vote':
     case 'pre-vote':
       return refuseVote(core, message)

@@ -189,13 +189,13 @@ export function planOf(seed: number): SimPlan {
     snapshots: { chunks: pick(1, 3, 8), everyEntries: pick(20, 60, 300), keepEntries: pick(0, 10, 100) },
     workload: {
       clients: pick(2, 4, 6),
-      thinkMs: electionTimeoutMs * pick(0.05, 0.2, 0.6),
+      thinkMs: electionTimeoutMs * pick(0.05, 0.2, 0.6, 3),
       readShare: pick(0.2, 0.4),
       probeMs: electionTimeoutMs * pick(0.1, 0.3),
       payloadBytes,
       keys: pick(1, 4, 16),
     },
-    malice: pick(0, 0.3, 0.6),
+    malice: pick(0, 0.4, 0.8),
     perMinute,
   }
 }

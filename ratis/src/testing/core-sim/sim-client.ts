@@ -111,10 +111,11 @@ export class SimClient {
     begin()
   }
 
-  /** Whom it thinks to lead: itself it saw that, or a member said so. */
+  /** Whom it thinks to lead: somebody said so; now and then it looks anew. */
   #target(): SimMember {
     const { cluster, random } = this.#parts
-    const believed = this.#believed === undefined ? undefined : cluster.members.get(this.#believed)
+    const isLoyal = this.#believed !== undefined && random.chance(0.7)
+    const believed = isLoyal ? cluster.members.get(this.#believed ?? '') : undefined
     const asked = believed ?? (random.chance(0.7) ? cluster.leader : undefined) ?? this.#anybody()
     const hint = asked.view?.core.leader
     this.#believed = hint
