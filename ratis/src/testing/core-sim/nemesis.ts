@@ -271,6 +271,9 @@ const acts: Partial<Record<FaultKind, Act>> = {
     member.onUp = () => nemesis.worsen(() => nemesis.crashLeader())
   },
   'change-membership'(nemesis) {
+    // A leader that nobody hears may not decide anything, whatever it is told to become.
+    const alone = nemesis.random.chance(nemesis.cluster.plan.malice / 2) ? nemesis.cluster.leader : undefined
+    if (alone !== undefined) nemesis.isolate(alone.id)
     const leader = changeMembership(nemesis)
     if (leader === undefined) return
     nemesis.worsen(() => changeMembership(nemesis))

@@ -25,6 +25,7 @@ export class SimClient {
   #believed: NodeId | undefined
   /** Which operation is under way: an answer to an earlier one is nobody's. */
   #operation = 0
+  #isBusy = false
   isStopped = false
 
   constructor(parts: SimClientParts) {
@@ -34,6 +35,15 @@ export class SimClient {
 
   start(): void {
     this.#think()
+  }
+
+  /** Does one write, unless it has one under way. */
+  writeOnce(): void {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    this.#write(++this.#requests, () => {
+      this.#isBusy = false
+    })
   }
 
   /** Does one write, then one read, now; `done` is called when both are answered. */
