@@ -60,12 +60,6 @@ export const plantedBugs: readonly Planted[] = [
     withinSeeds: 0,
   },
   {
-    name: 'members that lost their log count',
-    core: edit('quorum.ts', 'progress?.mayVote === true ?', 'progress !== undefined ?'),
-    foundBy: [],
-    withinSeeds: 0,
-  },
-  {
     name: 'a follower commits what it has not verified',
     core: edit(
       'follower.ts',
@@ -222,6 +216,12 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: 'a read is confirmed by answers from before it',
     core: edit('reads.ts', 'round: leading.round + 1, index', 'round: leading.round, index'),
+    foundBy: [],
+    withinSeeds: 0,
+  },
+  {
+    name: 'an answer to an old term confirms reads of this one',
+    core: edit('step.ts', "kind: 'heartbeat-reply', round: 0, sentMs: 0", "kind: 'heartbeat-reply'"),
     foundBy: [],
     withinSeeds: 0,
   },

@@ -1,5 +1,5 @@
 import type { SimRandom } from '@o3/common/env/sim'
-import { isJoint, membersOf, type Configuration } from '../../core/configuration.ts'
+import { membersOf, type Configuration } from '../../core/configuration.ts'
 import type { NodeId } from '../../core/entry.ts'
 import { FaultAtlas } from './fault-atlas.ts'
 import type { FaultKind } from './plan.ts'
@@ -271,21 +271,12 @@ const acts: Partial<Record<FaultKind, Act>> = {
     member.onUp = () => nemesis.worsen(() => nemesis.crashLeader())
   },
   'change-membership'(nemesis) {
-    const { leader } = nemesis.cluster
-    const configuration = leader?.view?.core.configuration
-    if (leader === undefined || configuration === undefined) return
-    // While a change is under way the next one is refused, or ought to be.
-    if (isJoint(configuration) && nemesis.random.chance(0.5)) return
-    const change = nextChange(nemesis, configuration)
-    if (!nemesis.atlas.mayDecide(change.voters)) return
-    nemesis.fault(
-      'change-membership',
-      leader.id,
-      () => `voters ${change.voters.join('')} learners ${change.learners.join('')}`,
-    )
-    const addresses = Object.fromEntries([...change.voters, ...change.learners].map((id) => [id, addressOf(id)]))
-    for (const id of [...change.voters, ...change.learners]) nemesis.cluster.members.get(id)?.start()
-    leader.command('change', (core) => core.changeMembership({ ...change, addresses }))
+    // A leader that nobody hears may not decide anything, whatever it is told to become.
+    const alone = nemesis.random.chance(nemesis.cluster.plan.malice / 2) ? nemesis.cluster.leader : undefined
+    if (alone !== undefined) nemesis.isolate(alone.id)
+    const leader = changeMembership(nemesis)
+    if (leader === undefined) return
+    nemesis.worsen(() => changeMembership(nemesis))
     nemesis.worsen(() => {
       if (nemesis.random.chance(0.5)) nemesis.crashLeader()
       else if (leader.isUp) nemesis.isolate(leader.id)
@@ -327,6 +318,21 @@ function cut(nemesis: Nemesis, ids: readonly NodeId[], way: 'in' | 'out' | 'both
       nemesis.down(member)
     })
   })
+}
+
+function changeMembership(nemesis: Nemesis): SimMember | undefined {
+  const { leader, members } = nemesis.cluster
+  const configuration = leader?.view?.core.configuration
+  if (leader === undefined || configuration === undefined) return undefined
+  const change = nextChange(nemesis, configuration)
+  if (!nemesis.atlas.mayDecide(change.voters)) return undefined
+  const ids = [...change.voters, ...change.learners]
+  nemesis.fault('change-membership', leader.id, () => `to ${change.voters.join('')}, learn ${change.learners.join('')}`)
+  for (const id of ids) members.get(id)?.start()
+  const addresses = Object.fromEntries(ids.map((id) => [id, addressOf(id)]))
+  // While a change is under way the next one is refused, or ought to be.
+  leader.command('change', (core) => core.changeMembership({ ...change, addresses }))
+  return leader
 }
 
 /** A new learner, a promotion, a removal, a demotion, or a replacement: several at once, which is what joint consensus is for. */

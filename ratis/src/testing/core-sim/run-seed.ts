@@ -85,20 +85,14 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   const { world, plan } = cluster
   const nemesis = new Nemesis(cluster)
   let reads = 0
-  const clients = Array.from(
-    { length: plan.workload.clients },
-    (_, number) =>
-      new SimClient({
-        number,
-        cluster,
-        counts,
-        random: world.random.fork(`client/${number}`),
-        nextReadId: () => ++reads,
-      }),
-  )
+  const nextReadId = (): number => ++reads
+  const clientOf = (number: number): SimClient => {
+    return new SimClient({ number, cluster, counts, random: world.random.fork(`client/${number}`), nextReadId })
+  }
+  const clients = Array.from({ length: plan.workload.clients }, (_, number) => clientOf(number))
   for (const member of cluster.all.slice(0, plan.members)) member.start()
   for (const client of clients) client.start()
-  probe(cluster, () => ++reads)
+  probe(cluster, clientOf(clients.length), nextReadId)
   nemesis.start()
   world.runUntil(plan.safetyMs)
 
@@ -111,14 +105,18 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   mustAgree(cluster)
 }
 
-/** Asks everybody who says it leads, also one that was deposed and does not know, for a read. */
-function probe(cluster: SimCluster, nextReadId: () => number): void {
+/**
+ * Asks everybody who says it leads, also one that was deposed and does not know, for a read. While there are two, something is
+ * written, which the old one must not hide.
+ */
+function probe(cluster: SimCluster, writer: SimClient, nextReadId: () => number): void {
   const { world, plan, checkers, all } = cluster
-  for (const member of all) {
-    if (member.view?.core.role !== 'leader') continue
+  const leaders = all.filter(({ view }) => view?.core.role === 'leader')
+  if (leaders.length > 1) writer.writeOnce()
+  for (const leader of leaders) {
     const id = nextReadId()
     checkers.readBegan(id)
-    member.read(id, (fate) => {
+    leader.read(id, (fate) => {
       if (fate.kind === 'served') checkers.readServed({ id, ...fate })
     })
   }
@@ -127,7 +125,7 @@ function probe(cluster: SimCluster, nextReadId: () => number): void {
     kind: 'probe',
     who: 'reader',
     afterMs: plan.workload.probeMs,
-    action: () => probe(cluster, nextReadId),
+    action: () => probe(cluster, writer, nextReadId),
   })
 }
 

@@ -25,6 +25,7 @@ export class SimClient {
   #believed: NodeId | undefined
   /** Which operation is under way: an answer to an earlier one is nobody's. */
   #operation = 0
+  #isBusy = false
   isStopped = false
 
   constructor(parts: SimClientParts) {
@@ -34,6 +35,15 @@ export class SimClient {
 
   start(): void {
     this.#think()
+  }
+
+  /** Does one write, unless it has one under way. */
+  writeOnce(): void {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    this.#write(++this.#requests, () => {
+      this.#isBusy = false
+    })
   }
 
   /** Does one write, then one read, now; `done` is called when both are answered. */
@@ -111,10 +121,11 @@ export class SimClient {
     begin()
   }
 
-  /** Whom it thinks to lead: itself it saw that, or a member said so. */
+  /** Whom it thinks to lead: somebody said so; now and then it looks anew. */
   #target(): SimMember {
     const { cluster, random } = this.#parts
-    const believed = this.#believed === undefined ? undefined : cluster.members.get(this.#believed)
+    const isLoyal = this.#believed !== undefined && random.chance(0.7)
+    const believed = isLoyal ? cluster.members.get(this.#believed ?? '') : undefined
     const asked = believed ?? (random.chance(0.7) ? cluster.leader : undefined) ?? this.#anybody()
     const hint = asked.view?.core.leader
     this.#believed = hint

@@ -326,6 +326,7 @@ export class SimMember {
     })
     this.disk.write(persist, installed, () => {
       if (this.#running !== running) return
+      checkers.durable(running, persist)
       this.#do(() => {
         world.note('durable', this.id, [id, 0])
         if (installed !== undefined) this.#install(running, installed)
@@ -336,7 +337,6 @@ export class SimMember {
         })
       })
     })
-    checkers.written(running, persist)
   }
 
   #received(place: SnapshotPlace | undefined): MachineState | undefined {

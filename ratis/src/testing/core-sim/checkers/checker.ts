@@ -36,8 +36,8 @@ export interface Checker {
   /** The message is about to leave. */
   sending?(member: MemberView, message: Message): void
   delivered?(member: MemberView, message: Message): void
-  /** Written, not yet durable. */
-  written?(member: MemberView, persist: Persist): void
+  /** A write has just become so. */
+  durable?(member: MemberView, persist: Persist): void
   applied?(member: MemberView, entry: Entry, effect: Effect | undefined): void
   /** A snapshot took the place of the state. */
   installed?(member: MemberView): void

@@ -53,8 +53,8 @@ export class Checkers implements Required<Omit<Checker, 'name'>> {
     for (const checker of this.#all) checker.delivered?.(member, message)
   }
 
-  written: NonNullable<Checker['written']> = (member, persist) => {
-    for (const checker of this.#all) checker.written?.(member, persist)
+  durable: NonNullable<Checker['durable']> = (member, persist) => {
+    for (const checker of this.#all) checker.durable?.(member, persist)
   }
 
   applied: NonNullable<Checker['applied']> = (member, entry, effect) => {

@@ -5,7 +5,8 @@ import type { Checker } from './checker.ts'
 
 /**
  * Log matching (Raft, figure 3): entries of equal index and term are equal, and so are all before them. That holds for two
- * logs when every pair (index, term) has, wherever it is written, one payload and one predecessor.
+ * logs when every pair (index, term) has one payload and one predecessor, wherever it is durable or sent. (What is only written
+ * may be forgotten with its term: the only voter of a group leads before its vote is durable.)
  */
 export function logMatching(): Checker {
   const name = 'log-matching'
@@ -26,15 +27,25 @@ export function logMatching(): Checker {
     }
   }
 
+  function checkAll(id: string, entries: readonly Entry[], previousTerm: Term): void {
+    let before = previousTerm
+    for (const entry of entries) {
+      check(entry, before, id)
+      before = entry.term
+    }
+  }
+
   return {
     name,
-    written({ id, disk }, { entries }) {
-      let previousTerm = entries[0] === undefined ? 0 : disk.log.termOf(entries[0].index - 1)
-      for (const entry of entries) {
-        if (previousTerm === undefined) throw new SimViolation(name, `${id}: nothing comes before ${entry.index}`)
-        check(entry, previousTerm, id)
-        previousTerm = entry.term
-      }
+    durable({ id, disk }, { entries }) {
+      const [first] = entries
+      if (first === undefined) return
+      const previousTerm = disk.durableLog.termOf(first.index - 1)
+      if (previousTerm === undefined) throw new SimViolation(name, `${id}: nothing comes before ${first.index}`)
+      checkAll(id, entries, previousTerm)
+    },
+    sending({ id }, message) {
+      if (message.kind === 'append') checkAll(id, message.entries, message.previousTerm)
     },
   }
 }
