@@ -27,7 +27,9 @@ export interface Server {
 
 export interface ServerOptions {
   readonly directory: string
-  /** What of O3 is started. Default: one node, on any ports. */
+  /** All services in one process, or one process for each. Default: one. */
+  readonly processes?: 'one' | 'one-per-role'
+  /** What of O3 is started, when it is neither. */
   readonly command?: readonly string[]
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -38,11 +40,16 @@ export interface ServerOptions {
 /** Several servers of one machine, started at the same moment, must not try for the same port. */
 export const anyPorts = ['--port', '0', '--admin-port', '0', '--native-port', '0']
 
-const launcher = join(import.meta.dirname, '../../cli/bin/o3.mjs')
+export const launcher = join(import.meta.dirname, '../../cli/bin/o3.mjs')
+
+const commands: Readonly<Record<NonNullable<ServerOptions['processes']>, readonly string[]>> = {
+  one: ['start', ...anyPorts],
+  'one-per-role': ['cluster', 'start', '--s3-port', '0'],
+}
 
 /** Rejects with all that was printed when the process ends before it is ready. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { directory, command = ['start', ...anyPorts], args = [], env = {}, readyMs = 60_000 } = options
+  const { directory, processes = 'one', command = commands[processes], args = [], env = {}, readyMs = 60_000 } = options
   const child = spawn(process.execPath, [launcher, ...command, '--data', directory, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
