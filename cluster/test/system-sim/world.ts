@@ -1,0 +1,128 @@
+import type { Env } from '@o3/common/env'
+import { Simulation, type SimNode, type SimProcess, type SimRandom } from '@o3/common/env/sim'
+import type { OmCommand, OmReply } from '@o3/om/api'
+import { defaultOmConfig, omRules } from '@o3/om/module'
+import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
+import { noConfiguration, type Configuration } from '@o3/ratis/node'
+import { defaultScmConfig, scmRules, type ScmCommand, type ScmReply } from '@o3/scm/module'
+import { BlockBook } from './block-book.ts'
+import { DatanodeStub } from './datanode-stub.ts'
+import { addressOf, GroupMember, type RunningService } from './group-member.ts'
+import { GroupWatch } from './group-watch.ts'
+import type { SystemPlan } from './plan.ts'
+import { omService, scmService } from './services.ts'
+import { SystemViolation, type Accuse } from './violation.ts'
+
+export type OmMember = GroupMember<OmCommand, OmReply>
+export type ScmMember = GroupMember<ScmCommand, ScmReply>
+/** Where it makes no difference of which service. */
+export type AnyMember = OmMember | ScmMember
+
+/** A cluster in one process on virtual time: machines with members of OM and of SCM, a datanode, and machines of clients. */
+export class SystemWorld {
+  readonly plan: SystemPlan
+  readonly simulation: Simulation
+  readonly random: SimRandom
+  readonly omIds: readonly string[]
+  readonly scmIds: readonly string[]
+  readonly oms: readonly OmMember[]
+  readonly scms: readonly ScmMember[]
+  readonly omWatch: GroupWatch
+  readonly scmWatch: GroupWatch
+  readonly book: BlockBook
+  readonly datanode: DatanodeStub
+  readonly accuse: Accuse
+
+  constructor(plan: SystemPlan) {
+    this.plan = plan
+    const { network } = plan
+    this.simulation = new Simulation({ seed: plan.seed, network })
+    this.random = this.simulation.random.fork('system')
+    this.accuse = (checker, message) => {
+      this.simulation.fail(`${checker}: ${message}`, new SystemViolation(checker, message))
+    }
+    this.book = new BlockBook(this.accuse)
+    this.datanode = new DatanodeStub('dn1', () => this.simulation.nowMs)
+    const numbers = Array.from({ length: plan.members }, (_, n) => n + 1)
+    this.omIds = numbers.map((n) => `om${n}`)
+    this.scmIds = numbers.map((n) => `scm${n}`)
+    const { accuse } = this
+    this.omWatch = new GroupWatch({ group: 'om', voters: () => this.oms, accuse })
+    this.scmWatch = new GroupWatch({ group: 'scm', voters: () => this.scms, accuse })
+    this.oms = this.omIds.map((id) => this.om(id))
+    this.scms = this.scmIds.map((id) => this.scm(id))
+  }
+
+  get members(): readonly AnyMember[] {
+    return [...this.oms, ...this.scms]
+  }
+
+  /** A process on a machine of its own that nothing happens to, but what happens to its ways. */
+  machine(name: string): SimProcess {
+    return this.simulation.node(name).boot()
+  }
+
+  /** Polls in virtual time. */
+  async until(what: string, withinMs: number, condition: () => boolean): Promise<void> {
+    const endMs = this.simulation.nowMs + withinMs
+    while (!condition()) {
+      if (this.simulation.nowMs > endMs)
+        throw new SystemViolation('progress', `after ${withinMs} ms still not: ${what}`)
+      await this.simulation.clock.sleep(20)
+    }
+  }
+
+  private om(id: string): OmMember {
+    const { plan, scmIds, book } = this
+    const config = { ...defaultOmConfig, ...plan.om, blockDeletionBatch: 16, stockMaxAgeMs: 10_000 }
+    const watched = {
+      config,
+      scmMembers: scmIds,
+      scm: (scm: Parameters<BlockBook['watched']>[0]) => book.watched(scm, id),
+    }
+    return this.member(id, {
+      ids: this.omIds,
+      rules: omRules,
+      watch: this.omWatch,
+      serve: (env, store) => omService(env, store, watched),
+    })
+  }
+
+  private scm(id: string): ScmMember {
+    const config = { ...defaultScmConfig, containerBytes: 64 * 1024, garbageFloorBytes: 16 * 1024 }
+    return this.member(id, {
+      ids: this.scmIds,
+      rules: scmRules,
+      watch: this.scmWatch,
+      serve: (env, store) => scmService(env, store, config),
+    })
+  }
+
+  private member<Command, Reply>(id: string, kind: MemberKind<Command, Reply>): GroupMember<Command, Reply> {
+    const { raft, log, checkpoint, cacheBytes } = this.plan
+    return new GroupMember({
+      ...kind,
+      node: this.memberNode(id),
+      bootstrap: bootstrapOf(kind.ids),
+      raft,
+      log,
+      store: { checkpoint: { ...checkpoint, everyMs: 10_000 }, cacheBytes, minFreeBytes: 1024 * 1024 },
+      clockRate: 1,
+    })
+  }
+
+  private memberNode(id: string): SimNode {
+    return this.simulation.node(id, { disk: { wholeSectorGarbage: true } })
+  }
+}
+
+interface MemberKind<Command, Reply> {
+  readonly ids: readonly string[]
+  readonly rules: StoreRules<Command, Reply>
+  readonly watch: GroupWatch
+  readonly serve: (env: Env, store: ReplicatedStore<Command, Reply>) => RunningService
+}
+
+function bootstrapOf(ids: readonly string[]): Configuration {
+  return { ...noConfiguration, voters: ids, addresses: Object.fromEntries(ids.map((id) => [id, addressOf(id)])) }
+}
