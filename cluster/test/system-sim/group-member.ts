@@ -1,5 +1,5 @@
 import type { Env } from '@o3/common/env'
-import type { SimNode, SimProcess } from '@o3/common/env/sim'
+import type { SimNode, SimProcess, SimRandom } from '@o3/common/env/sim'
 import type { KvStore } from '@o3/common/kv'
 import { nullLogger } from '@o3/common/logger'
 import { RpcServer, trustedClient, trustedServer, type RpcMethods } from '@o3/common/rpc'
@@ -42,7 +42,7 @@ export interface GroupMemberOptions<Command, Reply> {
   readonly store?: Partial<StoreOptions<Command, Reply>>
   /** In the place of a transport: messages may be lost, doubled and late on its way. */
   readonly transport?: (transport: RaftTransport, env: Env) => RaftTransport
-  /** How fast its clocks go. */
+  /** How fast its clocks go, at first. */
   readonly clockRate: number
   readonly plants?: MemberPlants<Command, Reply>
 }
@@ -55,27 +55,89 @@ export interface Life<Command, Reply> {
   close(): Promise<void>
 }
 
+interface Loss {
+  /** In which of its lives. */
+  readonly life: number
+  /** Nothing behind this one was lost. */
+  readonly index: LogIndex
+}
+
 const directory = 'store'
 
 /** One member of a group: a machine, and what runs on it now: production code, from the log to the RPC server. */
 export class GroupMember<Command, Reply> implements WatchedMember {
   readonly id: NodeId
   readonly node: SimNode
-  life: Life<Command, Reply> | undefined
-  /** Its disk lost something that it had; until it is known to have recovered. */
-  isBad = false
+  private current: Life<Command, Reply> | undefined
+  /** Set when its disk lost something that it had; until it is known to have recovered. */
+  private loss: Loss | undefined
+  private lives = 0
+  private rate: number
   private readonly options: GroupMemberOptions<Command, Reply>
   private lastRaft: RaftNode | undefined
   private wasOpen = false
 
   constructor(options: GroupMemberOptions<Command, Reply>) {
     this.options = options
+    this.rate = options.clockRate
     this.node = options.node
     this.id = options.node.name
   }
 
+  /** How fast its clocks go; kept over restarts. */
+  get clockRate(): number {
+    return this.rate
+  }
+
+  set clockRate(rate: number) {
+    this.rate = rate
+    if (this.current !== undefined) this.current.process.clock.rate = rate
+  }
+
+  /** What runs; undefined while it is down, or not open yet. */
+  get life(): Life<Command, Reply> | undefined {
+    return this.current?.process.isAlive === true ? this.current : undefined
+  }
+
   get isExcused(): boolean {
     return this.isBad
+  }
+
+  /** Its disk lost something, and the group has not yet given it back. */
+  get isBad(): boolean {
+    const { loss, life } = this
+    if (loss === undefined || life === undefined || !life.raft.status().mayVote) return loss !== undefined
+    // Whoever opens its log reads all of it; and what was cut away need not be good.
+    if (this.lives > loss.life || life.raft.log.firstIndex > loss.index) this.loss = undefined
+    return this.loss !== undefined
+  }
+
+  /** Why it does not serve, though its process runs. */
+  get failure(): string | undefined {
+    const failed = this.life?.store.status().failed
+    return failed && `${failed.code}: ${failed.message}`
+  }
+
+  /** A machine that is down gets a blank disk. */
+  replaceDisk(): void {
+    this.loss = { life: this.lives, index: Infinity }
+    this.node.replaceDisk()
+  }
+
+  /** Turns one bit of a file of its log that nobody writes to. Undefined: there is none. */
+  async flip(random: SimRandom): Promise<string | undefined> {
+    const { life, node } = this
+    if (life === undefined) return undefined
+    const names = await life.process.whileUp(life.process.disk.list(`${directory}/log`))
+    if (names === 'down') return undefined
+    const segments = names.filter((each) => each.endsWith('.segment')).toSorted()
+    const name = segments[random.below(segments.length - 1)]
+    if (segments.length < 2 || name === undefined) return undefined
+    const path = `${directory}/log/${name}`
+    const next = Number.parseInt(segments[segments.indexOf(name) + 1] ?? '', 16)
+    this.loss = { life: this.lives, index: next - 1 }
+    node.disk.flip(path, random.below(node.disk.durable(path)?.bytes.length ?? 4096), random.below(8))
+    return path
   }
 
   holds(index: LogIndex, term: Term): boolean {
@@ -87,11 +149,12 @@ export class GroupMember<Command, Reply> implements WatchedMember {
   /** Starts a process. `down`: the machine went down meanwhile. Rejects as `openReplicatedStore`, and is down then. */
   async start(): Promise<'up' | 'down'> {
     const process = this.node.boot()
-    process.clock.rate = this.options.clockRate
+    process.clock.rate = this.rate
     try {
       const opened = await process.whileUp(this.open(process))
       if (opened === 'down') return 'down'
-      this.life = opened
+      this.current = opened
+      this.lives++
       this.wasOpen = true
       return 'up'
     } catch (error) {
@@ -101,7 +164,6 @@ export class GroupMember<Command, Reply> implements WatchedMember {
   }
 
   down(how: 'kill' | 'crash'): void {
-    this.life = undefined
     this.node[how]()
   }
 

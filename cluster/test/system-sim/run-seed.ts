@@ -1,7 +1,10 @@
 import { checkLinearizable, type Model, type Recorded } from '@o3/ratis/testing'
+import { isStoreError } from '@o3/common/errors'
+import { Nemesis } from './nemesis.ts'
 import { bucketModel, keyModel, treeModel } from './models.ts'
-import { planOf, type SystemPlan } from './plan.ts'
+import { planOf, type FaultKind, type SystemPlan } from './plan.ts'
 import { SystemViolation } from './violation.ts'
+import { Supervisor } from './supervisor.ts'
 import { Workload, type WorkloadCounts } from './workload.ts'
 import { SystemWorld, type AnyMember } from './world.ts'
 
@@ -18,17 +21,32 @@ export interface RunResult {
   readonly commits: number
   readonly terms: number
   readonly installs: number
+  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly refusedStarts: ReadonlyMap<string, number>
   readonly violation: { readonly checker: string; readonly reason: string; readonly atMs: number } | undefined
+}
+
+interface Run {
+  readonly world: SystemWorld
+  readonly workload: Workload
+  readonly nemesis: Nemesis
+  readonly supervisor: Supervisor
 }
 
 /** One seed, from its plan to its end: same seed, same code, same run. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
   const plan = options.plan ?? planOf(seed)
   const world = new SystemWorld(plan)
-  const workload = new Workload(world)
+  const run: Run = {
+    world,
+    workload: new Workload(world),
+    nemesis: new Nemesis(world),
+    supervisor: new Supervisor(world),
+  }
+  const { workload } = run
   let violation: RunResult['violation']
   try {
-    await world.simulation.run(() => live(world, workload))
+    await world.simulation.run(() => live(run))
     judge(workload)
   } catch (error) {
     violation = { ...violationOf(error), atMs: world.simulation.nowMs }
@@ -43,6 +61,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     commits: omWatch.committed + scmWatch.committed,
     terms: omWatch.terms + scmWatch.terms,
     installs: omWatch.installs + scmWatch.installs,
+    faults: run.nemesis.counts,
+    refusedStarts: run.supervisor.refusedStarts,
     violation,
   }
 }
@@ -55,21 +75,56 @@ function violationOf(error: unknown): { readonly checker: string; readonly reaso
   return { checker: 'no-throw', reason: (error.stack ?? error.message) + cause }
 }
 
-async function live(world: SystemWorld, workload: Workload): Promise<void> {
+async function live(run: Run): Promise<void> {
+  const { world, workload, nemesis, supervisor } = run
   const { plan, simulation, members, datanode, scmIds } = world
   await Promise.all(members.map((member) => member.start()))
+  for (const member of members) supervisor.keep(member)
   const talk = datanode.start(world.machine('dn1'), scmIds)
   await workload.start()
-  await simulation.clock.sleep(plan.safetyMs)
-  await workload.stop()
+  await simulation.clock.sleep(plan.calmMs)
+  nemesis.start()
+  await Promise.all([simulation.clock.sleep(plan.safetyMs), compareNowAndThen(run)])
+  await nemesis.stop()
+  world.isCalm = true
+  world.mischief = { loss: 0, duplicate: 0, late: 0 }
+
+  const left = oneOfEach(run)
+  for (const member of left) supervisor.rest(member)
   await workload.probe()
+  await workload.stop()
+  for (const member of left) supervisor.wake(member)
   await settled(world)
   await workload.readBack()
   await expectEqual(world)
   await workload.audit()
+  await supervisor.stop()
   await talk.stop()
   workload.close()
   await closeAll(world)
+}
+
+/** One member of each group that stays away while the others must make progress: the one that lost something, if any did. */
+function oneOfEach({ world, nemesis }: Run): readonly AnyMember[] {
+  return [world.oms, world.scms].flatMap((group: readonly AnyMember[]) => {
+    const bad = group.find((member) => member.isBad)
+    const chosen = bad ?? group[nemesis.random.below(group.length)]
+    return chosen === undefined ? [] : [chosen]
+  })
+}
+
+async function compareNowAndThen({ world, nemesis }: Run): Promise<void> {
+  const { simulation, plan, members } = world
+  const endMs = simulation.nowMs + plan.safetyMs
+  while (simulation.nowMs < endMs) {
+    await simulation.clock.sleep(1_500)
+    const member = members[nemesis.random.below(members.length)]
+    try {
+      await member?.compareRows()
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+    }
+  }
 }
 
 /** All members of each group have applied the same. */

@@ -40,7 +40,7 @@ export class Workload {
   private readonly busy: Promise<void>[] = []
   private readonly lastEtag = new Map<string, string>()
   private readonly contents = new Map<string, readonly string[]>()
-  private trees_ = { number: 0, operations: mostTreeOperations }
+  private tree = { bucket: Promise.resolve(''), number: 0, operations: mostTreeOperations }
   private nextEtag = 1
   private nextName = 1
   private highestUpdateId = 0
@@ -239,7 +239,7 @@ export class Workload {
   private repeatLater(seat: Seat, command: OmCommand, requestId: string, first: OmReply): void {
     const { world } = this
     if (!world.random.chance(world.plan.workload.repeatShare) || this.isOver) return
-    if (first.kind === 'deleted' && !first.existed) return // changed nothing: may be judged anew
+    if (!isChange(command, first)) return // it may be judged anew
     const { env, om } = seat
     const repeat = async (): Promise<void> => {
       await env.clock.sleep(world.random.fraction() * 4_000)
@@ -296,7 +296,7 @@ export class Workload {
     const { clock } = seat.env
     while (!this.isOver) {
       await clock.sleep(4 * this.world.plan.workload.thinkMs * random.fraction())
-      const tree = await this.tree(seat)
+      const tree = await this.treeOf(seat)
       await this.onTree(
         seat,
         tree,
@@ -305,16 +305,16 @@ export class Workload {
     }
   }
 
-  private async tree(seat: Seat): Promise<string> {
-    const trees = this.trees_
-    if (trees.operations >= mostTreeOperations) {
-      trees.operations = 0
-      trees.number++
-      await this.makeBucket(seat, `tree-${trees.number}`)
-      if (trees.number > 1) return `tree-${trees.number}`
+  /** The tree that is in use; a new one, when that has seen enough. */
+  private treeOf(seat: Seat): Promise<string> {
+    const { tree } = this
+    if (tree.operations >= mostTreeOperations) {
+      const name = `tree-${++tree.number}`
+      tree.operations = 0
+      tree.bucket = this.makeBucket(seat, name).then(() => name)
     }
-    trees.operations++
-    return `tree-${trees.number}`
+    tree.operations++
+    return tree.bucket
   }
 
   private async onTree(seat: Seat, bucket: string, input: TreeInput): Promise<void> {
@@ -416,6 +416,12 @@ class SeatLease {
   draw(): { readonly container: number; readonly local: number } | undefined {
     return this.left.shift()
   }
+}
+
+/** What changed nothing is remembered only for the life of the process that said so. */
+function isChange(command: OmCommand, reply: OmReply): boolean {
+  if (command.kind === 'rename-key') return command.key !== command.to
+  return reply.kind !== 'deleted' || reply.existed
 }
 
 async function found(key: Key | Promise<Key>): Promise<Key | undefined> {

@@ -1,5 +1,12 @@
 import type { Env } from '@o3/common/env'
-import { Simulation, type SimNode, type SimProcess, type SimRandom } from '@o3/common/env/sim'
+import {
+  diskLatency,
+  Simulation,
+  type DiskLatency,
+  type SimNode,
+  type SimProcess,
+  type SimRandom,
+} from '@o3/common/env/sim'
 import type { OmCommand, OmReply } from '@o3/om/api'
 import { defaultOmConfig, omRules } from '@o3/om/module'
 import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
@@ -9,6 +16,7 @@ import { BlockBook } from './block-book.ts'
 import { DatanodeStub } from './datanode-stub.ts'
 import { addressOf, GroupMember, type RunningService } from './group-member.ts'
 import { GroupWatch } from './group-watch.ts'
+import { mischievous, type MischiefRates } from './message-mischief.ts'
 import type { SystemPlan } from './plan.ts'
 import { omService, scmService } from './services.ts'
 import { SystemViolation, type Accuse } from './violation.ts'
@@ -32,9 +40,17 @@ export class SystemWorld {
   readonly book: BlockBook
   readonly datanode: DatanodeStub
   readonly accuse: Accuse
+  /** Of Raft's messages, now. */
+  mischief: MischiefRates
+  /** How many times longer the disk of a machine takes, now. */
+  readonly diskSlowness = new Map<string, number>()
+  /** Faults are over: what is down comes back soon. */
+  isCalm = false
+  private readonly others: string[] = []
 
   constructor(plan: SystemPlan) {
     this.plan = plan
+    this.mischief = plan.messages
     const { network } = plan
     this.simulation = new Simulation({ seed: plan.seed, network })
     this.random = this.simulation.random.fork('system')
@@ -57,8 +73,18 @@ export class SystemWorld {
     return [...this.oms, ...this.scms]
   }
 
+  groupOf(member: AnyMember): readonly AnyMember[] {
+    return this.oms.some((om) => om === member) ? this.oms : this.scms
+  }
+
+  /** Names of all machines. */
+  get machines(): readonly string[] {
+    return [...this.members.map(({ id }) => id), ...this.others]
+  }
+
   /** A process on a machine of its own that nothing happens to, but what happens to its ways. */
   machine(name: string): SimProcess {
+    this.others.push(name)
     return this.simulation.node(name).boot()
   }
 
@@ -100,6 +126,7 @@ export class SystemWorld {
 
   private member<Command, Reply>(id: string, kind: MemberKind<Command, Reply>): GroupMember<Command, Reply> {
     const { raft, log, checkpoint, cacheBytes } = this.plan
+    const dice = this.random.fork(`mischief/${id}`)
     return new GroupMember({
       ...kind,
       node: this.memberNode(id),
@@ -107,12 +134,15 @@ export class SystemWorld {
       raft,
       log,
       store: { checkpoint: { ...checkpoint, everyMs: 10_000 }, cacheBytes, minFreeBytes: 1024 * 1024 },
-      clockRate: 1,
+      clockRate: 1 + (2 * this.random.fraction() - 1) * this.plan.drift,
+      transport: (transport, { clock }) => mischievous(transport, { clock, random: dice, rates: () => this.mischief }),
     })
   }
 
   private memberNode(id: string): SimNode {
-    return this.simulation.node(id, { disk: { wholeSectorGarbage: true } })
+    const usual = diskLatency()
+    const latency: DiskLatency = (operation) => usual(operation) * (this.diskSlowness.get(id) ?? 1)
+    return this.simulation.node(id, { disk: { wholeSectorGarbage: true }, latency })
   }
 }
 
