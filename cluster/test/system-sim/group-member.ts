@@ -146,6 +146,18 @@ export class GroupMember<Command, Reply> implements WatchedMember {
     return index < log.firstIndex || log.termAt(index) === term
   }
 
+  imageHolds(index: LogIndex, payload: Uint8Array): boolean {
+    const firstIndex = this.lastRaft?.log.firstIndex ?? 1
+    if (index < firstIndex) return true // cut away, for the rows have it
+    for (let first = index; first > 0; first--) {
+      const file = this.node.disk.durable(`${directory}/log/${first.toString(16).padStart(16, '0')}.segment`)
+      if (file === undefined) continue
+      const at = Buffer.from(file.bytes).indexOf(payload)
+      return at >= 0 && file.holds(at, payload)
+    }
+    return false
+  }
+
   /** Starts a process. `down`: the machine went down meanwhile. Rejects as `openReplicatedStore`, and is down then. */
   async start(): Promise<'up' | 'down'> {
     const process = this.node.boot()

@@ -44,7 +44,7 @@ export class Nemesis {
 
   repairAll(): void {
     const { repairs } = this
-    for (const repair of [...repairs]) repair()
+    for (const repair of repairs) repair()
   }
 
   /** Undone after so long, or when all is. */

@@ -56,7 +56,7 @@ export interface SystemPlan {
     readonly thinkMs: number
     readonly keys: number
     readonly repeatShare: number
-    readonly followerShare: number
+    readonly memberShare: number
   }
 }
 
@@ -100,7 +100,7 @@ export function planOf(seed: number): SystemPlan {
       thinkMs: pick(60, 120, 250),
       keys: pick(3, 5, 8),
       repeatShare: pick(0.05, 0.2),
-      followerShare: pick(0.1, 0.3),
+      memberShare: pick(0.1, 0.3),
     },
   }
 }

@@ -16,6 +16,8 @@ export interface RunResult {
   readonly seed: number
   readonly simulatedMs: number
   readonly traceHash: string
+  /** The last events. */
+  readonly trace: readonly string[]
   readonly counts: WorkloadCounts
   readonly blocks: number
   readonly commits: number
@@ -56,6 +58,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     seed,
     simulatedMs: simulation.nowMs,
     traceHash: simulation.traceHash,
+    trace: simulation.recentEvents,
     counts: workload.counts,
     blocks: book.blocks,
     commits: omWatch.committed + scmWatch.committed,

@@ -24,7 +24,7 @@ export interface WorkloadCounts {
   lost: number
   nothing: number
   repeats: number
-  followerReads: number
+  memberReads: number
 }
 
 /** What clients do, and what they were told. */
@@ -32,7 +32,7 @@ export class Workload {
   readonly keys = new History<KeyInput, KeyOutput>()
   readonly trees = new History<TreeInput, TreeOutput>()
   readonly buckets = new History<BucketInput, BucketOutput>()
-  readonly counts: WorkloadCounts = { answered: 0, lost: 0, nothing: 0, repeats: 0, followerReads: 0 }
+  readonly counts: WorkloadCounts = { answered: 0, lost: 0, nothing: 0, repeats: 0, memberReads: 0 }
   isOver = false
   private readonly world: SystemWorld
   private readonly seats: Seat[] = []
@@ -137,18 +137,18 @@ export class Workload {
 
   private async keyClient(seat: Seat, random: SimRandom): Promise<void> {
     const { plan } = this.world
-    const { keys, thinkMs, followerShare } = plan.workload
+    const { keys, thinkMs, memberShare } = plan.workload
     const holding = new SeatLease()
     const { clock } = seat.env
     while (!this.isOver) {
       await clock.sleep(2 * thinkMs * random.fraction())
       const key = `k${random.below(keys)}`
       const dice = random.fraction()
-      if (dice < followerShare) {
+      if (dice < memberShare) {
         const { omIds } = this.world
         await this.readAt(seat, omIds[random.below(omIds.length)] ?? '', key)
-      } else if (dice < followerShare + 0.15) await this.onKey(seat, key, { kind: 'get' })
-      else if (dice < followerShare + 0.25)
+      } else if (dice < memberShare + 0.15) await this.onKey(seat, key, { kind: 'get' })
+      else if (dice < memberShare + 0.25)
         await this.onKey(seat, key, { kind: 'delete', ...this.condition(key, random) })
       else await this.put({ seat, key, random, holding })
     }
@@ -257,7 +257,7 @@ export class Workload {
     const om = seat.members.get(member)
     if (om === undefined) throw new Error(`${member} is no member`)
     const output = await this.read(seat, om, key, how === 'must' ? 10_000 : 1)
-    if (output !== undefined) this.counts.followerReads++
+    if (output !== undefined) this.counts.memberReads++
     else if (how === 'must') this.world.accuse('progress', `${member} does not answer a read`)
   }
 
