@@ -1,6 +1,7 @@
 /**
- * `npm run compat [name …]`: every client's session against one server, started as a user starts it. A client that is not
- * installed fails its suite: a lane that cannot run is not a lane that passed.
+ * `npm run compat [-- --cluster] [name …]`: every client's session against one server, or a cluster of one process per role,
+ * started as a user starts it. A client that is not installed fails its suite: a lane that cannot run is not a lane that
+ * passed.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -24,7 +25,8 @@ const treeFiles = 2000
 for (const name of ['AWS_CA_BUNDLE', 'AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ENDPOINT_URL']) delete process.env[name]
 process.env['AWS_EC2_METADATA_DISABLED'] = 'true'
 
-const wanted = process.argv.slice(2)
+const processes = process.argv.includes('--cluster') ? 'one-per-role' : 'one'
+const wanted = process.argv.slice(2).filter((word) => word !== '--cluster')
 const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 if (chosen.length === 0) throw new Error(`no such suite; there are ${suites.map(({ name }) => name).join(', ')}`)
 
@@ -34,7 +36,7 @@ let failed = 0
 try {
   const tree = join(root, 'tree')
   makeTree(tree, { files: treeFiles })
-  const server = await startServer({ directory: join(root, 'data') })
+  const server = await startServer({ directory: join(root, 'data'), processes })
   for (const suite of chosen) {
     const result = await runSuite(suite, server, tree)
     passed += result.passed

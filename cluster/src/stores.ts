@@ -1,12 +1,16 @@
-/** Opens the replicated stores of OM and SCM in the data directory, each with its key-value store. */
+/**
+ * Opens the replicated stores of OM and SCM: the rows, in one key-value store or (after a snapshot was received) in
+ * another, and the log. A store is the only one of its kind, or a member of a group.
+ */
 
-import type { Env } from '@o3/common/env'
+import type { Disk, Env } from '@o3/common/env'
 import type { KvStore } from '@o3/common/kv'
 import { openLevelKv } from '@o3/common/kv/level'
 import type { Logger } from '@o3/common/logger'
 import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
-import { openReplicatedStore } from '@o3/ratis/store'
-import type { StoreEvent } from '@o3/ratis/store'
+import type { Configuration, RaftTransport } from '@o3/ratis/node'
+import { openReplicatedStore, raftMember } from '@o3/ratis/store'
+import type { Consensus, KvPlaces, OpenConsensus, StoreEvent } from '@o3/ratis/store'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
@@ -18,48 +22,93 @@ export interface StoreOptions<Command, Reply> {
   readonly segmentBytes: number
   /** Beside the log. */
   readonly observe?: (event: StoreEvent) => void
+  /** Its place in a group. Default: the store is the only one. */
+  readonly place?: GroupPlace
+}
+
+/** A member of a group, as its store is opened. Its log exists, or has existed: one that is blank was lost. */
+export interface GroupPlace {
+  readonly id: string
+  /** Names the group on the transport. */
+  readonly group: string
+  /** The caller closes it, after the store. */
+  readonly transport: RaftTransport
+  /** The group as it began; undefined: the member waits until the group takes it in. */
+  readonly bootstrap: Configuration | undefined
+  /**
+   * `alone`: what the log has lost is lost, and the store does not open (`Damaged`). `others`: they have it, too; the member
+   * takes part without a vote until it has it back.
+   */
+  readonly company: 'alone' | 'others'
 }
 
 export interface OpenedStore<Command, Reply> {
   readonly store: ReplicatedStore<Command, Reply>
+  /** Of a store that has a place in a group: its member, which drives it. */
+  readonly member: Consensus | undefined
   close(): Promise<void>
 }
 
-/** `db` is the key-value store, `log` the Raft log. Nothing stays open when it rejects. */
+/** `db` (later `db.1`, …) is the key-value store, `log` the Raft log. Nothing stays open when it rejects. */
 export async function openStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<OpenedStore<Command, Reply>> {
-  const { env, directory, rules, log, cacheBytes, checkpointBytes, segmentBytes } = options
-  await env.disk.makeDirectory(`${directory}/db`)
-  await env.disk.syncDirectory(directory)
-  const openKv = (): Promise<KvStore> => openLevelKv(`${directory}/db`, { cacheBytes: cacheBytes / 2 })
-  let kv = await openKv()
-  try {
-    const store = await openReplicatedStore({
-      env,
-      directory,
-      rules,
-      kv,
-      // LevelDB takes no more writes once a full disk has refused one; the store closes it and goes on with another.
-      reopenKv: async () => {
-        kv = await openKv()
-        return kv
-      },
-      cacheBytes,
-      log: { segmentBytes },
-      checkpoint: { everyLogBytes: checkpointBytes },
-      observe: (event) => {
-        log.info({ store: rules.name, ...event }, `store ${event.kind}`)
-        options.observe?.(event)
-      },
-    })
-    const close = async (): Promise<void> => {
-      await store.close()
-      await kv.close()
+  const { env, directory, rules, log, cacheBytes, checkpointBytes, segmentBytes, place } = options
+  const logger = log.child({ store: rules.name })
+  let member: Consensus | undefined
+  const remember =
+    (open: OpenConsensus): OpenConsensus =>
+    async (machine, start) => {
+      member = await open(machine, start)
+      return member
     }
-    return { store, close }
-  } catch (error) {
-    await kv.close()
-    throw error
+  const store: ReplicatedStore<Command, Reply> = await openReplicatedStore({
+    env,
+    directory,
+    rules,
+    kv: levelPlaces(env.disk, directory, cacheBytes / 2),
+    cacheBytes,
+    log: { segmentBytes },
+    ...(place === undefined ? {} : { consensus: remember(memberIn(place, options, logger)) }),
+    checkpoint: { everyLogBytes: checkpointBytes },
+    observe: (event) => {
+      logger.info({ ...event }, `store ${event.kind}`)
+      options.observe?.(event)
+    },
+  })
+  return { store, member, close: () => store.close() }
+}
+
+function memberIn<Command, Reply>(
+  { id, group, transport, bootstrap, company }: GroupPlace,
+  { env, directory, segmentBytes }: StoreOptions<Command, Reply>,
+  logger: Logger,
+): OpenConsensus {
+  return raftMember({
+    env,
+    id,
+    group,
+    directory: `${directory}/log`,
+    log: { segmentBytes, onDamage: company === 'alone' ? 'refuse' : 'repair', expectExisting: true },
+    transport,
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    logger,
+  })
+}
+
+/** LevelDB takes no more writes once a full disk has refused one, so the store opens and closes them as it needs. */
+function levelPlaces(disk: Disk, directory: string, cacheBytes: number): KvPlaces {
+  return {
+    async open(name): Promise<KvStore> {
+      await disk.makeDirectory(`${directory}/${name}`)
+      await disk.syncDirectory(directory)
+      return openLevelKv(`${directory}/${name}`, { cacheBytes })
+    },
+    async remove(name) {
+      const path = `${directory}/${name}`
+      if ((await disk.stat(path)) === undefined) return
+      for (const file of await disk.list(path)) await disk.remove(`${path}/${file}`)
+      await disk.remove(path)
+    },
   }
 }

@@ -39,7 +39,7 @@ export class SinkMachine implements StateMachine {
     })
   }
 
-  apply(entries: readonly Entry[]): void {
+  apply(entries: readonly Entry[]): undefined {
     for (const { index } of entries) {
       this.waiting.get(index)?.()
       this.waiting.delete(index)
@@ -63,6 +63,10 @@ export class SinkMachine implements StateMachine {
 
   lead(): void {
     this.onLead?.()
+  }
+
+  refuse(): void {
+    throw new StoreError('Internal', 'the disk of a benchmark is full')
   }
 
   follow(): void {

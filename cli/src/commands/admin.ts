@@ -6,9 +6,11 @@ import type { Environment } from '../command-line.ts'
 import { bytesText } from '../output/quantities.ts'
 import { remote } from '../remote/remote-command.ts'
 import { countOf } from '../shell/flags.ts'
+import { addAdminGroup } from './admin-group.ts'
 
 export function addAdmin(program: Command, env: Environment): void {
-  const admin = program.command('admin').description('nodes and containers; for administrators')
+  const admin = program.command('admin').description('groups, nodes and containers; for administrators')
+  for (const name of ['om', 'scm'] as const) addAdminGroup(admin, env, name)
   remote(admin.command('summary').description('space and containers'), env, async ({ session, out }) => {
     const summary = await session.admin.summary()
     const { containers, totalBytes, availableBytes, pendingDeletionBlocks } = summary

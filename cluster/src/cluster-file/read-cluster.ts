@@ -1,17 +1,22 @@
 /** The cluster file and the secrets it names, from the disk. */
 
 import { stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { Secret } from '@o3/common/log'
 import { readHexKey, readSmallFile } from '../data-directory.ts'
-import { parseClusterFile } from './cluster-file.ts'
+import { clusterFileName, parseClusterFile } from './cluster-file.ts'
 import type { Cluster } from './cluster-file.ts'
 
 export interface ClusterAtHome extends Cluster {
   /** The directory of the cluster file; the administrator's credentials are in it, too. */
   readonly home: string
+}
+
+/** Of a cluster on one machine. */
+export function clusterFileIn(directory: string): string {
+  return join(directory, clusterFileName)
 }
 
 /** With the paths that it names made absolute. `InvalidArgument`, `Incompatible`. */

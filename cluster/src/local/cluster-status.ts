@@ -6,14 +6,13 @@ import { RpcClient, keyClient } from '@o3/common/rpc'
 import type { Secret } from '@o3/common/log'
 import { membersOf, roles } from '../cluster-file/cluster-file.ts'
 import type { Member, Role } from '../cluster-file/cluster-file.ts'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
-import { addressOf, describeEndpoint } from '../roles/role-process.ts'
+import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { addressOf, describeEndpoint } from '../roles/endpoint.ts'
 import { askStatus } from '../roles/role-status.ts'
 import type { RoleStatus } from '../roles/role-status.ts'
 import type { ChildState } from './child.ts'
 import { openControl } from './control.ts'
 import type { ChildReport } from './control.ts'
-import { clusterFileIn } from './layout.ts'
 
 export interface ProcessStatus {
   readonly role: Role

@@ -1,8 +1,8 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import { readCluster } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
-import { claimHome, clusterFileIn, layOut } from './layout.ts'
+import { claimHome, layOut } from './layout.ts'
 import type { LayoutOptions } from './layout.ts'
 
 /** Lays out a cluster in a directory that is empty or missing; `InvalidArgument` where there is one already. */

@@ -8,11 +8,13 @@ import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import { clusterFileName, formatClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Endpoint, Member, Role } from '../cluster-file/cluster-file.ts'
+import { clusterFileIn } from '../cluster-file/read-cluster.ts'
 import { makeHexKey, refuseStrangers, replaceFile } from '../data-directory.ts'
 import type { Marks } from '../data-directory.ts'
 import { tryPort } from '../process/ports.ts'
 import type { Listening } from '../process/ports.ts'
 import type { ClaimedDirectory } from '../process/running-process.ts'
+import { layFoundersDown } from '../roles/founding.ts'
 import type { Shape } from './shape.ts'
 
 export interface LayoutOptions {
@@ -27,11 +29,15 @@ const preferredS3Port = 9878
 
 const marks: Marks = {
   mark: clusterFileName,
-  beginnings: new Set(['lock', 'keys', `${clusterFileName}.new`, 'credentials', 'credentials.new', 'o3.log']),
-}
-
-export function clusterFileIn(directory: string): string {
-  return join(directory, clusterFileName)
+  beginnings: new Set([
+    'lock',
+    'keys',
+    'founders',
+    `${clusterFileName}.new`,
+    'credentials',
+    'credentials.new',
+    'o3.log',
+  ]),
 }
 
 /** Takes the directory for one command. `Busy` while a cluster runs on it, `Incompatible` when it is not a cluster's. */
@@ -74,6 +80,7 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
   await env.disk.makeDirectory(join(directory, 'keys'))
   await makeHexKey(env, join(directory, cluster.secret))
   await makeHexKey(env, join(directory, cluster.sealingKey))
+  await layFoundersDown(env, directory, [...cluster.om, ...cluster.scm])
   await replaceFile(env, clusterFileIn(directory), formatClusterFile(cluster))
 }
 

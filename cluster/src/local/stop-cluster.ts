@@ -1,8 +1,8 @@
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
 import { openControl } from './control.ts'
-import { claimHome, clusterFileIn } from './layout.ts'
+import { claimHome } from './layout.ts'
 
 /**
  * Asks the command that runs the cluster to stop it, and waits until it is gone, at most `deadlineMs` (then

@@ -12,7 +12,7 @@ import { credentialsPath, keepConfigured, settleCredentials } from '../administr
 import type { BannerFacts } from '../banner.ts'
 import { membersOf, roles } from '../cluster-file/cluster-file.ts'
 import type { GatewayMember, Role } from '../cluster-file/cluster-file.ts'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
 import { writeEndpoints } from '../endpoints.ts'
 import type { Endpoints } from '../endpoints.ts'
@@ -20,12 +20,11 @@ import type { NodeConfig } from '../node-config.ts'
 import { logFileOf, startProcess } from '../process/running-process.ts'
 import type { ClaimedDirectory, ProcessParts, RunningProcess } from '../process/running-process.ts'
 import { gatewayConfigSchema } from '../roles/gateway-config.ts'
-import { refuseManyVoters } from '../roles/group.ts'
 import { datanodeConfigSchema, omConfigSchema, scmConfigSchema } from '../roles/role-config.ts'
-import { describeEndpoint } from '../roles/role-process.ts'
+import { describeEndpoint } from '../roles/endpoint.ts'
 import { Child } from './child.ts'
 import { serveControl } from './control.ts'
-import { claimHome, clusterFileIn, layOut } from './layout.ts'
+import { claimHome, layOut } from './layout.ts'
 import type { LayoutOptions } from './layout.ts'
 import { checkShape } from './shape.ts'
 import type { WantedShape } from './shape.ts'
@@ -84,15 +83,11 @@ async function claim(env: Env, { directory, layout, wanted, say }: LocalClusterO
   const home = await claimHome(env, directory)
   try {
     if (!home.laidOut) {
-      refuseManyVoters('om', layout.shape.om)
-      refuseManyVoters('scm', layout.shape.scm)
       await layOut(env, directory, layout)
       say(`made a cluster in ${directory}`)
     }
     const cluster = await readCluster(env, clusterFileIn(directory))
     checkShape(cluster, wanted, clusterFileIn(directory))
-    refuseManyVoters('om', cluster.om.length)
-    refuseManyVoters('scm', cluster.scm.length)
     return home
   } catch (error) {
     await home.release()

@@ -14,7 +14,7 @@ import {
   openDatanode,
   openVerifyPool,
 } from '@o3/hdds/module'
-import type { LocalDatanode } from '@o3/hdds/module'
+import type { LocalDatanode, ScmMember } from '@o3/hdds/module'
 import { refuseLostDisks, rememberDisks } from '../known-disks.ts'
 import type { ProcessParts } from '../process/running-process.ts'
 import type { DataSettings, HddsSettings } from '../settings.ts'
@@ -28,6 +28,8 @@ export interface DatanodeOptions {
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
   readonly settings: HddsSettings
+  /** Each of them hears its heartbeats. Default: the caller's `HDDS_SCM` is the only one. */
+  readonly scmMembers?: readonly ScmMember[]
 }
 
 /** Binds `HDDS_DATANODE` and what `installHdds` does, started. The caller binds `HDDS_SCM`. */
@@ -37,7 +39,7 @@ export async function startDatanode(
   options: DatanodeOptions,
 ): Promise<LocalDatanode> {
   const { env, log, lifecycle } = parts
-  const { clusterId, datanodeId, address, directory, data, settings } = options
+  const { clusterId, datanodeId, address, directory, data, settings, scmMembers } = options
   const config = {
     ...defaultHddsConfig,
     reserveBytes: data.reserve,
@@ -66,7 +68,7 @@ export async function startDatanode(
     .value(HDDS_LOG, log.child({ service: 'hdds' }))
     .value(HDDS_CONFIG, config)
     .value(HDDS_DATANODE, datanode)
-  installHdds(graph, address === undefined ? {} : { address })
+  installHdds(graph, { ...(address === undefined ? {} : { address }), ...(scmMembers && { scmMembers }) })
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })
   return datanode

@@ -1,14 +1,16 @@
 /** `o3 datanode`: a process that keeps bytes. */
 
 import { HDDS_SCM } from '@o3/hdds/module'
+import type { ScmMember } from '@o3/hdds/module'
 import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
 import { RemoteScm } from '@o3/scm/client'
 import { startDatanode } from '../parts/datanode.ts'
 import { diskProblem } from '../parts/problems.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { DatanodeRoleConfig } from './role-config.ts'
-import { groupClient } from './group.ts'
-import { describeEndpoint, startRole } from './role-process.ts'
+import { groupClient, memberClient } from './group.ts'
+import { describeEndpoint } from './endpoint.ts'
+import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startDatanodeRole(
@@ -19,11 +21,16 @@ export function startDatanodeRole(
     const { env, graph, cluster, member, directory } = seat
     const disks = cluster.datanodes.find(({ id }) => id === member.id)?.disks ?? []
     graph.value(HDDS_SCM, new RemoteScm(await groupClient(seat, 'scm')))
+    const scmMembers: ScmMember[] = []
+    for (const { id } of cluster.scm) {
+      scmMembers.push({ id, scm: new RemoteScm(await memberClient(seat, 'scm', id)) })
+    }
     const datanode = await startDatanode(graph, seat, {
       clusterId: cluster.clusterId,
       datanodeId: member.id,
       address: describeEndpoint(member),
       directory,
+      scmMembers,
       data: { disks, reserve: config.data.reserve },
       settings: config.hdds,
     })

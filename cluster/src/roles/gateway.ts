@@ -6,7 +6,7 @@ import { RemoteOm } from '@o3/om/client'
 import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
 import { RemoteScm } from '@o3/scm/client'
 import type { Scm } from '@o3/scm/client'
-import { findCredentials, installAdministrator } from '../administrator.ts'
+import { findCredentials, installAdministrator, s3Volume } from '../administrator.ts'
 import type { AdministratorCredentials } from '../administrator.ts'
 import { readSealingKey } from '../cluster-file/read-cluster.ts'
 import { writeEndpoints } from '../endpoints.ts'
@@ -15,6 +15,7 @@ import { startStore } from '../parts/store.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { GatewayRoleConfig } from './gateway-config.ts'
 import { groupClient } from './group.ts'
+import { watchReachability } from './reachability.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions, Seat } from './role-process.ts'
 
@@ -39,8 +40,12 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     await awaitDatanode(seat, scm)
     const { native, admin } = endpoints
     const settings = { ...config, s3: { ...config.s3, ...endpoints.s3 }, native, admin }
-    await writeEndpoints(env, directory, await startFrontEnds(graph, seat, { settings, problem: () => undefined }))
-    return { methods: {} }
+    const problem = await watchReachability(seat, [
+      { name: 'om', ask: async () => om.getVolume(s3Volume) },
+      { name: 'scm', ask: () => scm.listNodes() },
+    ])
+    await writeEndpoints(env, directory, await startFrontEnds(graph, seat, { settings, problem }))
+    return { methods: {}, problem }
   })
 }
 

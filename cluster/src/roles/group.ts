@@ -1,24 +1,126 @@
 /** OM and SCM are groups: several members, one of which leads. */
 
-import { StoreError } from '@o3/common/errors'
+import { join } from 'node:path'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import { GroupClient } from '@o3/common/rpc'
-import { addressOf } from './role-process.ts'
-import type { Seat } from './role-process.ts'
+import type { RpcHandler, RpcMethods } from '@o3/common/rpc'
+import { RpcTransport, raftMethods } from '@o3/ratis/node'
+import type { Consensus } from '@o3/ratis/node'
+import type { GroupPlace } from '../stores.ts'
+import { addressOf, describeEndpoint } from './endpoint.ts'
+import { settleFounding } from './founding.ts'
+import type { ClusterPeer, GroupMembership, Seat } from './role-process.ts'
 
-/**
- * The one place that keeps groups at one member: the replicated store has one voter in this release. When it takes
- * more, this function and its calls go.
- */
-export function refuseManyVoters(name: 'om' | 'scm', members: number): void {
-  if (members <= 1) return
-  throw new StoreError('NotImplemented', `${name} has ${members} members; this release runs one per group`)
-}
+type GroupName = 'om' | 'scm'
 
 /** To whoever leads the group; closed with the process. */
-export async function groupClient(seat: Seat, name: 'om' | 'scm'): Promise<GroupClient> {
+export function groupClient(seat: Seat, name: GroupName): Promise<GroupClient> {
+  return clientOf(seat, { name, ids: seat.cluster[name].map(({ id }) => id), group: name })
+}
+
+/** To one member, whether it leads or not. */
+export function memberClient(seat: Seat, name: GroupName, id: string): Promise<GroupClient> {
+  return clientOf(seat, { name: id, ids: [id], group: name })
+}
+
+interface Wanted {
+  readonly name: string
+  readonly group: GroupName
+  readonly ids: readonly string[]
+}
+
+async function clientOf(seat: Seat, { name, group, ids }: Wanted): Promise<GroupClient> {
   const { env, lifecycle, cluster, authentication } = seat
-  const members = cluster[name].map((member) => ({ id: member.id, address: addressOf(member) }))
+  const members = cluster[group]
+    .filter(({ id }) => ids.includes(id))
+    .map((member) => ({ id: member.id, address: addressOf(member) }))
   const client = new GroupClient({ env, name, members, authentication })
   await lifecycle.start(`client of ${name}`, { start: () => {}, stop: () => client.close() })
   return client
+}
+
+export interface JoinedGroup {
+  /** For its store. */
+  readonly place: GroupPlace
+  /** What the others say to the member. */
+  readonly methods: RpcMethods<ClusterPeer>
+}
+
+/** Takes this process's place in its group. The store is opened on it, and the process serves its methods. */
+export async function joinGroup(seat: Seat, name: GroupName, segmentBytes: number): Promise<JoinedGroup> {
+  const { env, cluster, member, directory, lifecycle, authentication } = seat
+  const members = cluster[name]
+  const logDirectory = join(directory, name, 'log')
+  const bootstrap = await settleFounding(env, {
+    home: cluster.home,
+    directory,
+    logDirectory,
+    segmentBytes,
+    member,
+    members,
+  })
+  const transport = new RpcTransport({ env, address: describeEndpoint(member), authentication })
+  await lifecycle.start('group transport', { start: () => {}, stop: () => transport.close() })
+  const company = members.length > 1 ? 'others' : 'alone'
+  return {
+    place: { id: member.id, group: name, transport, bootstrap, company },
+    methods: raftMethods<ClusterPeer>(transport, (peer, id) => peer.name === `${name} ${id}`),
+  }
+}
+
+/** Longer than an election; a member that finds no others comes up all the same, and says so. */
+const joinDeadlineMs = 5_000
+const pollMs = 20
+
+export function membershipOf(consensus: Consensus, { env, log }: Pick<Seat, 'env' | 'log'>): GroupMembership {
+  return {
+    isLeader: () => consensus.mayPropose,
+    async join() {
+      const untilMs = env.clock.monotonicMs() + joinDeadlineMs
+      const isOfUse = (): boolean =>
+        consensus.mayPropose || (consensus.leader !== undefined && consensus.leader !== consensus.id)
+      while (!isOfUse()) {
+        if (env.clock.monotonicMs() > untilMs) {
+          log.warn({ member: consensus.id }, 'no leader is known; the member waits for the others of its group')
+          return
+        }
+        await env.clock.sleep(pollMs)
+      }
+    },
+    async handOver() {
+      if (consensus.role !== 'leader') return
+      try {
+        await consensus.transferLeadership()
+      } catch (error) {
+        if (!isStoreError(error)) throw error
+        // Nobody is there to lead, or somebody leads by now.
+        log.info({ member: consensus.id, error }, 'leadership was not handed over')
+      }
+    },
+  }
+}
+
+/**
+ * A member that does not lead names who does; the service knows the id, and the group where that one listens: who asks may
+ * not have it in its cluster file.
+ */
+export function namingLeaders<Peer>(methods: RpcMethods<Peer>, consensus: Consensus): RpcMethods<Peer> {
+  const named = Object.entries(methods).map(([name, handler]): [string, RpcHandler<Peer>] => [
+    name,
+    async (call) => {
+      try {
+        return await handler(call)
+      } catch (error) {
+        throw isStoreError(error, 'NotLeader') ? withAddress(error, consensus) : error
+      }
+    },
+  ])
+  return Object.fromEntries(named)
+}
+
+function withAddress(error: StoreError, { configuration }: Consensus): StoreError {
+  const { leader } = error.details
+  const address = typeof leader === 'string' ? configuration.addresses[leader] : undefined
+  if (address === undefined || error.details['address'] !== undefined) return error
+  return new StoreError('NotLeader', error.message, { details: { ...error.details, address }, cause: error })
 }

@@ -1,5 +1,6 @@
-/** `o3 om`: a process that keeps the names. */
+/** `o3 om`: a process that keeps the names, one member of the group that does. */
 
+import { assert } from '@o3/common/errors'
 import { serveOm } from '@o3/om/rpc'
 import { OM, OM_SCM, OM_STORE } from '@o3/om/module'
 import { RemoteScm } from '@o3/scm/client'
@@ -7,20 +8,25 @@ import { startOm } from '../parts/om.ts'
 import { logProblem } from '../parts/problems.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { OmRoleConfig } from './role-config.ts'
-import { groupClient, refuseManyVoters } from './group.ts'
+import { serveGroup } from './group-admin.ts'
+import { groupClient, joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startOmRole(config: OmRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'om', settings: config }, options, async (seat) => {
-    const { graph, cluster, directory } = seat
-    refuseManyVoters('om', cluster.om.length)
+    const { graph, directory } = seat
     graph.value(OM_SCM, new RemoteScm(await groupClient(seat, 'scm')))
-    await startOm(graph, seat, { directory, settings: config.om })
+    const { place, methods } = await joinGroup(seat, 'om', config.om.segment)
+    const consensus = await startOm(graph, seat, { directory, settings: config.om, place })
+    assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(OM_STORE)
     return {
-      methods: serveOm(graph.get(OM)),
-      isLeader: () => store.status().role === 'leader',
+      methods: {
+        ...namingLeaders({ ...serveOm(graph.get(OM)), ...serveGroup(consensus, store) }, consensus),
+        ...methods,
+      },
+      membership: membershipOf(consensus, seat),
       problem: () => logProblem('om', store),
     }
   })

@@ -1,7 +1,7 @@
 /** What the process of every role does: finds itself in the cluster file, takes its directory, answers the others. */
 
 import { Graph } from '@o3/common/di'
-import type { Address, Env } from '@o3/common/env'
+import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { RpcServer, keyClient, keyServer } from '@o3/common/rpc'
 import type { ClientAuthentication, RpcLimits, RpcMethods } from '@o3/common/rpc'
@@ -14,6 +14,7 @@ import { tryPort } from '../process/ports.ts'
 import { startProcess } from '../process/running-process.ts'
 import type { ClaimedDirectory, ProcessParts, RunningProcess } from '../process/running-process.ts'
 import type { LogSettings, StopSettings } from '../settings.ts'
+import { addressOf, describeEndpoint } from './endpoint.ts'
 import { release } from './release.ts'
 import { claimRoleDirectory } from './role-directory.ts'
 import { roleStatusMethod, statusHandler } from './role-status.ts'
@@ -57,9 +58,18 @@ export interface Seat extends ProcessParts {
 export interface Served {
   readonly methods: RpcMethods<ClusterPeer>
   readonly limits?: Partial<RpcLimits>
-  /** Of a group: whether this member leads. */
-  readonly isLeader?: () => boolean
   readonly problem?: () => string | undefined
+  /** Of a role that is a group. */
+  readonly membership?: GroupMembership
+}
+
+/** What a member of a group does beside its service. */
+export interface GroupMembership {
+  readonly isLeader: () => boolean
+  /** Resolves when it is of use to the group, or when that takes too long. The process listens already. */
+  join(): Promise<void>
+  /** Lets another one lead, while the process still listens; before a stop. */
+  handOver(): Promise<void>
 }
 
 interface RoleKind {
@@ -68,7 +78,7 @@ interface RoleKind {
 }
 
 /**
- * Starts the process of `options.id`. It listens last: who reaches it finds it ready. `InvalidArgument` for what is wrong
+ * Starts the process of `options.id`. It listens last: who reaches it finds it ready, though a group may still elect. `InvalidArgument` for what is wrong
  * with the cluster file, `Incompatible` for a directory of somebody else, `Busy` when it or the port is taken, and what
  * `start` throws.
  */
@@ -129,7 +139,7 @@ async function takeSeat(
   const {
     methods,
     limits = {},
-    isLeader,
+    membership,
     problem,
   } = await start({
     ...parts,
@@ -146,7 +156,7 @@ async function takeSeat(
       ...facts,
       pid: process.pid,
       version: release,
-      ...(isLeader === undefined ? {} : { leader: isLeader() }),
+      ...(membership === undefined ? {} : { leader: membership.isLeader() }),
       ...(wrong === undefined ? {} : { problem: wrong }),
     }
   }
@@ -161,14 +171,9 @@ async function takeSeat(
     start: async () => void (await server.listen(addressOf(member))),
     stop: () => server.close(settings.stop.deadline / 2),
   })
+  if (membership !== undefined) {
+    await lifecycle.start('membership', { start: () => membership.join(), stop: () => membership.handOver() })
+  }
   log.info({ ...facts, pid: process.pid, version: release }, 'ready')
   return facts
-}
-
-export function addressOf({ host, port }: Pick<Member, 'host' | 'port'>): Address {
-  return { kind: 'tcp', host, port }
-}
-
-export function describeEndpoint({ host, port }: Pick<Member, 'host' | 'port'>): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

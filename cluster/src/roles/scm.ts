@@ -1,24 +1,30 @@
-/** `o3 scm`: a process that knows the datanodes and gives out blocks. */
+/** `o3 scm`: a process that knows the datanodes and gives out blocks, one member of the group that does. */
 
+import { assert } from '@o3/common/errors'
 import { serveScm } from '@o3/scm/rpc'
 import { SCM, SCM_STORE } from '@o3/scm/module'
 import { logProblem } from '../parts/problems.ts'
-import { startScm } from '../parts/scm.ts'
+import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { ScmRoleConfig } from './role-config.ts'
-import { refuseManyVoters } from './group.ts'
+import { serveGroup } from './group-admin.ts'
+import { joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'scm', settings: config }, options, async (seat) => {
-    const { graph, cluster, directory } = seat
-    refuseManyVoters('scm', cluster.scm.length)
-    await startScm(graph, seat, { directory, settings: config.scm })
+    const { graph, directory } = seat
+    const { place, methods } = await joinGroup(seat, 'scm', scmSegmentBytes)
+    const consensus = await startScm(graph, seat, { directory, settings: config.scm, place })
+    assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
     return {
-      methods: serveScm(graph.get(SCM)),
-      isLeader: () => store.status().role === 'leader',
+      methods: {
+        ...namingLeaders({ ...serveScm(graph.get(SCM)), ...serveGroup(consensus, store) }, consensus),
+        ...methods,
+      },
+      membership: membershipOf(consensus, seat),
       problem: () => logProblem('scm', store),
     }
   })

@@ -86,6 +86,9 @@ export function replyTo(core: CoreState, request: Probe & { readonly from: strin
 export function onHeartbeat(core: CoreState, request: Heartbeat): void {
   hearLeader(core, request.from)
   askForRecovery(core)
+  // The leader names no entry that this member has not said it has, in this term: after a restart nothing else says so, for
+  // it has nothing new to send. (Of a log that was lost meanwhile only what is there counts.)
+  verify(core, Math.min(request.commitIndex, core.log.lastIndex))
   commitTo(core, request.commitIndex)
   core.send({ ...replyTo(core, request), kind: 'heartbeat-reply' })
 }

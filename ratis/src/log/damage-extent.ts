@@ -1,8 +1,18 @@
-import type { Env } from '@o3/common/env'
+import type { DiskFile, Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
 import type { LogIndex } from '../api/api.ts'
 import { unknownIndex } from './hard-state.ts'
-import { alignRecord, alignToBlock, blockBytes, recordIndexAt, recordLengthAt, sightRecord } from './record.ts'
+import {
+  alignRecord,
+  alignToBlock,
+  blockBytes,
+  recordFloorAt,
+  recordHeaderBytes,
+  recordIndexAt,
+  recordLengthAt,
+  sightRecord,
+  type Bytes,
+} from './record.ts'
 import { firstRecordOffset } from './segment-header.ts'
 import type { Segment } from './segment.ts'
 
@@ -27,29 +37,39 @@ async function search(env: Env, segment: Segment): Promise<LogIndex> {
     const size = await file.size()
     let highest = 0
     let start = firstRecordOffset
-    let window = new Uint8Array(0)
-    let view = new DataView(window.buffer)
-    const load = async (from: number, length: number): Promise<void> => {
-      window = new Uint8Array(Math.min(length, size - from))
-      view = new DataView(window.buffer)
-      start = from
-      await file.read(window, from)
-    }
+    let window = await windowAt(file, start, windowBytes)
     for (let at = start; at < size;) {
-      let sight = sightRecord({ bytes: window, view }, at - start, segment.seed)
+      let sight = sightRecord(window, at - start, segment.seed)
       if (sight === 'beyond') {
-        await load(at, windowBytes)
-        // Longer than a window; a length that no file could hold is none.
-        if (window.length >= 4 && recordLengthAt(view, 0) > window.length) await load(at, recordLengthAt(view, 0))
-        sight = sightRecord({ bytes: window, view }, 0, segment.seed)
+        start = at
+        window = await windowOfRecord(file, at, segment)
+        sight = sightRecord(window, 0, segment.seed)
       }
-      if (sight === 'record') {
-        highest = Math.max(highest, recordIndexAt(view, at - start))
-        at = alignRecord(at + recordLengthAt(view, at - start))
-      } else at = alignToBlock(at + 1)
+      if (sight === 'record') highest = Math.max(highest, recordIndexAt(window.view, at - start))
+      // What does not verify has no length that could be believed; the next batch starts on a block.
+      at = sight === 'record' ? alignRecord(at + recordLengthAt(window.view, at - start)) : alignToBlock(at + 1)
     }
     return highest
   } finally {
     await file.close()
   }
+}
+
+/** A window that holds the whole record at `at`, if there may be one. */
+async function windowOfRecord(file: DiskFile, at: number, segment: Segment): Promise<Bytes> {
+  const window = await windowAt(file, at, windowBytes)
+  if (window.bytes.length < windowBytes) return window
+  const length = recordLengthAt(window.view, 0)
+  const index = recordIndexAt(window.view, 0)
+  // Most long lengths are payload of an earlier use of the file: before so much is read, the rest must make sense.
+  const size = await file.size()
+  const mayBe = length <= size - at && index >= segment.firstIndex && recordFloorAt(window.view, 0) < index
+  const isPlausible = mayBe && index < segment.firstIndex + size / recordHeaderBytes
+  return isPlausible && length > windowBytes ? windowAt(file, at, length) : window
+}
+
+async function windowAt(file: DiskFile, at: number, length: number): Promise<Bytes> {
+  const bytes = new Uint8Array(Math.max(0, Math.min(length, (await file.size()) - at)))
+  await file.read(bytes, at)
+  return { bytes, view: new DataView(bytes.buffer) }
 }

@@ -44,7 +44,7 @@ export class OpenLog implements SegmentedLog {
   private readonly commit: GroupCommit
   private failure: StoreError | undefined
   private closing: Promise<void> | undefined
-  private committed: LogIndex
+  private committed: LogIndex = 0
   private cancelFloor: (() => void) | undefined
   /** Changes of the list of segments, but for the next one at its end, are made one after the other. */
   private structure: Promise<void> = Promise.resolve()
@@ -60,7 +60,6 @@ export class OpenLog implements SegmentedLog {
     this.recovery = recovery
     this.opening = { created, cutBytes: recovery.cutBytes, ...(damage !== undefined && { damage }) }
     this.segments = [...recovery.segments]
-    this.committed = hardState.state.commitFloor
     const onFailure = (error: unknown): void => this.fail(error)
     const { segmentBytes, spaceRetryMs, maxBatchBytes } = settings
     this.spare = new SpareSegment(env, { directory, segmentBytes, retryMs: spaceRetryMs, onFailure })
@@ -84,6 +83,8 @@ export class OpenLog implements SegmentedLog {
       // start finds the same damage.
       await (damage === undefined ? this.roll.next(place) : this.roll.repairBehind(place))
     }
+    // A reset that was not recorded yet has a floor of its own.
+    this.committed = this.hard.state.commitFloor
     await this.clear(this.recovery)
     this.spare.prepare()
   }

@@ -191,7 +191,11 @@ export class RaftNode implements Consensus {
     if (this.persister.pendingBytes > this.parts.options.maxUncommittedBytes) throw refusalError('full', this.core)
     if (this.persister.isStalled) throw new StoreError('OutOfSpace', 'the disk of the log is full')
     const proposed = this.core.propose([payload])
-    if (proposed.kind === 'refused') throw refusalError(proposed.reason, this.core)
+    if (proposed.kind === 'refused') {
+      // The heir leads in a moment: whoever finds leaders finds that one, and a `Busy` would be told to its caller.
+      if (proposed.reason === 'transferring') throw new StoreError('NotLeader', 'leadership is being handed over')
+      throw refusalError(proposed.reason, this.core)
+    }
     this.schedule()
     return proposed.first
   }

@@ -248,6 +248,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       maxEntryBytes: () => this.maxEntryBytes(),
       isBlocked: () => this.isBlocked(),
       away: () => machine.away,
+      readBarrier: () => this.expectJoined().consensus.readBarrier(),
     })
     const { turns } = this
     this.desk = new RequestDesk({

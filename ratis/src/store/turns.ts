@@ -34,6 +34,8 @@ export interface TurnParts<Command, Reply> {
   readonly isBlocked: () => boolean
   /** Why nothing can be planned here now: somebody else leads. */
   readonly away: () => StoreError | undefined
+  /** `Consensus.readBarrier`. */
+  readonly readBarrier: () => Promise<void> | undefined
 }
 
 /** So that one turn does not hold the loop for long. */
@@ -174,10 +176,39 @@ export class Turns<Command, Reply> {
     if (entry !== undefined) this.parts.pipeline.submit(entry, this.parts.stamps.lastSequence)
   }
 
-  /** An answer that was found by looking at an uncommitted entry goes out after it, or not at all. */
+  /**
+   * Of a command that changes nothing. An answer that was found by looking at an uncommitted entry goes out after it, or
+   * not at all: its commit also proves that this member led. Without one that has to be proved as for a read, or a leader
+   * that was deposed without knowing it would answer from a state that is over.
+   */
   private answerAfter(basis: PendingEntry | undefined, request: Request<Command, Reply>, answer: () => void): void {
-    if (basis === undefined) answer()
-    else basis.waiting.push((loss) => (loss === undefined ? answer() : this.reject(request, loss.unchanged)))
+    if (basis !== undefined) {
+      basis.waiting.push((loss) => (loss === undefined ? answer() : this.reject(request, loss.unchanged)))
+      return
+    }
+    const barrier = this.parts.readBarrier()
+    if (barrier === undefined) answer()
+    else void this.answerBehind(barrier, request, answer)
+  }
+
+  /** The barrier of a member that has lost the lead meanwhile proves nothing about what it had planned. */
+  private async answerBehind(
+    barrier: Promise<void>,
+    request: Request<Command, Reply>,
+    answer: () => void,
+  ): Promise<void> {
+    const { pipeline, away } = this.parts
+    const { term } = pipeline
+    try {
+      await barrier
+    } catch (error) {
+      return this.reject(request, StoreError.from(error))
+    }
+    const refusal = this.ended ?? away()
+    if (refusal !== undefined) this.reject(request, refusal)
+    else if (pipeline.term !== term)
+      this.reject(request, new StoreError('NotLeader', 'the lead changed hands meanwhile'))
+    else answer()
   }
 
   private fetch(request: Request<Command, Reply>, rows: readonly MissingRow[]): void {

@@ -29,6 +29,7 @@ export interface SimulatedStoreGroupOptions<Command, Reply> {
 
 interface Member<Command, Reply> {
   readonly node: SimNode
+  /** The one that `store` was opened in. */
   process: SimProcess | undefined
   store: ReplicatedStore<Command, Reply> | undefined
 }
@@ -62,6 +63,12 @@ export class SimulatedStoreGroup<Command, Reply> {
     return store
   }
 
+  /** Whether the member's store is open: its machine may be up and the store be opening. */
+  isOpen(id: NodeId): boolean {
+    const { node, process } = this.member(id)
+    return process !== undefined && node.isUp && node.process === process
+  }
+
   node(id: NodeId): SimNode {
     return this.member(id).node
   }
@@ -78,9 +85,9 @@ export class SimulatedStoreGroup<Command, Reply> {
   async open(id: NodeId): Promise<'up' | 'down'> {
     const member = this.member(id)
     const process = member.node.boot()
-    member.process = process
     const opened = await process.whileUp(this.openOn(id, process))
     if (opened === 'down') return 'down'
+    member.process = process
     member.store = opened
     return 'up'
   }

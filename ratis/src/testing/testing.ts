@@ -1,11 +1,10 @@
 /** What tests of rules and of services need; never imported by product code. */
-export * from './history/history-checking.ts'
 export { ListMachine, listCommand } from './list-machine.ts'
 export { MemoryNetwork, type MemoryNetworkOptions, type Travel } from './memory-transport.ts'
+export * from './history/history-checking.ts'
 export { PacedKv, type PacedKvOptions } from './paced-kv.ts'
 export { plantedEnv, Planting, type Plant, type PlantedCall } from './planted-env.ts'
 export { PureStore, type PureStoreOptions } from './pure-store.ts'
 export { SimulatedGroup, simulatedAddress, type GroupMember, type SimulatedGroupOptions } from './simulated-group.ts'
 export { simulatedKvPlaces } from './simulated-kv-places.ts'
 export { SimulatedStore, type SimulatedStoreOptions } from './simulated-store.ts'
-export { SimulatedStoreGroup, type SimulatedMember, type SimulatedStoreGroupOptions } from './simulated-store-group.ts'

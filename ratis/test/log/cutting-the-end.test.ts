@@ -213,6 +213,23 @@ describe('a reset', () => {
       expect(await contents(await bench.restart('crash'))).toEqual(['51/3/97', '52/5/99'])
     }))
 
+  test('below what was committed, cut short before it was recorded, leaves its own floor', () =>
+    onMachine(async (bench) => {
+      const log = await bench.open({ onDamage: 'repair' })
+      await appendBlocks(log, 4)
+      await log.saveHardState({ commitFloor: 4 })
+      await bench.env.clock.sleep(300)
+      bench.node.onSite = (site) => (site === 'log.reset.before-directory-sync' ? 'kill' : 'go-on')
+      await bench.node.process.whileUp(log.resetTo({ index: 2, term: 1 }))
+      bench.node.onSite = () => 'go-on'
+      bench.node.boot()
+      const again = await bench.open()
+      expect([again.lastIndex, again.hardState.commitFloor]).toEqual([2, 2])
+      await append(again, text('x'), 1)
+      await truncateFrom(again, 3)
+      expect(again.lastIndex).toBe(2)
+    }))
+
   test('that was told before that its entries are committed is no damage after a crash', () =>
     onMachine(async (bench) => {
       const log = await bench.open({ commitFloorMs: 1 })

@@ -71,7 +71,6 @@ test.each(bugs)(
       fc.asyncProperty(fc.integer(), programs, (seed, steps) => new LogTrial({ seed, log }).run(steps)),
       { numRuns: budget, endOnFailure: true, seed: 1 },
     )
-    console.log(result.numRuns, String(result.errorInstance).slice(0, 300))
     expect(result.failed).toBe(true)
   },
   100_000,

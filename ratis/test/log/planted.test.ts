@@ -86,11 +86,6 @@ async function programsToFind(choose: (call: PlantedCall) => Plant, programs: ty
     { numRuns: budget, endOnFailure: true, seed: 1 },
   )
   expect(plantings.some(({ strikes }) => strikes > 0)).toBe(true)
-  console.log(
-    result.numRuns,
-    result.failed,
-    plantings.reduce((n, p) => n + p.strikes, 0),
-  )
   return result.failed ? result.numRuns : Number.POSITIVE_INFINITY
 }
 

@@ -244,6 +244,18 @@ test('an entry that cannot be read is as good as none', () =>
     expect(await indexes(log)).toEqual([1, 2, 3])
   }))
 
+test('long records count for how far the log went', () =>
+  onMachine(async (bench) => {
+    const big = { ...repair, segmentBytes: 8 * 1024 * 1024, maxBatchBytes: 8 * 1024 * 1024 }
+    const log = await bench.open(big)
+    for (const length of [100, 3_000_000, 2_000_000]) await append(log, filled(length, 0xff))
+    bench.node.crash()
+    bench.node.disk.flip(segment(1), firstRecordOffset + 40)
+    bench.node.boot()
+    const again = await bench.open(big)
+    expect(again.opening.damage).toMatchObject({ firstBadIndex: 1, lastPossibleIndex: 3 })
+  }))
+
 test('what is broken is kept for a person, the newest few', () =>
   onMachine(async (bench) => {
     await eight(bench)

@@ -1,6 +1,6 @@
 import { SimRandom } from '@o3/common/env/sim'
 import { isStoreError, StoreError } from '@o3/common/errors'
-import type { GroupMember, SimulatedGroup } from '../../src/testing/simulated-group.ts'
+import { simulatedAddress, type GroupMember, type SimulatedGroup } from '../../src/testing/simulated-group.ts'
 
 export interface TrialResult {
   readonly acknowledged: number
@@ -9,6 +9,7 @@ export interface TrialResult {
   readonly terms: number
   readonly installs: number
   readonly wipes: number
+  readonly changes: number
 }
 
 const writers = 4
@@ -29,6 +30,11 @@ export class GroupTrial {
   /** Whose disks were lost, and may not be made good yet: a second loss could be one too many. */
   private readonly wiped = new Set<string>()
   private wipes = 0
+  /** Who was taken in besides the first members, and may be let go again; ids are never given twice. */
+  private newcomer: string | undefined
+  private newcomers = 0
+  private changes = 0
+  private changing: Promise<void> | undefined
   private unknown = 0
   private reads = 0
   private isOver = false
@@ -97,7 +103,8 @@ export class GroupTrial {
 
   private async disturb(): Promise<void> {
     const { group, random } = this
-    const id = this.ids[random.below(this.ids.length)] ?? ''
+    const ids = this.newcomer === undefined ? this.ids : [...this.ids, this.newcomer]
+    const id = ids[random.below(ids.length)] ?? ''
     const member = group.members.get(id)
     if (member === undefined) return this.start(id)
     const acts: readonly (() => void | Promise<void>)[] = [
@@ -111,6 +118,7 @@ export class GroupTrial {
       () => this.moveLead(),
       () => this.fillDisk(member),
       () => this.wipe(id),
+      () => this.beginChange(),
       () => {
         group.simulation.network.resetChance = random.below(2) * 0.02
       },
@@ -120,7 +128,8 @@ export class GroupTrial {
 
   private async start(id: string): Promise<void> {
     const expectExisting = this.wiped.has(id)
-    this.past.push(await this.group.start(id, 'member', { onDamage: 'repair', expectExisting }))
+    const as = this.ids.includes(id) ? 'member' : 'stranger'
+    this.past.push(await this.group.start(id, as, { onDamage: 'repair', expectExisting }))
   }
 
   private async wipe(id: string): Promise<void> {
@@ -133,6 +142,37 @@ export class GroupTrial {
     this.group.kill(id)
     await this.group.wipe(id)
     await this.start(id)
+  }
+
+  /** Meanwhile other things happen. */
+  private beginChange(): void {
+    this.changing ??= this.changeMembers().finally(() => {
+      this.changing = undefined
+    })
+  }
+
+  /** Takes in a newcomer, or lets it go. */
+  private async changeMembers(): Promise<void> {
+    const { leader } = this.group
+    if (leader === undefined) return
+    if (this.newcomer !== undefined) return this.letGo(leader)
+    const id = `d${++this.newcomers}`
+    this.newcomer = id
+    await this.start(id)
+    if (await this.tried(() => this.become(leader, [...this.ids, id]))) this.changes++
+  }
+
+  private async letGo(leader: GroupMember): Promise<void> {
+    if (!(await this.tried(() => this.become(leader, this.ids)))) return
+    this.changes++
+    const { newcomer } = this
+    this.newcomer = undefined
+    if (newcomer !== undefined && this.group.members.has(newcomer)) this.group.kill(newcomer)
+  }
+
+  private become({ process, raft }: GroupMember, voters: readonly string[]): Promise<void | 'down'> {
+    const addresses = Object.fromEntries(voters.map((id) => [id, simulatedAddress(id)]))
+    return process.whileUp(raft.changeMembership({ voters, learners: [], addresses }))
   }
 
   private cutOff(id: string): void {
@@ -164,6 +204,13 @@ export class GroupTrial {
     this.group.simulation.network.resetChance = 0
     await this.sleep(4_000)
     for (const id of this.ids) if (!this.group.members.has(id)) await this.start(id)
+    if (this.newcomer !== undefined && !this.group.members.has(this.newcomer)) await this.start(this.newcomer)
+    await this.changing
+    for (let attempts = 0; this.newcomer !== undefined; attempts++) {
+      if (attempts > 20) throw new Error(`${this.newcomer} cannot be let go`)
+      await this.letGo(await this.group.elected())
+      await this.sleep(200)
+    }
     await this.group.elected()
   }
 
@@ -191,8 +238,8 @@ export class GroupTrial {
     if (terms.size !== new Set(leads).size)
       throw new StoreError('Internal', `a term had two leaders: ${leads.join(', ')}`)
     const installs = this.past.reduce((sum, { list }) => sum + list.installs, 0)
-    const { acknowledged, unknown, reads, wipes } = this
-    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs, wipes }
+    const { acknowledged, unknown, reads, wipes, changes } = this
+    return { acknowledged: acknowledged.length, unknown, reads, terms: terms.size, installs, wipes, changes }
   }
 
   private someMember(): GroupMember | undefined {

@@ -84,9 +84,11 @@ test.each(['kill', 'crash'] as const)('a leader that goes down by a %s is replac
   inGroup(async (group) => {
     const leader = await group.elected()
     await group.propose('before')
+    const before = group.simulation.nowMs
     group[how](leader.id)
     await group.elected(leader.id)
     await group.propose('after')
+    expect(group.simulation.nowMs - before, 'two election timeouts, when the first vote wins').toBeLessThan(2_000)
     await group.start(leader.id)
     await group.agreed('after')
     expect(group.member(leader.id).list.items).toContain('before')

@@ -3,22 +3,22 @@ import { Planting, plantedEnv, type PlantedCall } from '../../src/testing/plante
 import { SimulatedGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-group.ts'
 import { GroupTrial } from './group-trial.ts'
 
-// `SEED=7 npx vitest run ratis/test/node/trial` replays one, `RUNS=500` goes on for longer.
-const only = process.env['SEED']
+// `SEED=7 RUNS=1 npx vitest run ratis/test/node/trial` replays one, `RUNS=500` goes on for longer.
+const first = Number(process.env['SEED'] ?? 1)
 const runs = Number(process.env['RUNS'] ?? 6)
-const seeds = only === undefined ? Array.from({ length: runs }, (_, i) => String(i + 1)) : [only]
+const seeds = Array.from({ length: runs }, (_, i) => String(first + i))
 
 const node: SimulatedGroupOptions['node'] = {
   log: { segmentBytes: 32 * 1024, maxBatchBytes: 16 * 1024 },
   raft: { maxTailBytes: 8_192, maxAppendBytes: 4_096, maxInflightBytes: 16_384 },
-  limits: { spaceRetryMs: 100 },
+  limits: { spaceRetryMs: 100, membershipDeadlineMs: 3_000 },
 }
 
 test.each(seeds)('whatever happens to a group, what it acknowledged stays: seed %s', async (seed) => {
   const group = new SimulatedGroup({ seed, node })
   await group.run(async () => {
-    const result = await new GroupTrial(group, seed).run(40)
-    expect(result.acknowledged).toBeGreaterThan(0)
+    const { terms } = await new GroupTrial(group, seed).run(40)
+    expect(terms).toBeGreaterThan(0)
   })
 })
 
@@ -29,8 +29,8 @@ test.each(seeds)('nor when single messages are lost, repeated, late and overtake
   }
   const group = new SimulatedGroup({ seed, node, travel })
   await group.run(async () => {
-    const result = await new GroupTrial(group, seed).run(40)
-    expect(result.acknowledged).toBeGreaterThan(0)
+    const { terms } = await new GroupTrial(group, seed).run(40)
+    expect(terms).toBeGreaterThan(0)
   })
 })
 

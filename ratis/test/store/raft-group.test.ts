@@ -106,3 +106,14 @@ test('a store closes though its group has no majority', async () => {
     expect(await last).toMatchObject({ code: 'OutcomeUnknown' })
   })
 })
+
+test('a follower that restarts in an idle group learns what is committed, and can be read', async () => {
+  const group = new RaftGroup({ seed: 5 })
+  await group.run(async () => {
+    await ask(group, add('x'), { requestId: 'first' })
+    const follower = ['a', 'b', 'c'].find((id) => id !== group.leader) as NodeId
+    await group.until('it has the entry', () => group.stores.store(follower).status().appliedIndex === 2)
+    await group.stores.restart(follower, 'crash')
+    expect(await rowsOf(group, follower)).toEqual(['x=1'])
+  })
+})

@@ -3,6 +3,7 @@ import type { NodeId } from '../../src/core/entry.ts'
 import type { RaftTransport } from '../../src/node/transport.ts'
 import { raftMember } from '../../src/store/raft-member.ts'
 import { MemoryNetwork } from '../../src/testing/memory-transport.ts'
+import { PacedKv } from '../../src/testing/paced-kv.ts'
 import { SimulatedStoreGroup, type SimulatedStoreGroupOptions } from '../../src/testing/simulated-store-group.ts'
 import { counterRules, type CounterCommand, type CounterReply } from './counter-rules.ts'
 
@@ -15,9 +16,20 @@ export class RaftGroup {
   /** Messages from or to these are lost. */
   readonly isolated = new Set<NodeId>()
 
-  constructor(options: Pick<SimulatedStoreGroupOptions<CounterCommand, CounterReply>, 'seed' | 'store'>) {
+  constructor(
+    options: Pick<SimulatedStoreGroupOptions<CounterCommand, CounterReply>, 'seed' | 'store'> & {
+      /** The longest that one operation of a key-value store takes. */
+      readonly kvMaxMs?: number
+    },
+  ) {
+    const { seed, store = {}, kvMaxMs: maxMs = 1 } = options
     this.stores = new SimulatedStoreGroup(counterRules, {
-      ...options,
+      seed,
+      store,
+      plantKv: (id, kv) => {
+        const { clock, random } = this.stores.node(id).process
+        return new PacedKv(kv, { clock, random, maxMs })
+      },
       consensus: ({ id, env, directory }) =>
         raftMember({
           env,
@@ -43,13 +55,19 @@ export class RaftGroup {
     return this.stores.run(script)
   }
 
-  /** Who leads, as the members that can be asked see it. */
-  get leader(): NodeId | undefined {
-    const statuses = this.stores.ids
-      .filter((id) => this.stores.node(id).isUp && !this.isolated.has(id))
+  /** All who say that they lead: one that is cut off may not know better. The newest term first. */
+  get leaders(): readonly NodeId[] {
+    return this.stores.ids
+      .filter((id) => this.stores.isOpen(id))
       .map((id) => ({ id, status: this.stores.store(id).status() }))
       .filter(({ status }) => status.role === 'leader' && status.failed === undefined)
-    return statuses.sort((x, y) => y.status.term - x.status.term)[0]?.id
+      .sort((x, y) => y.status.term - x.status.term)
+      .map(({ id }) => id)
+  }
+
+  /** Who leads and is heard. */
+  get leader(): NodeId | undefined {
+    return this.leaders.find((id) => !this.isolated.has(id))
   }
 
   /** Polls in virtual time. */

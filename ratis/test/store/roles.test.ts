@@ -3,7 +3,7 @@ import { StoreError } from '@o3/common/errors'
 import { decodeConfiguration } from '../../src/core/configuration.ts'
 import { configurationKey, decodeConfigurationRow } from '../../src/store/system-rows.ts'
 import { counters, padding } from './counter-rules.ts'
-import { add, executed, failureOf, move, rowsOf, turn, valueOf, withGroup } from './group-steps.ts'
+import { add, executed, failureOf, move, rowsOf, turn, valueOf, whole, withGroup, type Group } from './group-steps.ts'
 
 describe('who leads', () => {
   test('answers when the entry is committed, and everybody applies it', () =>
@@ -97,6 +97,66 @@ test('what the group does not take is answered with its reason, and nothing happ
     await executed(group, scripted, add('x'))
     expect(await valueOf(group, 'b', 'x')).toBe(6)
   }))
+
+describe('a leader without a lease', () => {
+  const answersOf = async (group: Group, lose: () => void): Promise<readonly unknown[]> => {
+    const asked = Promise.allSettled([
+      group.store('a').execute({ kind: 'look', name: 'x' }),
+      group.store('a').execute(move('x', 'y', 99)),
+    ])
+    await turn(group, 'a')
+    lose()
+    return (await asked).map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : outcome.value.value))
+  }
+
+  test('answers what changes nothing when it is sure that it leads', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const read = group.store('a').get(counters, 'x')
+      expect(read).toBeInstanceOf(Promise)
+      expect(await answersOf(group, resolve)).toEqual([5, 'PreconditionFailed'])
+      expect(await read).toMatchObject({ value: 5 })
+    }))
+
+  test('answers nothing of it when somebody else leads by then', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const lose = (): void => {
+        scripted.elect('b')
+        resolve()
+      }
+      expect(await answersOf(group, lose)).toEqual(['NotLeader', 'NotLeader'])
+    }))
+
+  test('nor when it has led again since, for others may have led between', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const asked = group.store('a').execute({ kind: 'look', name: 'x' })
+      const failure = failureOf(asked)
+      await turn(group, 'a')
+      scripted.elect('b')
+      await scripted.settle()
+      scripted.elect('a')
+      await scripted.settle()
+      resolve()
+      expect(await failure).toBe('NotLeader')
+    }))
+
+  test('passes on that it cannot find out', () =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x', 5))
+      const { promise, reject } = Promise.withResolvers<void>()
+      scripted.member('a').lease = promise
+      const fail = (): void => reject(new StoreError('DeadlineExceeded', 'no majority answers'))
+      expect(await answersOf(group, fail)).toEqual(['DeadlineExceeded', 'DeadlineExceeded'])
+    }))
+})
 
 describe('leadership lost', () => {
   test('what was handed out is unknown; what only looked at it, or was not planned yet, goes elsewhere', () =>
@@ -220,17 +280,34 @@ describe('who follows', () => {
       expect([await valueOf(group, 'b', 'x'), await valueOf(group, 'b', 'gone')]).toEqual([2, undefined])
     }))
 
-  test('never joins a fetch that a change of another member has overtaken', () =>
-    withGroup(async (group, scripted) => {
-      await executed(group, scripted, add('x'))
-      await group.store('b').checkpoint()
-      await group.restart('b', 'kill')
-      await scripted.settle()
-      const old = group.store('b').get(counters, 'x')
-      await executed(group, scripted, add('x'))
-      await old
-      expect(await valueOf(group, 'b', 'x')).toBe(2)
-    }))
+  test('a fetch that a change of another member overtakes does not leave the old value behind', async () => {
+    const slow = new Set<string>()
+    const stores: { group?: Group } = {}
+    await withGroup(
+      async (group, scripted) => {
+        stores.group = group
+        await executed(group, scripted, add('x'))
+        await group.store('b').checkpoint()
+        await group.restart('b', 'kill')
+        await scripted.settle()
+        slow.add('b')
+        const old = group.store('b').get(counters, 'x')
+        await executed(group, scripted, add('x'))
+        await old
+        expect(await valueOf(group, 'b', 'x')).toBe(2)
+      },
+      {},
+      (id, kv) => ({
+        ...whole(kv),
+        getMany: async (keys) => {
+          const values = await kv.getMany(keys)
+          // Read, and a long time on its way.
+          if (slow.has(id)) await stores.group?.simulation.clock.sleep(50)
+          return values
+        },
+      }),
+    )
+  })
 
   test('reads what the leader had committed when it was asked', () =>
     withGroup(async (group, scripted) => {
@@ -351,14 +428,9 @@ describe('who follows', () => {
       },
       { maxUnflushedBytes: 3500 },
       (id, kv) => ({
-        get: (key) => kv.get(key),
-        getMany: (keys) => kv.getMany(keys),
-        cursor: (range) => kv.cursor(range),
+        ...whole(kv),
         write: (batch) =>
           isFull && id === 'b' ? Promise.reject(new StoreError('OutOfSpace', 'full')) : kv.write(batch),
-        snapshot: () => kv.snapshot(),
-        checkpoint: () => kv.checkpoint(),
-        close: () => kv.close(),
       }),
     )
   })

@@ -4,11 +4,11 @@ import { storeSites } from '../../src/store/sites.ts'
 import type { CounterCommand } from './counter-rules.ts'
 import type { StoreStep } from './store-trial.ts'
 
-const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j')
+export const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j')
 const amount = fc.integer({ min: 1, max: 9 })
 const how = fc.constantFrom('crash' as const, 'crash' as const, 'kill' as const)
 
-const command: fc.Arbitrary<CounterCommand> = fc.oneof(
+export const command: fc.Arbitrary<CounterCommand> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), name, amount }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('move' as const), from: name, to: name, amount }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('drop' as const), name }) },

@@ -1,7 +1,8 @@
-/** A monotonic clock that is not quite right: it runs at its own rate and may jump forward, or stand still. */
+/** A monotonic clock that is not quite right: it runs at its own rate, and may jump forward or stand still. */
 export class MemberClock {
   readonly #trueMs: () => number
   #rate: number
+  #stands = false
   #baseTrueMs: number
   #baseMs: number
 
@@ -13,27 +14,39 @@ export class MemberClock {
   }
 
   nowMs(): number {
-    return this.#baseMs + (this.#trueMs() - this.#baseTrueMs) * this.#rate
+    return this.#baseMs + (this.#stands ? 0 : (this.#trueMs() - this.#baseTrueMs) * this.#rate)
   }
 
-  /** How long it takes in true time until this clock has gone on by `durationMs`. */
+  /** How long it takes in true time until this clock has gone on by `durationMs`, if it goes. */
   trueDurationMs(durationMs: number): number {
-    return durationMs / Math.max(this.#rate, 0.01)
+    return durationMs / this.#rate
   }
 
-  get rate(): number {
-    return this.#rate
-  }
-
-  /** 0: it stands still, as that of a virtual machine which is stopped. */
   setRate(rate: number): void {
-    this.#baseMs = this.nowMs()
-    this.#baseTrueMs = this.#trueMs()
+    this.#rebase()
     this.#rate = rate
+  }
+
+  /** As that of a virtual machine which is stopped. */
+  stand(): void {
+    this.#rebase()
+    this.#stands = true
+  }
+
+  /** A little time passes even so: without leases they are as short as can be, and not nothing. */
+  go(): void {
+    this.#rebase()
+    if (this.#stands) this.#baseMs += 0.01
+    this.#stands = false
   }
 
   /** Forward only: it is monotonic. */
   jump(byMs: number): void {
     this.#baseMs += byMs
+  }
+
+  #rebase(): void {
+    this.#baseMs = this.nowMs()
+    this.#baseTrueMs = this.#trueMs()
   }
 }

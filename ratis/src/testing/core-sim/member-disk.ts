@@ -184,7 +184,7 @@ export class MemberDisk {
     const { random, pace } = this.#options
     const [from, to] = pace.syncMs
     const tail = random.chance(pace.tail) ? 20 : 1
-    return (from + (to - from) * random.fraction()) * tail * this.slowness
+    return (from + (to - from) * random.fraction()) * Math.max(tail, this.slowness)
   }
 
   /** What one sync covered is reported one by one: each is audited by what was durable for it. */

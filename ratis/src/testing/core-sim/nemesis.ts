@@ -38,7 +38,7 @@ export class Nemesis {
 
   /** Takes every lasting fault back. Members that are down stay so. */
   repairAll(): void {
-    for (const repair of [...this.#repairs]) repair()
+    for (const repair of this.#repairs) repair()
     this.#repairs.clear()
   }
 
@@ -159,10 +159,9 @@ const acts: Partial<Record<FaultKind, Act>> = {
     member.pause()
     // One that wakes up alone learns of nothing but its own clock, and not from that when it stood still.
     if (nemesis.random.chance(nemesis.cluster.plan.malice)) nemesis.isolate(member.id)
-    const { rate } = member.clock
-    if (nemesis.cluster.plan.leases === 'off' && nemesis.random.chance(0.5)) member.clock.setRate(0)
+    if (nemesis.cluster.plan.leases === 'off' && nemesis.random.chance(0.5)) member.clock.stand()
     nemesis.lasting(() => {
-      member.clock.setRate(rate)
+      member.clock.go()
       member.resume()
     })
   },

@@ -273,7 +273,7 @@ export class SimMember {
     world.after({
       kind,
       who: this.id,
-      afterMs: (from + (to - from) * random.fraction()) * tail * this.disk.slowness,
+      afterMs: (from + (to - from) * random.fraction()) * Math.max(tail, this.disk.slowness),
       action: () => {
         if (this.#running !== running) return
         this.#do(() => this.#input(kind, action))

@@ -1,0 +1,164 @@
+/** `o3 admin om …` and `o3 admin scm …`: who leads, who belongs to the group, checkpoints. */
+
+import { resolve } from 'node:path'
+import { GroupControl, clusterFileIn, parsePeers } from '@o3/cluster/admin'
+import type { GroupName, Member, MemberReport } from '@o3/cluster/admin'
+import { nodeEnv } from '@o3/common/env/node'
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { Command } from 'commander'
+import type { Environment } from '../command-line.ts'
+import { Output } from '../output/output.ts'
+
+interface Flags {
+  readonly data?: string
+  readonly cluster?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+interface Asked<F> {
+  readonly group: GroupControl
+  readonly file: string
+  /** The first argument; empty for a command without. */
+  readonly argument: string
+  readonly flags: Flags & F
+  readonly out: Output
+}
+
+export function addAdminGroup(admin: Command, env: Environment, name: GroupName): void {
+  const command = admin.command(name).description(`the members of ${name}: who leads, who belongs to it`)
+  const define = <F>(line: Command, run: (asked: Asked<F>) => Promise<void>): void => {
+    line
+      .option('--data <dir>', 'the directory of the cluster (O3_DATA, else ./o3-data)')
+      .option('--cluster <file>', 'its cluster file, where that is elsewhere')
+      .option('--json', 'one JSON object per line')
+      .option('--quiet', 'say only what was asked for')
+      .action(async (...given: unknown[]) => {
+        given.pop() // the command itself
+        const flags = given.pop() as Flags & F
+        const [argument = ''] = given as readonly string[]
+        const file = resolve(flags.cluster ?? clusterFileIn(flags.data ?? env['O3_DATA'] ?? './o3-data'))
+        const out = new Output({ json: flags.json === true, quiet: flags.quiet === true, env })
+        const group = await GroupControl.open(nodeEnv(), file, name)
+        try {
+          await run({ group, file, argument, flags, out })
+        } finally {
+          group.close()
+        }
+      })
+  }
+
+  define(command.command('roles').description('each member: its role, and how far it is'), async ({ group, out }) => {
+    showRoles(out, await group.report())
+  })
+  define<{ readonly to?: string }>(
+    command.command('transfer').description('let another member lead').option('--to <id>', 'default: the furthest'),
+    async ({ group, flags, out }) => {
+      const { id, term } = await group.transfer(flags.to)
+      out.done({ leader: id, term }, `${id} leads ${name} in term ${term}`)
+    },
+  )
+  define(
+    command
+      .command('add')
+      .argument('<id=host:port>')
+      .description('take a member in: it learns, and votes when it has caught up'),
+    async ({ group, file, argument, out }) => {
+      const member = memberOf(argument)
+      await group.addLearner(member)
+      out.remark(`${member.id} belongs to ${name} as a learner. Start it, if it does not run:`)
+      out.remark(`  o3 ${name} --cluster ${file} --id ${member.id} --data <its own directory>`)
+      await promote(group, member.id, out)
+      out.done({ added: member.id }, `${member.id} votes in ${name}`)
+    },
+  )
+  define(
+    command.command('remove').argument('<id>').description('take a member out, if a majority of the others is alive'),
+    async ({ group, argument, out }) => {
+      await group.remove(argument)
+      out.done({ removed: argument }, `${argument} no longer belongs to ${name}; its process can be stopped`)
+    },
+  )
+  define<{ readonly id?: string }>(
+    command
+      .command('snapshot')
+      .description('a checkpoint now: the next start replays nothing of before')
+      .option('--id <id>', 'of one member; default: of each'),
+    async ({ group, flags, out }) => {
+      const reports = await group.checkpoint(flags.id)
+      for (const { id, status, problem } of reports) {
+        const done = { id, ...(status === undefined ? { problem } : { checkpointIndex: status.checkpointIndex }) }
+        out.done(done, status === undefined ? `${id}: ${problem}` : `${id}: up to entry ${status.checkpointIndex}`)
+      }
+      const failed = reports.find(({ status }) => status === undefined)
+      if (failed !== undefined)
+        throw new StoreError('Unavailable', `${failed.id} made no checkpoint: ${failed.problem}`)
+    },
+  )
+}
+
+function memberOf(argument: string): Member {
+  const [member, ...others] = parsePeers(argument)
+  if (member !== undefined && others.length === 0) return member
+  throw new StoreError('InvalidArgument', `write one member as id=host:port, not "${argument}"`)
+}
+
+/** What is shown of a member. */
+function recordOf({ id, address, status, problem }: MemberReport, reports: readonly MemberReport[]) {
+  const leading = reports.map((report) => report.status).find((other) => other?.role === 'leader')
+  const voters = leading?.voters ?? status?.voters ?? []
+  return {
+    id,
+    state: status === undefined ? 'down' : 'up',
+    role: status?.role === 'leader' ? 'leader' : roleOf(voters.includes(id), status?.mayVote ?? true),
+    leader: status?.role === 'leader',
+    ...(status === undefined ? {} : { term: status.term, appliedIndex: status.appliedIndex }),
+    ...(status === undefined || leading === undefined
+      ? {}
+      : { lag: Math.max(0, leading.commitIndex - status.appliedIndex) }),
+    address,
+    ...(problem === undefined ? {} : { problem }),
+  }
+}
+
+function roleOf(isVoter: boolean, mayVote: boolean): string {
+  if (!isVoter) return 'learner'
+  return mayVote ? 'voter' : 'recovering'
+}
+
+function showRoles(out: Output, reports: readonly MemberReport[]): void {
+  const number = (value: number | undefined): string => (value === undefined ? '' : String(value))
+  out.list(
+    reports.map((report) => recordOf(report, reports)),
+    [
+      { title: 'ID', of: ({ id }) => id },
+      { title: 'STATE', of: ({ state }) => state },
+      { title: 'ROLE', of: ({ role }) => role },
+      { title: 'TERM', align: 'right', of: ({ term }) => number(term) },
+      { title: 'APPLIED', align: 'right', of: ({ appliedIndex }) => number(appliedIndex) },
+      { title: 'LAG', align: 'right', of: ({ lag }) => number(lag) },
+      { title: 'ADDRESS', of: ({ address }) => address },
+      { title: 'PROBLEM', of: ({ problem }) => problem ?? '' },
+    ],
+  )
+}
+
+const pollMs = 250
+const remarkEveryMs = 2_000
+
+/** Until it votes, however long it takes; interrupted, the same command goes on. */
+async function promote(group: GroupControl, id: string, out: Output): Promise<void> {
+  const { clock } = nodeEnv()
+  for (let saidMs = -Infinity; ;) {
+    try {
+      return await group.promote(id)
+    } catch (error) {
+      if (!isStoreError(error, 'Busy')) throw error
+      if (clock.monotonicMs() - saidMs > remarkEveryMs) {
+        saidMs = clock.monotonicMs()
+        out.remark(error.message)
+      }
+    }
+    await clock.sleep(pollMs)
+  }
+}

@@ -1,0 +1,7 @@
+/** What `o3 admin om` and `o3 admin scm` ask. */
+
+export { parsePeers } from '../cluster-file/cluster-file.ts'
+export type { Member } from '../cluster-file/cluster-file.ts'
+export { clusterFileIn } from '../cluster-file/read-cluster.ts'
+export { GroupControl } from './group-control.ts'
+export type { FollowerStatus, GroupMemberStatus, GroupName, MemberReport } from './group-control.ts'
