@@ -9,7 +9,7 @@ import { RaftCore } from '../ratis/src/core/raft-core.ts'
 import * as core from '../ratis/src/testing/core-sim/core-sim.ts'
 import * as system from '../cluster/test/system-sim/system-sim.ts'
 
-const tracedLines = 60
+const tracedLines = 100
 
 const { values } = parseArgs({
   options: {

@@ -170,13 +170,14 @@ export class GroupMember<Command, Reply> implements WatchedMember {
       this.wasOpen = true
       return 'up'
     } catch (error) {
-      this.node.kill()
+      this.node.crash()
       throw error
     }
   }
 
+  /** Of a sync that failed the page cache knows more than the device: then the machine is started again, not only the process. */
   down(how: 'kill' | 'crash'): void {
-    this.node[how]()
+    this.node[this.failure === undefined ? how : 'crash']()
   }
 
   /** Holds its rows against those of the others at the same place. Not at once: the read is linearizable. */
@@ -218,6 +219,10 @@ export class GroupMember<Command, Reply> implements WatchedMember {
       rules,
       directory,
       kv: simulatedKvPlaces(this.node, plants.kv),
+      observe: (event) => {
+        if (event.kind === 'failed') watch.tell(`${this.id} fails: ${String(event.cause)}`)
+        if (event.kind === 'opened' && event.cutBytes > 0) watch.tell(`${this.id} cut ${event.cutBytes} torn bytes`)
+      },
       consensus: plants.consensus?.(opener) ?? opener,
     })
     const node = this.lastRaft

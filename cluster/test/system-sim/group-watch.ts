@@ -19,6 +19,8 @@ export interface GroupWatchOptions {
   /** The members that vote now, as the group has agreed. */
   readonly voters: () => readonly WatchedMember[]
   readonly accuse: Accuse
+  /** For the story of the run. */
+  readonly tell: (what: string) => void
 }
 
 /** One entry in so many is looked for in the images of the disks. */
@@ -51,6 +53,10 @@ export class GroupWatch {
     this.group = options.group
   }
 
+  tell(what: string): void {
+    this.options.tell(what)
+  }
+
   get terms(): number {
     return this.leaders.size
   }
@@ -81,6 +87,7 @@ export class GroupWatch {
           install: async (place, resetLog) => {
             await receiver.install(place, resetLog)
             this.installs++
+            this.tell(`${id} installs a snapshot at ${place.index}`)
           },
           discard: () => receiver.discard(),
         }
@@ -104,6 +111,7 @@ export class GroupWatch {
       this.accuse('one-leader', `${this.group}: ${other} and ${id} lead in term ${term}`)
     }
     this.leaders.set(term, id)
+    this.tell(`${id} leads in term ${term}`)
   }
 
   private applied(id: NodeId, entry: Entry): void {

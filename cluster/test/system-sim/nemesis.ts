@@ -75,6 +75,10 @@ export class Nemesis {
     return choices[this.random.below(choices.length)]
   }
 
+  private tell(what: string): void {
+    this.world.tell(`  ${what}`)
+  }
+
   /** One that runs; leaders more often, for more depends on them. */
   private victim(): AnyMember | undefined {
     const up = this.world.members.filter(({ life }) => life !== undefined)
@@ -82,21 +86,23 @@ export class Nemesis {
     return this.any(this.random.chance(0.4) && leaders.length > 0 ? leaders : up)
   }
 
-  private on(act: (member: AnyMember) => boolean | void): () => Promise<boolean> {
+  private on(kind: FaultKind, act: (member: AnyMember) => boolean | void): () => Promise<boolean> {
     return () => {
       const member = this.victim()
+      if (member !== undefined) this.tell(`${kind} ${member.id}`)
       return Promise.resolve(member !== undefined && act(member) !== false)
     }
   }
 
   private readonly faults: Readonly<Record<FaultKind, () => Promise<boolean>>> = {
-    kill: this.on((member) => member.down('kill')),
-    crash: this.on((member) => member.down('crash')),
+    kill: this.on('kill', (member) => member.down('kill')),
+    crash: this.on('crash', (member) => member.down('crash')),
     'power-cut': async () => {
+      this.tell('power-cut')
       for (const { node } of this.world.members) node.crash()
       return true
     },
-    'crash-at-site': this.on(({ node }) => {
+    'crash-at-site': this.on('crash-at-site', ({ node }) => {
       const site = this.any(sites)
       const how = this.random.chance(0.7) ? 'crash' : 'kill'
       const hits = this.random.below(3)
@@ -106,26 +112,28 @@ export class Nemesis {
         node.onSite = () => 'go-on'
       })
     }),
-    pause: this.on(({ node }) => this.for(200 + this.random.below(4_000), node.pause())),
-    'clock-step': this.on(({ life }) => {
+    pause: this.on('pause', ({ node }) => this.for(200 + this.random.below(4_000), node.pause())),
+    'clock-step': this.on('clock-step', ({ life }) => {
       if (life !== undefined)
         life.process.clock.wallOffsetMs += (this.random.fraction() - 0.5) * 2 * this.random.below(60_000)
     }),
-    'clock-drift': this.on((member) => {
+    'clock-drift': this.on('clock-drift', (member) => {
       const { drift } = this.world.plan
       member.clockRate = 1 + (2 * this.random.fraction() - 1) * drift
       return drift > 0
     }),
-    isolate: this.on(({ id }) => {
+    isolate: this.on('isolate', ({ id }) => {
       for (const other of this.world.machines) if (other !== id) this.cut(id, other, 500 + this.random.below(5_000))
     }),
     'one-way': async () => {
       const [from, to] = this.pair()
+      this.tell(`one-way ${from} > ${to}`)
       this.for(500 + this.random.below(5_000), this.world.simulation.network.block(from, to))
       return true
     },
     partial: async () => {
       const [a, b] = this.pair()
+      this.tell(`partial ${a} ${b}`)
       this.cut(a, b, 500 + this.random.below(5_000))
       return true
     },
@@ -150,15 +158,15 @@ export class Nemesis {
       })
       return true
     },
-    'slow-disk': this.on(({ id }) => {
+    'slow-disk': this.on('slow-disk', ({ id }) => {
       this.world.diskSlowness.set(id, 5 + this.random.below(60))
       this.for(500 + this.random.below(4_000), () => this.world.diskSlowness.delete(id))
     }),
-    'sync-failure': this.on(({ node }) => {
+    'sync-failure': this.on('sync-failure', ({ node }) => {
       const fault = { operation: 'sync', errno: 'EIO', path: /\/log\//, after: this.random.below(5) } as const
       this.for(2_000, node.disk.inject(fault))
     }),
-    'full-disk': this.on(({ node }) => {
+    'full-disk': this.on('full-disk', ({ node }) => {
       const { capacityBytes } = node.disk
       if (capacityBytes < fullBytes) return false
       node.disk.capacityBytes = this.random.below(fullBytes)
@@ -171,18 +179,19 @@ export class Nemesis {
       const member = this.mayLose()
       if (member === undefined) return false
       const path = await member.flip(this.random)
-      if (path !== undefined) this.world.simulation.note('flip', `${member.id} ${path}`)
+      if (path !== undefined) this.tell(`flip ${member.id} ${path}`)
       return path !== undefined
     },
     blank: async () => {
       const member = this.mayLose()
       if (member === undefined) return false
+      this.tell(`blank ${member.id}`)
       member.down('crash')
       member.replaceDisk()
       return true
     },
-    transfer: this.attempt((member) => member.life?.raft.transferLeadership()),
-    checkpoint: this.attempt((member) => member.life?.store.checkpoint()),
+    transfer: this.attempt('transfer', (member) => member.life?.raft.transferLeadership()),
+    checkpoint: this.attempt('checkpoint', (member) => member.life?.store.checkpoint()),
   }
 
   /** In each group a minority has lost something and not recovered. */
@@ -194,11 +203,12 @@ export class Nemesis {
     return !member.isBad && 2 * (bad.length + 1) < group.length ? member : undefined
   }
 
-  private attempt(act: (member: AnyMember) => Promise<void> | undefined): () => Promise<boolean> {
+  private attempt(kind: FaultKind, act: (member: AnyMember) => Promise<void> | undefined): () => Promise<boolean> {
     return async () => {
       const member = this.victim()
       const done = member && act(member)
       if (member === undefined || done === undefined) return false
+      this.tell(`${kind} ${member.id}`)
       try {
         await member.node.whileUp(done)
       } catch (error) {

@@ -47,6 +47,7 @@ export interface SystemPlan {
   readonly om: {
     readonly leaseDurationMs: number
     readonly stockBlocks: number
+    readonly stockMaxAgeMs: number
     readonly blockDeletionDelayMs: number
     readonly reconcileIntervalMs: number
   }
@@ -90,7 +91,8 @@ export function planOf(seed: number): SystemPlan {
     network: { minLatencyMs: 0.2, maxLatencyMs: pick(1, 5, 20), resetChance: 0 },
     om: {
       leaseDurationMs: pick(4_000, 10_000, 60_000),
-      stockBlocks: pick(8, 32),
+      stockBlocks: pick(4, 8, 32),
+      stockMaxAgeMs: pick(2_000, 10_000, 60_000),
       blockDeletionDelayMs: pick(500, 2_000),
       reconcileIntervalMs: pick(300, 1_000),
     },

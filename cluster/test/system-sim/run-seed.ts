@@ -1,22 +1,23 @@
 import { checkLinearizable, type Model, type Recorded } from '@o3/ratis/testing'
-import { isStoreError } from '@o3/common/errors'
+import { insist } from './insist.ts'
 import { Nemesis } from './nemesis.ts'
 import { bucketModel, keyModel, treeModel } from './models.ts'
 import { planOf, type FaultKind, type SystemPlan } from './plan.ts'
 import { SystemViolation } from './violation.ts'
 import { Supervisor } from './supervisor.ts'
 import { Workload, type WorkloadCounts } from './workload.ts'
-import { SystemWorld, type AnyMember } from './world.ts'
+import { SystemWorld, type AnyMember, type OmMember, type SystemPlants } from './world.ts'
 
 export interface RunOptions {
   readonly plan?: SystemPlan
+  readonly plants?: SystemPlants
 }
 
 export interface RunResult {
   readonly seed: number
   readonly simulatedMs: number
   readonly traceHash: string
-  /** The last events. */
+  /** What happened, in words. */
   readonly trace: readonly string[]
   readonly counts: WorkloadCounts
   readonly blocks: number
@@ -38,7 +39,7 @@ interface Run {
 /** One seed, from its plan to its end: same seed, same code, same run. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
   const plan = options.plan ?? planOf(seed)
-  const world = new SystemWorld(plan)
+  const world = new SystemWorld(plan, options.plants)
   const run: Run = {
     world,
     workload: new Workload(world),
@@ -58,7 +59,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     seed,
     simulatedMs: simulation.nowMs,
     traceHash: simulation.traceHash,
-    trace: simulation.recentEvents,
+    trace: world.story,
     counts: workload.counts,
     blocks: book.blocks,
     commits: omWatch.committed + scmWatch.committed,
@@ -100,6 +101,7 @@ async function live(run: Run): Promise<void> {
   await settled(world)
   await workload.readBack()
   await expectEqual(world)
+  await eachLeads(run)
   await workload.audit()
   await supervisor.stop()
   await talk.stop()
@@ -122,11 +124,7 @@ async function compareNowAndThen({ world, nemesis }: Run): Promise<void> {
   while (simulation.nowMs < endMs) {
     await simulation.clock.sleep(1_500)
     const member = members[nemesis.random.below(members.length)]
-    try {
-      await member?.compareRows()
-    } catch (error) {
-      if (!isStoreError(error)) throw error
-    }
+    if (member !== undefined) await insist(simulation.clock, 1, () => member.compareRows())
   }
 }
 
@@ -140,8 +138,28 @@ async function settled(world: SystemWorld): Promise<void> {
 }
 
 async function expectEqual(world: SystemWorld): Promise<void> {
-  for (const member of world.members) await member.compareRows()
+  for (const member of world.members) {
+    const { kind } = await insist(world.simulation.clock, 10_000, () => member.compareRows())
+    if (kind !== 'answer') world.accuse('progress', `${member.id} does not answer a read`)
+  }
 }
+
+/** Every member of OM leads in its turn, and remembers what was answered. */
+async function eachLeads({ world, workload }: Run): Promise<void> {
+  const { oms, simulation, plan } = world
+  for (const member of oms) {
+    const endMs = simulation.nowMs + 20 * plan.raft.electionTimeoutMs
+    while (member.life?.raft.mayPropose !== true && simulation.nowMs < endMs) {
+      const leader = oms.find(({ life }) => life?.raft.mayPropose === true)
+      if (leader?.life !== undefined) await insist(simulation.clock, 1, () => handOver(leader, member.id))
+      await simulation.clock.sleep(100)
+    }
+    if (member.life?.raft.mayPropose !== true) world.accuse('progress', `${member.id} cannot be made the leader`)
+    await workload.repeatSome()
+  }
+}
+
+const handOver = async (leader: OmMember, to: string): Promise<void> => leader.life?.raft.transferLeadership(to)
 
 async function closeAll({ members, accuse, simulation }: SystemWorld): Promise<void> {
   const lives = members.flatMap((member) => (member.life === undefined ? [] : [member.life]))

@@ -47,7 +47,10 @@ export class Supervisor {
   private async watchOver(member: AnyMember): Promise<void> {
     const { clock } = this.world.simulation
     while (!this.isOver) {
-      if (member.failure !== undefined) member.down('kill')
+      if (member.failure !== undefined) {
+        this.world.tell(`${member.id} has failed: ${member.failure}`)
+        member.down('kill')
+      }
       if (!member.node.isUp && !this.resting.has(member)) {
         await clock.sleep(this.world.isCalm ? 20 : this.random.below(restartMs))
         if (!member.node.isUp && !this.resting.has(member)) await this.start(member)
@@ -58,9 +61,11 @@ export class Supervisor {
 
   private async start(member: AnyMember): Promise<void> {
     try {
-      await member.start()
+      const how = await member.start()
+      this.world.tell(`${member.id} was started: ${how}${member.isBad ? ', and has lost something' : ''}`)
     } catch (error) {
       if (!isStoreError(error)) throw error
+      this.world.tell(`${member.id} does not start: ${error.code}, ${error.message}`)
       this.refusedStarts.set(error.code, (this.refusedStarts.get(error.code) ?? 0) + 1)
       if (error.code !== 'Damaged' && error.code !== 'Incompatible') return // a disk that fails or is full: tried again
       if (member.isBad) member.replaceDisk()

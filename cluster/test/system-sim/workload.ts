@@ -17,6 +17,9 @@ const owner = 'ann'
 /** A tree is checked as one object: beyond so many operations it is left, and another one begun. */
 const mostTreeOperations = 60
 
+/** Less than OM remembers. */
+const mostRemembered = 300
+
 const attributesOf = (etag: string): KeyAttributes => ({ etag, headers: {}, metadata: {}, tags: {} })
 
 export interface WorkloadCounts {
@@ -41,6 +44,8 @@ export class Workload {
   private readonly lastEtag = new Map<string, string>()
   private readonly contents = new Map<string, readonly string[]>()
   private tree = { bucket: Promise.resolve(''), number: 0, operations: mostTreeOperations }
+  /** Changes that were answered, the last of them. */
+  private readonly done: Done[] = []
   private nextEtag = 1
   private nextName = 1
   private highestUpdateId = 0
@@ -238,19 +243,33 @@ export class Workload {
   /** The same request once more, some time after its answer: it is answered alike, and not done again. */
   private repeatLater(seat: Seat, command: OmCommand, requestId: string, first: OmReply): void {
     const { world } = this
-    if (!world.random.chance(world.plan.workload.repeatShare) || this.isOver) return
     if (!isChange(command, first)) return // it may be judged anew
-    const { env, om } = seat
-    const repeat = async (): Promise<void> => {
-      await env.clock.sleep(world.random.fraction() * 4_000)
-      const outcome = await insist(env.clock, 4_000, () => om.execute(command, { requestId }))
-      if (outcome.kind === 'lost' || outcome.kind === 'nothing') return
-      this.counts.repeats++
-      const found = outcome.kind === 'answer' ? JSON.stringify(outcome.value) : outcome.code
-      if (found === JSON.stringify(first)) return
-      world.accuse('exactly-once', `${command.kind} was answered ${JSON.stringify(first)}, its repetition ${found}`)
+    const done = { command, requestId, first }
+    this.done.push(done)
+    if (this.done.length > mostRemembered) this.done.shift()
+    if (!world.random.chance(world.plan.workload.repeatShare) || this.isOver) return
+    const later = async (): Promise<void> => {
+      await seat.env.clock.sleep(world.random.fraction() * world.random.below(12_000))
+      if (!this.isOver) await this.repeat(seat, done)
     }
-    this.busy.push(repeat())
+    this.busy.push(later())
+  }
+
+  private async repeat({ env, om }: Seat, { command, requestId, first }: Done): Promise<void> {
+    const outcome = await insist(env.clock, 4_000, () => om.execute(command, { requestId }))
+    if (outcome.kind === 'lost' || outcome.kind === 'nothing') return
+    this.counts.repeats++
+    const found = outcome.kind === 'answer' ? JSON.stringify(outcome.value) : outcome.code
+    if (found === JSON.stringify(first)) return
+    this.world.accuse('exactly-once', `${command.kind} was answered ${JSON.stringify(first)}, its repetition ${found}`)
+  }
+
+  /** Some of the last changes once more, of whoever leads now. */
+  async repeatSome(): Promise<void> {
+    const [seat] = this.seats
+    if (seat === undefined) return
+    const every = Math.ceil(this.done.length / 12)
+    await Promise.all(this.done.filter((_, n) => n % every === 0).map((done) => this.repeat(seat, done)))
   }
 
   private async readAt(seat: Seat, member: string, key: string, how: 'may' | 'must' = 'may'): Promise<void> {
@@ -391,6 +410,12 @@ export class Workload {
         return undefined
     }
   }
+}
+
+interface Done {
+  readonly command: OmCommand
+  readonly requestId: string
+  readonly first: OmReply
 }
 
 /** A machine of clients, as a gateway is one. */

@@ -14,7 +14,7 @@ import { noConfiguration, type Configuration } from '@o3/ratis/node'
 import { defaultScmConfig, scmRules, type ScmCommand, type ScmReply } from '@o3/scm/module'
 import { BlockBook } from './block-book.ts'
 import { DatanodeStub } from './datanode-stub.ts'
-import { addressOf, GroupMember, type RunningService } from './group-member.ts'
+import { addressOf, GroupMember, type MemberPlants, type RunningService } from './group-member.ts'
 import { GroupWatch } from './group-watch.ts'
 import { mischievous, type MischiefRates } from './message-mischief.ts'
 import type { SystemPlan } from './plan.ts'
@@ -29,6 +29,7 @@ export type AnyMember = OmMember | ScmMember
 /** A cluster in one process on virtual time: machines with members of OM and of SCM, a datanode, and machines of clients. */
 export class SystemWorld {
   readonly plan: SystemPlan
+  private readonly plants: SystemPlants
   readonly simulation: Simulation
   readonly random: SimRandom
   readonly omIds: readonly string[]
@@ -46,10 +47,13 @@ export class SystemWorld {
   readonly diskSlowness = new Map<string, number>()
   /** Faults are over: what is down comes back soon. */
   isCalm = false
+  /** What happened, in words: faults, restarts, leaders. */
+  readonly story: string[] = []
   private readonly others: string[] = []
 
-  constructor(plan: SystemPlan) {
+  constructor(plan: SystemPlan, plants: SystemPlants = {}) {
     this.plan = plan
+    this.plants = plants
     this.mischief = plan.messages
     const { network } = plan
     this.simulation = new Simulation({ seed: plan.seed, network })
@@ -63,8 +67,9 @@ export class SystemWorld {
     this.omIds = numbers.map((n) => `om${n}`)
     this.scmIds = numbers.map((n) => `scm${n}`)
     const { accuse } = this
-    this.omWatch = new GroupWatch({ group: 'om', voters: () => this.oms, accuse })
-    this.scmWatch = new GroupWatch({ group: 'scm', voters: () => this.scms, accuse })
+    const tell = (what: string): void => this.tell(what)
+    this.omWatch = new GroupWatch({ group: 'om', voters: () => this.oms, accuse, tell })
+    this.scmWatch = new GroupWatch({ group: 'scm', voters: () => this.scms, accuse, tell })
     this.oms = this.omIds.map((id) => this.om(id))
     this.scms = this.scmIds.map((id) => this.scm(id))
   }
@@ -88,6 +93,10 @@ export class SystemWorld {
     return this.simulation.node(name).boot()
   }
 
+  tell(what: string): void {
+    this.story.push(`${this.simulation.nowMs.toFixed(1)} ${what}`)
+  }
+
   /** Polls in virtual time. */
   async until(what: string, withinMs: number, condition: () => boolean): Promise<void> {
     const endMs = this.simulation.nowMs + withinMs
@@ -100,7 +109,7 @@ export class SystemWorld {
 
   private om(id: string): OmMember {
     const { plan, scmIds, book } = this
-    const config = { ...defaultOmConfig, ...plan.om, blockDeletionBatch: 16, stockMaxAgeMs: 10_000 }
+    const config = { ...defaultOmConfig, ...plan.om, blockDeletionBatch: 16 }
     const watched = {
       config,
       scmMembers: scmIds,
@@ -111,6 +120,7 @@ export class SystemWorld {
       rules: omRules,
       watch: this.omWatch,
       serve: (env, store) => omService(env, store, watched),
+      ...(this.plants.om && { plants: this.plants.om }),
     })
   }
 
@@ -121,6 +131,7 @@ export class SystemWorld {
       rules: scmRules,
       watch: this.scmWatch,
       serve: (env, store) => scmService(env, store, config),
+      ...(this.plants.scm && { plants: this.plants.scm }),
     })
   }
 
@@ -146,7 +157,14 @@ export class SystemWorld {
   }
 }
 
+/** Bugs, for the tests of the simulation. */
+export interface SystemPlants {
+  readonly om?: MemberPlants<OmCommand, OmReply>
+  readonly scm?: MemberPlants<ScmCommand, ScmReply>
+}
+
 interface MemberKind<Command, Reply> {
+  readonly plants?: MemberPlants<Command, Reply>
   readonly ids: readonly string[]
   readonly rules: StoreRules<Command, Reply>
   readonly watch: GroupWatch
