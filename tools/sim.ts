@@ -1,16 +1,19 @@
 /**
- * Runs seeds of the simulated Raft core: `npm run sim -- --seed 7 [--count 100] [--trace]`. One seed prints its plan and its
- * outcome; several print a line each, and the first violation ends it.
+ * Runs seeds of the simulations: of the Raft core, or, with `--system`, of a whole cluster. `npm run sim -- [--system] --seed 7
+ * [--count 100] [--trace]`. One seed prints its plan and its outcome; several print a line together, and the first
+ * violation ends it.
  */
 
 import { parseArgs } from 'node:util'
 import { RaftCore } from '../ratis/src/core/raft-core.ts'
-import { ledgerLine, planOf, printPlan, runSeed, type RunResult } from '../ratis/src/testing/core-sim/core-sim.ts'
+import * as core from '../ratis/src/testing/core-sim/core-sim.ts'
+import * as system from '../cluster/test/system-sim/system-sim.ts'
 
-const tracedLines = 60
+const tracedLines = 100
 
 const { values } = parseArgs({
   options: {
+    system: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
@@ -24,27 +27,58 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
   throw new Error('--seed and --count are whole numbers')
 }
 
+interface Outcome {
+  readonly seed: number
+  readonly traceHash: string
+  readonly violation: { readonly checker: string; readonly reason: string; readonly atMs: number } | undefined
+}
+
+interface Simulated<Result extends Outcome> {
+  readonly run: (seed: number) => Result | Promise<Result>
+  readonly plan: (seed: number) => readonly string[]
+  /** The last events of the seed. */
+  readonly trace: (seed: number) => Promise<readonly string[]>
+  readonly ledger: (results: readonly Result[]) => string
+}
+
 const coreFactory = (...[options, start]: ConstructorParameters<typeof RaftCore>): RaftCore =>
   new RaftCore(options, start)
 
-const results: RunResult[] = []
-for (let seed = first; seed < first + count; seed++) {
-  const result = runSeed(seed, { coreFactory })
-  results.push(result)
-  if (result.violation !== undefined || count === 1) show(result)
-  if (result.violation !== undefined) {
+const ofCore: Simulated<core.RunResult> = {
+  run: (seed) => core.runSeed(seed, { coreFactory }),
+  plan: (seed) => core.printPlan(core.planOf(seed)),
+  trace: async (seed) => core.runSeed(seed, { coreFactory, recording: 'recorded' }).trace,
+  ledger: core.ledgerLine,
+}
+
+const ofSystem: Simulated<system.RunResult> = {
+  run: (seed) => system.runSeed(seed),
+  plan: (seed) => system.printPlan(system.planOf(seed)),
+  trace: async (seed) => (await system.runSeed(seed)).trace,
+  ledger: system.ledgerLine,
+}
+
+async function runAll<Result extends Outcome>(simulated: Simulated<Result>): Promise<void> {
+  const results: Result[] = []
+  for (let seed = first; seed < first + count; seed++) {
+    const result = await simulated.run(seed)
+    results.push(result)
+    if (result.violation !== undefined || count === 1) await show(simulated, result)
+    if (result.violation === undefined) continue
     process.exitCode = 1
     break
   }
+  say(simulated.ledger(results))
 }
-say(ledgerLine(results))
 
-function show({ seed, violation, traceHash }: RunResult): void {
-  for (const line of printPlan(planOf(seed))) say(line)
+async function show<Result extends Outcome>(simulated: Simulated<Result>, result: Result): Promise<void> {
+  const { seed, violation, traceHash } = result
+  for (const line of simulated.plan(seed)) say(line)
   if (violation !== undefined || values.trace) {
-    const { trace } = runSeed(seed, { coreFactory, recording: 'recorded' })
-    for (const line of trace.slice(-tracedLines)) say(line)
+    for (const line of (await simulated.trace(seed)).slice(-tracedLines)) say(line)
   }
   if (violation === undefined) say(`seed ${seed}: all promises kept; trace ${traceHash}`)
   else say(`seed ${seed}: ${violation.checker} at ${violation.atMs.toFixed(2)} ms: ${violation.reason}`)
 }
+
+await (values.system ? runAll(ofSystem) : runAll(ofCore))

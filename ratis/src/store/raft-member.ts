@@ -1,12 +1,15 @@
 /** The store as the state machine of a Raft group: how the member finds where the rows and its log stand. */
 
 import type { SegmentedLog } from '../log/segmented-log.ts'
-import type { MachineStart, OpenConsensus, StateMachine } from '../node/consensus.ts'
+import type { MachineStart, StateMachine } from '../node/consensus.ts'
 import { openRaftNode, type RaftNodeOptions, type RecoveredMachine } from '../node/open-raft-node.ts'
+import type { RaftNode } from '../node/raft-node.ts'
 import { expectPair } from './expect-pair.ts'
 
 /** What `StoreOptions.consensus` wants: opens this member of a group of any size. Rejects as `openRaftNode`. */
-export function raftMember(options: Omit<RaftNodeOptions, 'recover'>): OpenConsensus {
+export function raftMember(
+  options: Omit<RaftNodeOptions, 'recover'>,
+): (machine: StateMachine, start: MachineStart) => Promise<RaftNode> {
   return (machine, start) => openRaftNode({ ...options, recover: (log) => joinRows(log, machine, start) })
 }
 

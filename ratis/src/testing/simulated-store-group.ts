@@ -3,7 +3,8 @@ import type { KvStore } from '@o3/common/kv'
 import type { ExecuteOptions, ReplicatedStore, StoreRules } from '../api/api.ts'
 import type { NodeId } from '../core/entry.ts'
 import type { OpenConsensus } from '../node/consensus.ts'
-import { openReplicatedStore, type KvPlaces, type StoreOptions } from '../store/replicated-store.ts'
+import { openReplicatedStore, type StoreOptions } from '../store/replicated-store.ts'
+import { simulatedKvPlaces } from './simulated-kv-places.ts'
 
 /** Who is to be opened: one life of one member. */
 export interface SimulatedMember {
@@ -116,7 +117,7 @@ export class SimulatedStoreGroup<Command, Reply> {
 
   private async openOn(id: NodeId, process: SimProcess): Promise<ReplicatedStore<Command, Reply>> {
     const directory = 'store'
-    const { consensus, store } = this.options
+    const { consensus, store, plantKv = (_, kv) => kv } = this.options
     await process.disk.makeDirectory(directory)
     await process.disk.syncDirectory('.')
     return openReplicatedStore({
@@ -125,27 +126,8 @@ export class SimulatedStoreGroup<Command, Reply> {
       env: process,
       rules: this.rules,
       directory,
-      kv: this.places(id),
+      kv: simulatedKvPlaces(this.node(id), (kv) => plantKv(id, kv)),
       consensus: consensus({ id, env: process, directory }),
     })
-  }
-
-  /** The machine's key-value stores have names and are never removed: one that is, is empty when it is opened again. */
-  private places(id: NodeId): KvPlaces {
-    const { plantKv = (_, kv) => kv } = this.options
-    const node = this.node(id)
-    return {
-      open: async (name) => plantKv(id, await node.openKv(name)),
-      remove: async (name) => {
-        const kv = await node.openKv(name)
-        const cursor = kv.cursor({ from: '', to: '\xff' })
-        for (let rows = await cursor.next(1000); rows.length > 0; rows = await cursor.next(1000)) {
-          await kv.write(rows.map(({ key }) => ({ kind: 'delete', key })))
-        }
-        await cursor.close()
-        await kv.checkpoint()
-        await kv.close()
-      },
-    }
   }
 }

@@ -7,6 +7,9 @@ export class SimClock implements Clock {
   readonly #plan: (plan: Plan) => Cancel
   /** How far this wall clock is off; may be changed at any time, also backwards. */
   wallOffsetMs = 0
+  #rate = 1
+  /** Where this clock stood when its rate was set last. */
+  #anchor = { nowMs: 0, ownMs: 0 }
   /** Take the sleepers' ears off the signals that wake them. */
   readonly #deafen = new Set<() => void>()
 
@@ -15,16 +18,27 @@ export class SimClock implements Clock {
     this.#plan = plan
   }
 
+  /** How fast it goes: 1.01 is too fast by a hundredth. Timers that run already keep their time. */
+  get rate(): number {
+    return this.#rate
+  }
+
+  set rate(rate: number) {
+    this.#anchor = { nowMs: this.#time.nowMs, ownMs: this.monotonicMs() }
+    this.#rate = rate
+  }
+
   wallMs(): number {
-    return this.#time.startWallMs + Math.floor(this.#time.nowMs) + this.wallOffsetMs
+    return this.#time.startWallMs + Math.floor(this.monotonicMs()) + this.wallOffsetMs
   }
 
   monotonicMs(): number {
-    return this.#time.nowMs
+    if (this.#rate === 1 && this.#anchor.nowMs === this.#anchor.ownMs) return this.#time.nowMs
+    return this.#anchor.ownMs + (this.#time.nowMs - this.#anchor.nowMs) * this.#rate
   }
 
   after(delayMs: number, action: () => void): Cancel {
-    return this.#plan({ afterMs: Math.max(0, delayMs), kind: 'timer', name: '', action })
+    return this.#plan({ afterMs: Math.max(0, delayMs) / this.#rate, kind: 'timer', name: '', action })
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {

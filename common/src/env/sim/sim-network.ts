@@ -72,6 +72,16 @@ export class SimNetwork {
     return this.#wire.block(from, to)
   }
 
+  /** Everything from one node to another takes so much longer, until cancelled. */
+  slow(from: string, to: string, byMs: number): Cancel {
+    return this.#wire.slow(from, to, byMs)
+  }
+
+  /** Nothing arrives at the node until cancelled: its process does not read. */
+  hold(node: string): Cancel {
+    return this.#wire.block('*', node)
+  }
+
   /** Blocks both ways. */
   partition(a: string, b: string): Cancel {
     const cancels = [this.block(a, b), this.block(b, a)]

@@ -1,4 +1,5 @@
 import { assert } from '../../errors.ts'
+import type { Cancel } from '../env.ts'
 import { MemoryKv } from '../../kv/memory-kv.ts'
 import type { KvStore } from '../../kv/kv.ts'
 import { diskLatency, type DiskLatency } from './disk-latency.ts'
@@ -39,6 +40,7 @@ export class SimNode {
   readonly #network: SimNetwork
   readonly #random: SimRandom
   readonly #latency: DiskLatency
+  readonly #options: SimNodeOptions
   readonly #stores = new Map<string, MemoryKv>()
   readonly #siteHits = new Map<string, number>()
   #disk: SimDisk
@@ -53,6 +55,7 @@ export class SimNode {
     this.#network = network
     this.#random = world.random.fork(`node/${name}`)
     this.#latency = options.latency ?? diskLatency()
+    this.#options = options
     this.#disk = new SimDisk({ ...options.disk, random: this.#random.fork('disk') })
   }
 
@@ -117,6 +120,29 @@ export class SimNode {
     this.#end('crash')
     this.#disk = this.#disk.crash()
     for (const [path, store] of this.#stores) this.#stores.set(path, store.crash(this.#random))
+  }
+
+  /** A machine that is down gets a blank disk, and with it blank key-value stores. */
+  replaceDisk(): void {
+    assert(this.#process === undefined, `${this.name} is up`)
+    this.#world.note('blank', this.name)
+    this.#disk = new SimDisk({ ...this.#options.disk, random: this.#random.fork(`disk/${this.#incarnation}`) })
+    this.#stores.clear()
+  }
+
+  /**
+   * SIGSTOP, until cancelled: the process does nothing and reads nothing, and its clocks go on. What was due meanwhile
+   * happens then, at once.
+   */
+  pause(): Cancel {
+    const paused = this.process
+    const release = this.#network.hold(this.name)
+    this.#world.note('pause', this.name)
+    paused.pause()
+    return () => {
+      paused.resume()
+      release()
+    }
   }
 
   /** Resolves when the running process is dead. */

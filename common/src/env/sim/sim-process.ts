@@ -30,6 +30,8 @@ export class SimProcess implements Env {
   readonly #world: World
   readonly #end = Promise.withResolvers<void>()
   #isAlive = true
+  /** What was due while it was paused, in order. */
+  #held: (() => void)[] | undefined
 
   constructor(parts: SimProcessParts) {
     const { world, node, random, latency } = parts
@@ -59,9 +61,22 @@ export class SimProcess implements Env {
   plan({ afterMs, kind, name, action }: Plan): Cancel {
     if (!this.#isAlive) return () => {}
     const ifAlive = (): void => {
-      if (this.#isAlive) action()
+      if (!this.#isAlive) return
+      if (this.#held === undefined) action()
+      else this.#held.push(() => this.#isAlive && action())
     }
     return this.#world.plan({ afterMs, kind, name: `${this.node} ${name}`, action: ifAlive })
+  }
+
+  /** SIGSTOP: nothing that it waits for happens until `resume`; its clocks go on. What comes over the network it still reads. */
+  pause(): void {
+    this.#held ??= []
+  }
+
+  resume(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const action of held ?? []) this.plan({ afterMs: 0, kind: 'resume', name: '', action })
   }
 
   /** Resolves when this process is dead. */

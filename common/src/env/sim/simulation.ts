@@ -59,6 +59,11 @@ export class Simulation implements World {
     return this.#trace.hash
   }
 
+  /** The last events, oldest first. */
+  get recentEvents(): readonly string[] {
+    return this.#trace.recent()
+  }
+
   /** The machine of this name, made at the first call. */
   node(name: string, options: SimNodeOptions = {}): SimNode {
     let node = this.#nodes.get(name)

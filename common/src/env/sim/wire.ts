@@ -22,6 +22,7 @@ export class Wire {
   readonly #world: World
   readonly #options: WireOptions
   readonly #blocks = new Map<string, number>()
+  readonly #delays = new Map<string, number>()
   #held: Message[] = []
 
   constructor(world: World, options: WireOptions) {
@@ -33,13 +34,27 @@ export class Wire {
   /** Returns when it arrives, if the way is free: not before `earliestMs`, so that a stream stays in order. */
   send(message: Message, earliestMs = 0): number {
     const { minLatencyMs, maxLatencyMs } = this.#options
-    const latencyMs = minLatencyMs + (maxLatencyMs - minLatencyMs) * this.random.fraction()
+    const slowMs = this.#delays.get(`${message.from} ${message.to}`) ?? 0
+    const latencyMs = minLatencyMs + slowMs + (maxLatencyMs - minLatencyMs) * this.random.fraction()
     const arrivalMs = Math.max(this.#world.nowMs + latencyMs, earliestMs)
     this.#plan(message, arrivalMs - this.#world.nowMs)
     return arrivalMs
   }
 
-  /** Holds up everything from one node to another until cancelled; then it arrives at once, in order. */
+  /** Everything from one node to another takes so much longer, until cancelled. */
+  slow(from: string, to: string, byMs: number): Cancel {
+    const way = `${from} ${to}`
+    this.#delays.set(way, (this.#delays.get(way) ?? 0) + byMs)
+    let isSlow = true
+    return () => {
+      if (isSlow) this.#delays.set(way, (this.#delays.get(way) ?? 0) - byMs)
+      isSlow = false
+    }
+  }
+
+  /**
+   * Holds up everything from one node to another until cancelled; then it arrives at once, in order. `*` is everybody.
+   */
   block(from: string, to: string): Cancel {
     const way = `${from} ${to}`
     this.#blocks.set(way, (this.#blocks.get(way) ?? 0) + 1)
@@ -60,7 +75,11 @@ export class Wire {
   }
 
   #arrive(message: Message): void {
-    if ((this.#blocks.get(`${message.from} ${message.to}`) ?? 0) > 0) this.#held.push(message)
+    if (this.#isBlocked(message.from, message.to) || this.#isBlocked('*', message.to)) this.#held.push(message)
     else message.deliver()
+  }
+
+  #isBlocked(from: string, to: string): boolean {
+    return (this.#blocks.get(`${from} ${to}`) ?? 0) > 0
   }
 }

@@ -1,0 +1,159 @@
+import type { Env } from '@o3/common/env'
+import { isStoreError } from '@o3/common/errors'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerReport,
+  DatanodeAnswer,
+  DatanodeCommand,
+  ScmDatanodeProtocol,
+} from '@o3/scm/api'
+import { RemoteScm } from '@o3/scm/client'
+import { groupClient } from './services.ts'
+
+interface Container {
+  state: 'OPEN' | 'CLOSED'
+  usedBytes: number
+  readonly blocks: Map<number, number>
+}
+
+const heartbeatMs = 1_000
+
+export const blockName = ({ container, local }: BlockId): string => `${container}/${local}`
+
+/**
+ * A datanode as SCM sees it, and its blocks by name only: it talks to every member of SCM, obeys the leader of the highest term,
+ * and says what became of containers.
+ */
+export class DatanodeStub {
+  readonly id: string
+  /** When SCM had blocks deleted here, by name, in virtual milliseconds. */
+  readonly deletedMs = new Map<string, number>()
+  refusedCommands = 0
+  private readonly containers = new Map<number, Container>()
+  private readonly done = new Set<number>()
+  private highestTerm = 0
+
+  private readonly nowMs: () => number
+
+  constructor(id: string, nowMs: () => number) {
+    this.id = id
+    this.nowMs = nowMs
+  }
+
+  /** Starts to talk, from a process of its machine. */
+  start(env: Env, scmMembers: readonly string[]): { stop(): Promise<void> } {
+    const clients = scmMembers.map((member) => groupClient(env, member, [member], { deadlineMs: 3_000 }))
+    const tasks = clients.map((client, n) =>
+      env.tasks.spawn(`heartbeat ${scmMembers[n]}`, (signal) => this.talk(env, new RemoteScm(client), signal)),
+    )
+    return {
+      stop: async () => {
+        for (const task of tasks) task.cancel()
+        for (const client of clients) client.close()
+        await Promise.all(tasks.map((task) => task.done))
+      },
+    }
+  }
+
+  /** What a client writes; the container comes with its first block. False: it is closed. */
+  write(block: BlockId, bytes: number): boolean {
+    const container = this.containers.get(block.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() }
+    if (container.state !== 'OPEN') return false
+    this.containers.set(block.container, container)
+    container.usedBytes += bytes
+    container.blocks.set(block.local, bytes)
+    return true
+  }
+
+  private async talk(env: Env, scm: ScmDatanodeProtocol, signal: AbortSignal): Promise<void> {
+    let isRegistered = false
+    while (!signal.aborted) {
+      try {
+        const told = [...this.done]
+        const answer: DatanodeAnswer = isRegistered
+          ? await scm.heartbeat(this.report(told))
+          : await scm.register(this.registration())
+        if (isRegistered && answer.term !== undefined) for (const transaction of told) this.done.delete(transaction)
+        isRegistered = !answer.commands.some(({ kind }) => kind === 'register')
+        this.obey(answer)
+      } catch (error) {
+        if (!isStoreError(error)) throw error
+      }
+      await env.clock.sleep(isRegistered ? heartbeatMs : heartbeatMs / 4, signal).catch(() => undefined)
+    }
+  }
+
+  private registration(): Parameters<ScmDatanodeProtocol['register']>[0] {
+    return { id: this.id, address: `${this.id}:1`, disks: disks(), containers: this.reports() }
+  }
+
+  private report(deletedTransactions: readonly number[]): Parameters<ScmDatanodeProtocol['heartbeat']>[0] {
+    return {
+      id: this.id,
+      full: true,
+      disks: disks(),
+      containers: this.reports(),
+      deletedTransactions,
+    }
+  }
+
+  private reports(): readonly ContainerReport[] {
+    return [...this.containers].map(([id, { state, usedBytes, blocks }]) => {
+      const liveBytes = [...blocks.values()].reduce((sum, bytes) => sum + bytes, 0)
+      return { id, state, generation: 1, usedBytes, liveBytes, blockCount: blocks.size }
+    })
+  }
+
+  private obey({ term, commands }: DatanodeAnswer): void {
+    if (term === undefined) return
+    if (term < this.highestTerm) {
+      this.refusedCommands += commands.length
+      return
+    }
+    this.highestTerm = term
+    for (const command of commands) this.carryOut(command)
+  }
+
+  private carryOut(command: DatanodeCommand): void {
+    switch (command.kind) {
+      case 'create-container':
+        this.containers.set(
+          command.container,
+          this.containers.get(command.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() },
+        )
+        return
+      case 'close-container': {
+        const container = this.containers.get(command.container)
+        if (container !== undefined) container.state = 'CLOSED'
+        return
+      }
+      case 'delete-container':
+        for (const local of this.containers.get(command.container)?.blocks.keys() ?? []) {
+          this.deletedMs.set(blockName({ container: command.container, local }), this.nowMs())
+        }
+        this.containers.delete(command.container)
+        return
+      case 'delete-blocks':
+        for (const range of command.blocks) this.delete(range)
+        this.done.add(command.transaction)
+        return
+      case 'full-report':
+      case 'register':
+    }
+  }
+
+  private delete({ container, firstLocal, count }: BlockRange): void {
+    for (let local = firstLocal; local < firstLocal + count; local++) {
+      this.deletedMs.set(blockName({ container, local }), this.nowMs())
+      this.containers.get(container)?.blocks.delete(local)
+    }
+  }
+}
+
+function disks() {
+  const totalBytes = 2 ** 40
+  return [
+    { path: 'disk', uuid: 'disk', state: 'healthy' as const, totalBytes, availableBytes: totalBytes, usedBytes: 0 },
+  ]
+}

@@ -1,0 +1,90 @@
+import { Graph } from '@o3/common/di'
+import type { Env } from '@o3/common/env'
+import { nullLogger } from '@o3/common/logger'
+import { GroupClient, trustedClient } from '@o3/common/rpc'
+import type { OmCommand, OmReply } from '@o3/om/api'
+import {
+  OM,
+  OM_CONFIG,
+  OM_ENV,
+  OM_LOG,
+  OM_RECONCILERS,
+  OM_SCM,
+  OM_STORE,
+  installOm,
+  type OmConfig,
+} from '@o3/om/module'
+import { serveOm } from '@o3/om/rpc'
+import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ScmBlockProtocol } from '@o3/scm/api'
+import { RemoteScm } from '@o3/scm/client'
+import {
+  SCM,
+  SCM_CONFIG,
+  SCM_ENV,
+  SCM_LOG,
+  SCM_STORE,
+  installScm,
+  type ScmCommand,
+  type ScmConfig,
+  type ScmReply,
+} from '@o3/scm/module'
+import { serveScm } from '@o3/scm/rpc'
+import { port, type RunningService } from './group-member.ts'
+
+/** A client of a group, as processes of the cluster have it. */
+export function groupClient(
+  env: Env,
+  name: string,
+  members: readonly string[],
+  options: { readonly deadlineMs?: number; readonly tryMs?: number } = {},
+): GroupClient {
+  return new GroupClient({
+    env,
+    name,
+    members: members.map((id) => ({ id, address: { kind: 'tcp', host: id, port } })),
+    authentication: trustedClient,
+    ...options,
+  })
+}
+
+export interface OmServiceOptions {
+  readonly config: OmConfig
+  readonly scmMembers: readonly string[]
+  /** Between OM and its client of SCM: sees what is handed out. */
+  readonly scm: (scm: ScmBlockProtocol) => ScmBlockProtocol
+}
+
+export function omService(
+  env: Env,
+  store: ReplicatedStore<OmCommand, OmReply>,
+  options: OmServiceOptions,
+): RunningService {
+  const client = groupClient(env, 'scm', options.scmMembers)
+  const graph = new Graph()
+    .value(OM_ENV, env)
+    .value(OM_LOG, nullLogger)
+    .value(OM_CONFIG, options.config)
+    .value(OM_STORE, store)
+    .value(OM_SCM, options.scm(new RemoteScm(client)))
+  installOm(graph)
+  const reconcilers = graph.get(OM_RECONCILERS)
+  return {
+    methods: serveOm<undefined>(graph.get(OM)),
+    start: () => reconcilers.start(),
+    stop: async () => {
+      await reconcilers.stop()
+      client.close()
+    },
+  }
+}
+
+export function scmService(env: Env, store: ReplicatedStore<ScmCommand, ScmReply>, config: ScmConfig): RunningService {
+  const graph = new Graph()
+    .value(SCM_ENV, env)
+    .value(SCM_LOG, nullLogger)
+    .value(SCM_CONFIG, config)
+    .value(SCM_STORE, store)
+  installScm(graph)
+  return { methods: serveScm<undefined>(graph.get(SCM)), start: () => {}, stop: () => Promise.resolve() }
+}

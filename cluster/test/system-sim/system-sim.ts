@@ -1,0 +1,4 @@
+/** A whole cluster on virtual time: what the runner and the tests use of it. */
+export { ledgerLine } from './ledger.ts'
+export { planOf, printPlan } from './plan.ts'
+export { runSeed, type RunResult } from './run-seed.ts'

@@ -1,0 +1,537 @@
+import type { Clock, Env } from '@o3/common/env'
+import type { SimRandom } from '@o3/common/env/sim'
+import { isStoreError } from '@o3/common/errors'
+import type { GroupClient } from '@o3/common/rpc'
+import type { Content, Key, KeyAttributes, Lease, NewContent, OmCommand, OmReply } from '@o3/om/api'
+import { RemoteOm } from '@o3/om/client'
+import { History, type CallId } from '@o3/ratis/testing'
+import { blockName } from './datanode-stub.ts'
+import { insist, type Outcome } from './insist.ts'
+import type { BucketInput, BucketOutput, Condition, KeyInput, KeyOutput, TreeInput, TreeOutput } from './models.ts'
+import { groupClient } from './services.ts'
+import type { SystemWorld } from './world.ts'
+
+const volume = 'vol'
+const keysBucket = 'keys'
+const owner = 'ann'
+/** A tree is checked as one object: beyond so many operations it is left, and another one begun. */
+const mostTreeOperations = 60
+
+/** Less than OM remembers. */
+const mostRemembered = 300
+
+const attributesOf = (etag: string): KeyAttributes => ({ etag, headers: {}, metadata: {}, tags: {} })
+
+export interface WorkloadCounts {
+  answered: number
+  lost: number
+  nothing: number
+  repeats: number
+  memberReads: number
+}
+
+/** What clients do, and what they were told. */
+export class Workload {
+  readonly keys = new History<KeyInput, KeyOutput>()
+  readonly trees = new History<TreeInput, TreeOutput>()
+  readonly buckets = new History<BucketInput, BucketOutput>()
+  readonly counts: WorkloadCounts = { answered: 0, lost: 0, nothing: 0, repeats: 0, memberReads: 0 }
+  isOver = false
+  private readonly world: SystemWorld
+  private readonly seats: Seat[] = []
+  private readonly clients: GroupClient[] = []
+  private readonly busy: Promise<void>[] = []
+  private readonly lastEtag = new Map<string, string>()
+  private readonly contents = new Map<string, readonly string[]>()
+  private tree = { bucket: Promise.resolve(''), number: 0, operations: mostTreeOperations }
+  /** Changes that were answered, the last of them. */
+  private readonly done: Done[] = []
+  private nextEtag = 1
+  private nextName = 1
+  private highestUpdateId = 0
+
+  constructor(world: SystemWorld) {
+    this.world = world
+  }
+
+  /** Makes the buckets, and sets all clients to work. */
+  async start(): Promise<void> {
+    const { world } = this
+    const { keyClients, treeClients } = world.plan.workload
+    const gateways = ['gw1', 'gw2'].map((name) => world.machine(name))
+    const seats = gateways.map((env) => this.seat(env))
+    const [first] = seats
+    if (first === undefined) throw new Error('there is a gateway')
+    await this.make(first, { kind: 'create-user', user: owner, admin: true })
+    await this.make(first, { kind: 'create-volume', volume, owner, quota: {} })
+    await this.makeBucket(first, keysBucket)
+    const seatOf = (n: number): Seat => seats[n % seats.length] ?? first
+    for (let n = 0; n < keyClients; n++) this.busy.push(this.keyClient(seatOf(n), world.random.fork(`keys/${n}`)))
+    for (let n = 0; n < treeClients; n++) this.busy.push(this.treeClient(seatOf(n), world.random.fork(`trees/${n}`)))
+    this.busy.push(this.bucketClient(seatOf(0), world.random.fork('buckets')))
+  }
+
+  /** All clients come to an end. */
+  async stop(): Promise<void> {
+    this.isOver = true
+    await Promise.all(this.busy)
+  }
+
+  close(): void {
+    for (const client of this.clients) client.close()
+  }
+
+  /** One write and one read, by anybody: whether the cluster answers. */
+  async probe(): Promise<void> {
+    const [seat] = [this.seats[0]]
+    if (seat === undefined) throw new Error('there is a gateway')
+    const etag = this.newEtag()
+    const put = await this.onKey(seat, 'probe', { kind: 'put', etag }, { kind: 'inline', bytes: new Uint8Array(3) })
+    if (put !== 'ok') this.world.accuse('progress', 'a healed majority took no write')
+    const lease = await this.lease(seat, new SeatLease())
+    if (lease === undefined) this.world.accuse('progress', 'a healed majority leased no blocks')
+  }
+
+  /** Every key is read from every member, one after the other. */
+  async readBack(): Promise<void> {
+    const [seat] = this.seats
+    if (seat === undefined) throw new Error('there is a gateway')
+    for (let n = 0; n < this.world.plan.workload.keys; n++) {
+      for (const id of this.world.omIds) await this.readAt(seat, id, `k${n}`, 'must')
+    }
+  }
+
+  /** OM counts all that it has, and finds nothing wrong. */
+  async audit(): Promise<void> {
+    const [seat] = this.seats
+    if (seat === undefined) return
+    const outcome = await insist(seat.env.clock, 10_000, () => seat.om.audit())
+    if (outcome.kind !== 'answer') this.world.accuse('audit', `the audit came to ${JSON.stringify(outcome)}`)
+    else if (outcome.value.length > 0) this.world.accuse('audit', outcome.value.join('; '))
+  }
+
+  private seat(env: Env): Seat {
+    const { omIds } = this.world
+    const group = groupClient(env, 'om', omIds, { deadlineMs: 4_000, tryMs: 1_000 })
+    const members = new Map(omIds.map((id) => [id, groupClient(env, id, [id], { deadlineMs: 2_000 })]))
+    this.clients.push(group, ...members.values())
+    const seat: Seat = {
+      env,
+      om: new RemoteOm(group),
+      members: new Map([...members].map(([id, client]) => [id, new RemoteOm(client)])),
+    }
+    this.seats.push(seat)
+    return seat
+  }
+
+  private async make({ om, env }: Seat, command: OmCommand): Promise<void> {
+    const requestId = env.random.uuid()
+    const outcome = await insist(env.clock, 60_000, () => om.execute(command, { requestId }))
+    if (outcome.kind !== 'answer') this.world.accuse('progress', `${command.kind} came to ${JSON.stringify(outcome)}`)
+  }
+
+  private makeBucket(seat: Seat, bucket: string): Promise<void> {
+    return this.make(seat, { kind: 'create-bucket', volume, bucket, owner, quota: {}, replication: 'RATIS/ONE' })
+  }
+
+  private newEtag(): string {
+    return `e${this.nextEtag++}`
+  }
+
+  // --------------------------------------------------------------------------------------------------- keys
+
+  private async keyClient(seat: Seat, random: SimRandom): Promise<void> {
+    const { plan } = this.world
+    const { keys, thinkMs, memberShare } = plan.workload
+    const holding = new SeatLease()
+    const { clock } = seat.env
+    while (!this.isOver) {
+      await clock.sleep(2 * thinkMs * random.fraction())
+      const key = `k${random.below(keys)}`
+      const dice = random.fraction()
+      if (dice < memberShare) {
+        const { omIds } = this.world
+        await this.readAt(seat, omIds[random.below(omIds.length)] ?? '', key)
+      } else if (dice < memberShare + 0.15) await this.onKey(seat, key, { kind: 'get' })
+      else if (dice < memberShare + 0.25)
+        await this.onKey(seat, key, { kind: 'delete', ...this.condition(key, random) })
+      else await this.put({ seat, key, random, holding })
+    }
+    if (holding.lease !== undefined && random.chance(0.5)) await this.endLease(seat, holding.lease)
+  }
+
+  private async put(asked: {
+    readonly seat: Seat
+    readonly key: string
+    readonly random: SimRandom
+    readonly holding: SeatLease
+  }): Promise<void> {
+    const { seat, key, random, holding } = asked
+    const input: KeyInput = { kind: 'put', etag: this.newEtag(), ...this.condition(key, random) }
+    if (random.chance(0.4)) {
+      await this.onKey(seat, key, input, { kind: 'inline', bytes: random.bytes(random.below(1_500)) })
+      return
+    }
+    const content = await this.leasedContent(seat, holding, random)
+    if (content !== undefined) await this.onKey(seat, key, input, content)
+  }
+
+  private condition(key: string, random: SimRandom): { readonly condition?: Condition } {
+    const dice = random.fraction()
+    const etag = this.lastEtag.get(key)
+    if (dice < 0.2) return { condition: { kind: 'absent' } }
+    if (dice < 0.5 && etag !== undefined) return { condition: { kind: 'etag', etag } }
+    return {}
+  }
+
+  private async leasedContent(seat: Seat, holding: SeatLease, random: SimRandom): Promise<NewContent | undefined> {
+    const length = 1 + random.below(12_000)
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const lease = holding.lease ?? (await this.lease(seat, holding))
+      if (lease === undefined) return undefined
+      const block = holding.draw()
+      if (block === undefined || !this.world.datanode.write(block, length)) {
+        holding.lease = undefined
+        continue
+      }
+      return { kind: 'leased', lease: lease.id, extents: [{ block, length }] }
+    }
+    return undefined
+  }
+
+  private async lease({ env, om }: Seat, holding: SeatLease): Promise<Lease | undefined> {
+    const requestId = env.random.uuid()
+    const request = { holder: env.random.uuid(), count: 4, replication: 'RATIS/ONE' } as const
+    const outcome = await insist(env.clock, 6_000, () => om.leaseBlocks(request, { requestId }))
+    if (outcome.kind !== 'answer') return undefined
+    this.world.book.granted(outcome.value)
+    holding.take(outcome.value)
+    return outcome.value
+  }
+
+  private async endLease({ env, om }: Seat, { id }: Lease): Promise<void> {
+    await insist(env.clock, 3_000, () => om.execute({ kind: 'end-lease', lease: id }))
+  }
+
+  /** What the command is answered, recorded. Undefined: nothing happened, or nobody knows. */
+  private async onKey(seat: Seat, key: string, input: KeyInput, content?: NewContent): Promise<KeyOutput | undefined> {
+    const { env, om } = seat
+    if (input.kind === 'get') return this.read(seat, om, key)
+    const command = commandOf(key, input, content)
+    if (input.kind === 'put' && content !== undefined) this.contents.set(input.etag, blocksOfNew(content))
+    const requestId = env.random.uuid()
+    const floor = this.highestUpdateId
+    const id = this.keys.call({ client: this.name(), key, input })
+    const outcome = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
+    const output = this.settle(this.keys, id, outcome, (reply) => keyOutputOf(reply))
+    if (outcome.kind === 'answer') {
+      if (input.kind === 'put') this.lastEtag.set(key, input.etag)
+      if (outcome.value.kind === 'key') this.placed(outcome.value.updateId, floor, command)
+      this.repeatLater(seat, command, requestId, outcome.value)
+    }
+    return output
+  }
+
+  /** Numbers of changes count up with the log: who was answered before has a lower one. */
+  private placed(updateId: number, floor: number, command: OmCommand): void {
+    if (updateId <= floor) {
+      this.world.accuse('order', `${JSON.stringify(command)} got number ${updateId}, though ${floor} had been answered`)
+    }
+    this.highestUpdateId = Math.max(this.highestUpdateId, updateId)
+  }
+
+  /** The same request once more, some time after its answer: it is answered alike, and not done again. */
+  private repeatLater(seat: Seat, command: OmCommand, requestId: string, first: OmReply): void {
+    const { world } = this
+    if (!isChange(command, first)) return // it may be judged anew
+    const done = { command, requestId, first }
+    this.done.push(done)
+    if (this.done.length > mostRemembered) this.done.shift()
+    if (!world.random.chance(world.plan.workload.repeatShare) || this.isOver) return
+    const later = async (): Promise<void> => {
+      await seat.env.clock.sleep(world.random.fraction() * world.random.below(12_000))
+      if (!this.isOver) await this.repeat(seat, done)
+    }
+    this.busy.push(later())
+  }
+
+  private async repeat({ env, om }: Seat, { command, requestId, first }: Done): Promise<void> {
+    const outcome = await insist(env.clock, 4_000, () => om.execute(command, { requestId }))
+    if (outcome.kind === 'lost' || outcome.kind === 'nothing') return
+    this.counts.repeats++
+    const found = outcome.kind === 'answer' ? JSON.stringify(outcome.value) : outcome.code
+    if (found === JSON.stringify(first)) return
+    this.world.accuse('exactly-once', `${command.kind} was answered ${JSON.stringify(first)}, its repetition ${found}`)
+  }
+
+  /** Some of the last changes once more, of whoever leads now. */
+  async repeatSome(): Promise<void> {
+    const [seat] = this.seats
+    if (seat === undefined) return
+    const every = Math.ceil(this.done.length / 12)
+    await Promise.all(this.done.filter((_, n) => n % every === 0).map((done) => this.repeat(seat, done)))
+  }
+
+  private async readAt(seat: Seat, member: string, key: string, how: 'may' | 'must' = 'may'): Promise<void> {
+    const om = seat.members.get(member)
+    if (om === undefined) throw new Error(`${member} is no member`)
+    const output = await this.read(seat, om, key, how === 'must' ? 10_000 : 1)
+    if (output !== undefined) this.counts.memberReads++
+    else if (how === 'must') this.world.accuse('progress', `${member} does not answer a read`)
+  }
+
+  private async read({ env }: Seat, om: RemoteOm, key: string, withinMs = 6_000): Promise<KeyOutput | undefined> {
+    const id = this.keys.call({ client: this.name(), key, input: { kind: 'get' } })
+    const beganMs = this.world.simulation.nowMs
+    const outcome = await insist(env.clock, withinMs, () => found(om.getKey({ volume, bucket: keysBucket, key })))
+    if (outcome.kind !== 'answer') {
+      this.keys.withdrawn(id)
+      this.counts.nothing++
+      return undefined
+    }
+    const { value } = outcome
+    if (value !== undefined) this.checkContent(key, value, beganMs)
+    const output = { etag: value?.etag ?? null }
+    this.keys.answered(id, output)
+    this.counts.answered++
+    if (value !== undefined) this.lastEtag.set(key, value.etag)
+    return output
+  }
+
+  private checkContent(name: string, { etag, content }: Key, beganMs: number): void {
+    const { datanode, accuse } = this.world
+    const blocks = blocksOf(content)
+    const written = this.contents.get(etag) ?? []
+    if (blocks.join() !== written.join()) {
+      accuse('content', `${name} with ${etag} is in ${blocks.join(' ')}, and was written to ${written.join(' ')}`)
+    }
+    const gone = blocks.find((block) => (datanode.deletedMs.get(block) ?? Infinity) < beganMs)
+    if (gone !== undefined) accuse('content', `${name} with ${etag} is in block ${gone}, which was deleted`)
+  }
+
+  // -------------------------------------------------------------------------------------------------- trees
+
+  private async treeClient(seat: Seat, random: SimRandom): Promise<void> {
+    const { clock } = seat.env
+    while (!this.isOver) {
+      await clock.sleep(4 * this.world.plan.workload.thinkMs * random.fraction())
+      const tree = await this.treeOf(seat)
+      await this.onTree(
+        seat,
+        tree,
+        treeInput(random, () => this.newEtag()),
+      )
+    }
+  }
+
+  /** The tree that is in use; a new one, when that has seen enough. */
+  private treeOf(seat: Seat): Promise<string> {
+    const { tree } = this
+    if (tree.operations >= mostTreeOperations) {
+      const name = `tree-${++tree.number}`
+      tree.operations = 0
+      tree.bucket = this.makeBucket(seat, name).then(() => name)
+    }
+    tree.operations++
+    return tree.bucket
+  }
+
+  private async onTree(seat: Seat, bucket: string, input: TreeInput): Promise<void> {
+    const { env, om } = seat
+    const at = { volume, bucket }
+    if (input.kind === 'list') {
+      const { prefix, after, most: limit } = input
+      const id = this.trees.call({ client: this.name(), key: bucket, input })
+      const outcome = await insist(env.clock, 4_000, () => om.listKeys({ ...at, prefix, after, limit, delimiter: '' }))
+      if (outcome.kind !== 'answer') return this.trees.withdrawn(id)
+      const names = outcome.value.items.flatMap((item) => (item.kind === 'key' ? [item.key.name] : []))
+      this.trees.answered(id, { names, isTruncated: outcome.value.truncated })
+      this.counts.answered++
+      return
+    }
+    const command = treeCommandOf(at, input)
+    const requestId = env.random.uuid()
+    const id = this.trees.call({ client: this.name(), key: bucket, input })
+    const outcome = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
+    this.settle(this.trees, id, outcome, (reply) => (reply.kind === 'deleted' ? { existed: reply.existed } : 'ok'))
+    if (outcome.kind === 'answer') this.repeatLater(seat, command, requestId, outcome.value)
+  }
+
+  // ------------------------------------------------------------------------------------------------ buckets
+
+  private async bucketClient(seat: Seat, random: SimRandom): Promise<void> {
+    const { env, om } = seat
+    while (!this.isOver) {
+      await env.clock.sleep(6 * this.world.plan.workload.thinkMs * random.fraction())
+      const bucket = `life-${random.below(3)}`
+      const dice = random.fraction()
+      const input: BucketInput = { kind: dice < 0.4 ? 'create' : dice < 0.7 ? 'delete' : 'get' }
+      const id = this.buckets.call({ client: this.name(), key: bucket, input })
+      const requestId = env.random.uuid()
+      const outcome = await insist(env.clock, 8_000, async () => {
+        if (input.kind === 'get') return om.getBucket({ volume, bucket })
+        return om.execute(bucketCommandOf(bucket, input), { requestId })
+      })
+      this.settle(this.buckets, id, outcome, () => 'ok')
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------- together
+
+  private name(): string {
+    return `c${this.nextName++}`
+  }
+
+  private settle<Input, Output, Value>(
+    history: History<Input, Output>,
+    id: CallId,
+    outcome: Outcome<Value>,
+    outputOf: (value: Value) => Output,
+  ): Output | undefined {
+    switch (outcome.kind) {
+      case 'answer': {
+        const output = outputOf(outcome.value)
+        history.answered(id, output)
+        this.counts.answered++
+        return output
+      }
+      case 'refused':
+        // The lease ran out, or another took the block: nothing was done.
+        if (outcome.code === 'LeaseExpired') history.withdrawn(id)
+        else history.answered(id, outcome.code as Output)
+        this.counts.answered++
+        return outcome.code as Output
+      case 'nothing':
+        history.withdrawn(id)
+        this.counts.nothing++
+        return undefined
+      case 'lost':
+        this.counts.lost++
+        return undefined
+    }
+  }
+}
+
+interface Done {
+  readonly command: OmCommand
+  readonly requestId: string
+  readonly first: OmReply
+}
+
+/** A machine of clients, as a gateway is one. */
+interface Seat {
+  readonly env: Env & { readonly clock: Clock }
+  readonly om: RemoteOm
+  /** Each member by itself, whoever leads. */
+  readonly members: ReadonlyMap<string, RemoteOm>
+}
+
+/** The blocks that one client may write to. */
+class SeatLease {
+  lease: Lease | undefined
+  private left: { readonly container: number; readonly local: number }[] = []
+
+  take(lease: Lease): void {
+    this.lease = lease
+    this.left = lease.ranges.flatMap(({ container, firstLocal, count }) =>
+      Array.from({ length: count }, (_, n) => ({ container, local: firstLocal + n })),
+    )
+  }
+
+  draw(): { readonly container: number; readonly local: number } | undefined {
+    return this.left.shift()
+  }
+}
+
+/** What changed nothing is remembered only for the life of the process that said so. */
+function isChange(command: OmCommand, reply: OmReply): boolean {
+  if (command.kind === 'rename-key') return command.key !== command.to
+  return reply.kind !== 'deleted' || reply.existed
+}
+
+async function found(key: Key | Promise<Key>): Promise<Key | undefined> {
+  try {
+    return await key
+  } catch (error) {
+    if (isStoreError(error, 'KeyNotFound')) return undefined
+    throw error
+  }
+}
+
+function commandOf(key: string, input: Exclude<KeyInput, { kind: 'get' }>, content: NewContent | undefined): OmCommand {
+  const at = { volume, bucket: keysBucket, key }
+  const { condition } = input
+  const preconditions =
+    condition === undefined
+      ? {}
+      : condition.kind === 'absent'
+        ? { ifNoneMatch: '*' as const }
+        : { ifMatch: [condition.etag] }
+  if (input.kind === 'delete') return { kind: 'delete-key', ...at, preconditions }
+  const given = content ?? { kind: 'inline', bytes: new Uint8Array(0) }
+  return {
+    kind: 'commit-key',
+    ...at,
+    owner,
+    size: sizeOf(given),
+    content: given,
+    attributes: attributesOf(input.etag),
+    preconditions,
+  }
+}
+
+function sizeOf(content: NewContent): number {
+  if (content.kind === 'inline') return content.bytes.length
+  return content.kind === 'leased' ? content.extents.reduce((sum, { length }) => sum + length, 0) : 0
+}
+
+const blocksOfNew = (content: NewContent): readonly string[] =>
+  content.kind === 'leased' ? content.extents.map(({ block }) => blockName(block)) : []
+
+const blocksOf = (content: Content): readonly string[] =>
+  content.kind === 'blocks'
+    ? content.segments.flatMap((segment) => (segment.kind === 'block' ? [blockName(segment.block)] : []))
+    : []
+
+const keyOutputOf = (reply: OmReply): KeyOutput => (reply.kind === 'deleted' ? { existed: reply.existed } : 'ok')
+
+const treeNames = ['a/1', 'a/2', 'a/3/x', 'b/1', 'b/2', 'c'] as const
+const directories = ['a/', 'b/', 'd/'] as const
+
+function treeInput(random: SimRandom, newEtag: () => string): TreeInput {
+  const any = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T
+  const dice = random.fraction()
+  if (dice < 0.35) return { kind: 'put', name: any(treeNames), etag: newEtag() }
+  if (dice < 0.5) return { kind: 'delete', name: any(treeNames) }
+  if (dice < 0.6) return { kind: 'rename', from: any(treeNames), to: any(treeNames), replace: random.chance(0.5) }
+  if (dice < 0.75) return { kind: 'rename', from: any(directories), to: any(directories), replace: false }
+  return { kind: 'list', prefix: any(['', 'a/', 'b']), after: any(['', '', 'a/1', 'b/1']), most: any([2, 100]) }
+}
+
+function treeCommandOf(
+  at: { readonly volume: string; readonly bucket: string },
+  input: Exclude<TreeInput, { kind: 'list' }>,
+): OmCommand {
+  switch (input.kind) {
+    case 'put':
+      return {
+        kind: 'commit-key',
+        ...at,
+        key: input.name,
+        owner,
+        size: 2,
+        content: { kind: 'inline', bytes: new Uint8Array(2) },
+        attributes: attributesOf(input.etag),
+        preconditions: {},
+      }
+    case 'delete':
+      return { kind: 'delete-key', ...at, key: input.name, preconditions: {} }
+    case 'rename':
+      return { kind: 'rename-key', ...at, key: input.from, to: input.to, replace: input.replace }
+  }
+}
+
+function bucketCommandOf(bucket: string, { kind }: BucketInput): OmCommand {
+  if (kind === 'delete') return { kind: 'delete-bucket', volume, bucket }
+  return { kind: 'create-bucket', volume, bucket, owner, quota: {}, replication: 'RATIS/ONE' }
+}
