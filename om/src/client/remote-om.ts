@@ -11,6 +11,8 @@ import type {
   ListedUpload,
   ListKeysQuery,
   ListUploadsQuery,
+  LookupAnswer,
+  LookupRequest,
   OmClient,
   OmCommand,
   OmReply,
@@ -24,7 +26,7 @@ import type {
 import { omMethods } from '../rpc/methods.ts'
 import type { OmMethods } from '../rpc/methods.ts'
 
-type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
+type QueryOf<Method extends keyof OmClient> = Parameters<Required<OmClient>[Method]>[0]
 
 /**
  * OM in other processes, with every promise of `OmClient`: whichever member leads answers. What changes something carries
@@ -113,6 +115,10 @@ export class RemoteOm implements OmClient {
 
   leaseBlocks(request: QueryOf<'leaseBlocks'>, options: { readonly requestId?: string } = {}): Promise<Lease> {
     return this.ask('om.leaseBlocks.1', { ...request, requestId: options.requestId ?? this.group.newRequestId() })
+  }
+
+  lookup(request: LookupRequest): Promise<LookupAnswer> {
+    return this.ask('om.lookup.1', request)
   }
 
   /** As many differences as an answer holds. */
