@@ -28,17 +28,20 @@ import type { OmMethods } from '../rpc/methods.ts'
 
 type QueryOf<Method extends keyof OmClient> = Parameters<Required<OmClient>[Method]>[0]
 
+/** What it needs of a group: to be asked, and a name for each change. */
+export type OmGroup = Pick<GroupClient, 'call' | 'newRequestId'>
+
 /**
  * OM in other processes, with every promise of `OmClient`: whichever member leads answers. What changes something carries
  * a request id, the caller's or one of its own, so a repetition after a lost answer is not done twice. Beside OM's own
  * errors there are those of `GroupClient.call`. Nothing is answered synchronously.
  */
 export class RemoteOm implements OmClient {
-  private readonly group: GroupClient
+  private readonly group: OmGroup
   private readonly ask: Ask<OmMethods>
 
   /** The group belongs to the caller, who closes it. */
-  constructor(group: GroupClient) {
+  constructor(group: OmGroup) {
     this.group = group
     this.ask = askerOf(group, omMethods)
   }
