@@ -33,6 +33,8 @@ import {
   omRules,
 } from '@o3/om/module'
 import type { OmConfig } from '@o3/om/module'
+import type { ServedOm } from '@o3/om/rpc'
+import type { OmClient } from '@o3/om/api'
 import type { Identities, O3Store } from '@o3/protocol-bus/api'
 import {
   BUS_BLOCKS,
@@ -59,6 +61,8 @@ export interface ComposedOptions {
   readonly env: Env
   readonly openKv: (path: string) => Promise<KvStore>
   readonly om?: Partial<OmConfig>
+  /** Stands between the store and its OM. */
+  readonly away?: (om: ServedOm) => OmClient
   readonly scm?: Partial<ScmConfig>
   readonly hdds?: Partial<HddsConfig>
   readonly store?: Partial<StoreConfig>
@@ -170,7 +174,7 @@ async function startOm(graph: Graph, options: ComposedOptions, closing: Closing)
 }
 
 function startBus(graph: Graph, options: ComposedOptions, closing: Closing): void {
-  const { env, chunkSizeBytes = 256 * 1024, hashInline = false } = options
+  const { env, away = (om: OmClient) => om, chunkSizeBytes = 256 * 1024, hashInline = false } = options
   const digests = new DigestPool(hashInline ? { inlineThresholdBytes: Infinity } : {})
   closing.push(() => digests.close())
   graph
@@ -186,7 +190,7 @@ function startBus(graph: Graph, options: ComposedOptions, closing: Closing): voi
     .value(BUS_CHUNKS, new ChunkPool({ chunkSizeBytes, maxChunks: 16 }))
     .value(BUS_DIGESTS, digests)
     .value(BUS_KEYRING, createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, env.random))
-    .build(BUS_OM, (parts) => parts.get(OM))
+    .build(BUS_OM, (parts) => away(parts.get(OM)))
     .build(BUS_BLOCKS, (parts) => parts.get(HDDS_BLOCKS))
     .build(BUS_SCM, (parts) => parts.get(SCM))
   installProtocolBus(graph)

@@ -8,15 +8,15 @@ import { program } from './program.ts'
 const programs = Number(process.env['O3_PROGRAMS'] ?? 400)
 const perMachine = 20
 
-test(
-  `${programs} random programs, with crashes, are answered as the reference answers them`,
+test.each(['here', 'away'] as const)(
+  `${programs} random programs, with crashes, are answered as the reference answers them: with OM %s`,
   { timeout: 1_200_000 },
-  async () => {
+  async (om) => {
     const total: Omit<RunReport, 'programs'> = { steps: 0, deaths: 0, happened: 0, lost: 0 }
     const several = fc.array(program, { minLength: perMachine, maxLength: perMachine })
     await fc.assert(
       fc.asyncProperty(several, fc.nat(), async (batch, seed) => {
-        const report = await runPrograms(batch, seed)
+        const report = await runPrograms(batch, seed, om)
         for (const name of ['steps', 'deaths', 'happened', 'lost'] as const) total[name] += report[name]
       }),
       { numRuns: Math.ceil(programs / perMachine), endOnFailure: false },

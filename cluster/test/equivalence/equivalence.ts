@@ -7,9 +7,11 @@
 
 import { Simulation } from '@o3/common/env/sim'
 import type { SimNode } from '@o3/common/env/sim'
+import type { O3Store } from '@o3/protocol-bus/api'
 import { referenceStore } from '@o3/protocol-bus/testing'
 import { openComposedStore } from './composed-store.ts'
 import type { ComposedStore } from './composed-store.ts'
+import { DistantOm, foreseeing } from './distant-om.ts'
 import type { Program, Step } from './program.ts'
 import { prepare, snapshot, takeStep } from './run-step.ts'
 import type { Outcome, Subject } from './run-step.ts'
@@ -27,9 +29,13 @@ export interface RunReport {
 }
 
 /** Runs the programs one after another, each in a volume of its own, on one machine. Throws at the first difference. */
-export async function runPrograms(programs: readonly Program[], seed: number): Promise<RunReport> {
+export async function runPrograms(
+  programs: readonly Program[],
+  seed: number,
+  om: 'here' | 'away' = 'here',
+): Promise<RunReport> {
   const simulation = new Simulation({ seed })
-  const machine = new Machine(simulation)
+  const machine = new Machine(simulation, om)
   const report: RunReport = { programs: programs.length, steps: 0, deaths: 0, happened: 0, lost: 0 }
   await simulation.run(async () => {
     await machine.start()
@@ -50,14 +56,22 @@ class Machine {
   readonly node: SimNode
   private opened: ComposedStore | undefined
 
-  constructor(simulation: Simulation) {
+  private readonly om: 'here' | 'away'
+
+  constructor(simulation: Simulation, om: 'here' | 'away') {
     this.simulation = simulation
+    this.om = om
     this.node = simulation.node('one')
   }
 
   get composed(): ComposedStore {
     if (this.opened === undefined) throw new Error('the machine was never started')
     return this.opened
+  }
+
+  /** As callers have it: those of an OM elsewhere say what they are about to touch. */
+  get store(): O3Store {
+    return this.om === 'here' ? this.composed.store : foreseeing(this.composed)
   }
 
   /** Again and again: it may go down while it starts. */
@@ -75,6 +89,7 @@ class Machine {
           chunkSizeBytes: 16 * KiB,
           store: { blockBytes: 32 * KiB, leaseBlocks: 8 },
           hashInline: true,
+          ...(this.om === 'away' ? { away: (om) => new DistantOm(om, process.random) } : {}),
         }),
       )
       if (opened === 'down') continue
@@ -145,7 +160,7 @@ class Run {
   }
 
   private real(): Subject {
-    return { store: this.machine.composed.store, volume: this.volume, uploads: this.uploads }
+    return { store: this.machine.store, volume: this.volume, uploads: this.uploads }
   }
 
   private async stepOnReal(step: Step): Promise<Outcome> {

@@ -4,6 +4,7 @@
  * the namespace can know: existence, preconditions, quotas, leases.
  */
 
+import type { ErrorRecord } from '@o3/common/errors'
 import type { BlockId, BlockRange, ReplicationConfig } from '@o3/scm/api'
 
 // ------------------------------------------------------------------------------------------------------- records
@@ -397,6 +398,37 @@ export type ListedUpload =
   | { readonly kind: 'upload'; readonly upload: Upload }
   | { readonly kind: 'prefix'; readonly prefix: string }
 
+/** A row, or what a read of it alone would have been refused with. */
+export type Found<T> =
+  | { readonly kind: 'row'; readonly row: T }
+  | { readonly kind: 'refused'; readonly error: ErrorRecord }
+
+/** Buckets that one lookup may name: a copy has two. */
+export const maxLookupPlaces = 2
+
+/** Everything that a request is known to need when it comes in. */
+export interface LookupRequest {
+  /** With the user behind it. Where one of them is absent or disabled, nothing else is read. */
+  readonly accessKey?: string
+  /** Volumes, each with one of its buckets or alone; at most `maxLookupPlaces`. */
+  readonly places: readonly { readonly volume: string; readonly bucket?: string }[]
+  readonly key?: KeyRef
+  readonly upload?: KeyRef & { readonly upload: UploadId }
+}
+
+/**
+ * Rows of one moment. What was asked for and is absent was not read, or is too much for an answer that many requests get
+ * before anybody knows whose they are: it is asked for by itself. So is what could not be read; its own read says why.
+ */
+export interface LookupAnswer {
+  readonly accessKey?: Found<AccessKey>
+  readonly user?: Found<User>
+  /** As `places` of the request, or empty. */
+  readonly places: readonly { readonly volume?: Found<Volume>; readonly bucket?: Found<Bucket> }[]
+  readonly key?: Found<Key>
+  readonly upload?: Found<Upload>
+}
+
 /** What the store above asks of OM. In one process a direct call; between processes the same over RPC. */
 export interface OmClient {
   /**
@@ -453,6 +485,12 @@ export interface OmClient {
     },
     options?: { readonly requestId?: string },
   ): Promise<Lease>
+  /**
+   * All rows that a request needs, in one answer. Only where to ask is a round trip: who has OM in the same process is
+   * answered at once, row by row. Refusals of single rows are in the answer; `TooManyEntries`.
+   */
+  readonly lookup?: (request: LookupRequest) => Promise<LookupAnswer>
+
   /** Walks the whole namespace and compares with the counters; for tests and `o3 doctor`. */
   audit(): Promise<readonly string[]>
 }

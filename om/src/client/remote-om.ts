@@ -11,6 +11,8 @@ import type {
   ListedUpload,
   ListKeysQuery,
   ListUploadsQuery,
+  LookupAnswer,
+  LookupRequest,
   OmClient,
   OmCommand,
   OmReply,
@@ -24,7 +26,10 @@ import type {
 import { omMethods } from '../rpc/methods.ts'
 import type { OmMethods } from '../rpc/methods.ts'
 
-type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
+type QueryOf<Method extends keyof OmClient> = Parameters<Required<OmClient>[Method]>[0]
+
+/** What it needs of a group: to be asked, and a name for each change. */
+export type OmGroup = Pick<GroupClient, 'call' | 'newRequestId'>
 
 /**
  * OM in other processes, with every promise of `OmClient`: whichever member leads answers. What changes something carries
@@ -32,11 +37,11 @@ type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
  * errors there are those of `GroupClient.call`. Nothing is answered synchronously.
  */
 export class RemoteOm implements OmClient {
-  private readonly group: GroupClient
+  private readonly group: OmGroup
   private readonly ask: Ask<OmMethods>
 
   /** The group belongs to the caller, who closes it. */
-  constructor(group: GroupClient) {
+  constructor(group: OmGroup) {
     this.group = group
     this.ask = askerOf(group, omMethods)
   }
@@ -113,6 +118,10 @@ export class RemoteOm implements OmClient {
 
   leaseBlocks(request: QueryOf<'leaseBlocks'>, options: { readonly requestId?: string } = {}): Promise<Lease> {
     return this.ask('om.leaseBlocks.1', { ...request, requestId: options.requestId ?? this.group.newRequestId() })
+  }
+
+  lookup(request: LookupRequest): Promise<LookupAnswer> {
+    return this.ask('om.lookup.1', request)
   }
 
   /** As many differences as an answer holds. */

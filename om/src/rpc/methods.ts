@@ -5,9 +5,11 @@ import { count, integer, listOf, nothing, optional, pageOf, record, text } from 
 import type { Page } from '@o3/common/rpc/record'
 import type { ListKeysQuery, ListUploadsQuery, OmClient, OmCommand, Part } from '../api/api.ts'
 import * as commands from './commands.ts'
+import { lookupAnswer, lookupRequest } from './lookup.ts'
 import * as r from './records.ts'
 
-type Doors = OmClient
+/** Also those that only a remote OM has. */
+type Doors = Required<OmClient>
 type QueryOf<Door extends keyof Doors> = Parameters<Doors[Door]>[0]
 type AnswerOf<Door extends keyof Doors> = Awaited<ReturnType<Doors[Door]>>
 type UploadQuery<Rest> = r.UploadRef & Rest
@@ -114,6 +116,7 @@ export const omMethods = {
     reply: r.lease,
     ...small,
   },
+  'om.lookup.1': { request: lookupRequest, reply: lookupAnswer, ...small },
   'om.audit.1': { request: nothing, reply: pageOf(text), ...census },
 } as const satisfies { readonly [Door in keyof Doors as `om.${Door}.1`]: MethodOf<Door> }
 

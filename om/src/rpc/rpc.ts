@@ -3,3 +3,4 @@
 export { omMethods } from './methods.ts'
 export type { ExecuteRequest, LeaseRequest, OmMethods } from './methods.ts'
 export { serveOm } from './serve-om.ts'
+export type { ServedOm } from './serve-om.ts'

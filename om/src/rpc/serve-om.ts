@@ -2,19 +2,24 @@ import { StoreError } from '@o3/common/errors'
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
 import { maxParts } from '../api/api.ts'
-import type { OmClient } from '../api/api.ts'
+import type { LookupAnswer, LookupRequest, OmClient } from '../api/api.ts'
 import { omMethods } from './methods.ts'
 import type { OmMethods } from './methods.ts'
+
+/** An OM that can be asked from afar. */
+export interface ServedOm extends OmClient {
+  lookupRows(request: LookupRequest): LookupAnswer | Promise<LookupAnswer>
+}
 
 /**
  * OM's doors for an `RpcServer`, to be put together with those of other services: `{ ...serveOm(om), ...serveScm(scm) }`.
  * Refusals cross as they are, `NotLeader` with its hint too. What the methods answer is in `methods.ts`.
  */
-export function serveOm<Peer>(om: OmClient, options: ServeOptions<Peer> = {}): RpcMethods<Peer> {
+export function serveOm<Peer>(om: ServedOm, options: ServeOptions<Peer> = {}): RpcMethods<Peer> {
   return serveMethods(omMethods, handlersOf<Peer>(om), options)
 }
 
-function handlersOf<Peer>(om: OmClient): MethodHandlers<OmMethods, Peer> {
+function handlersOf<Peer>(om: ServedOm): MethodHandlers<OmMethods, Peer> {
   return {
     'om.execute.1': ({ command, requestId }) => om.execute(command, { requestId }),
     'om.getVolume.1': (volume) => om.getVolume(volume),
@@ -35,6 +40,7 @@ function handlersOf<Peer>(om: OmClient): MethodHandlers<OmMethods, Peer> {
     'om.getAccessKey.1': (id) => om.getAccessKey(id),
     'om.listAccessKeys.1': (query) => om.listAccessKeys(query),
     'om.leaseBlocks.1': ({ requestId, ...request }) => om.leaseBlocks(request, { requestId }),
+    'om.lookup.1': (request) => om.lookupRows(request),
     'om.audit.1': async () => ({ items: await om.audit(), truncated: false }),
   }
 }

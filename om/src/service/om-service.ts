@@ -16,6 +16,8 @@ import type {
   ListedUpload,
   ListKeysQuery,
   ListUploadsQuery,
+  LookupAnswer,
+  LookupRequest,
   OmClient,
   OmCommand,
   OmReply,
@@ -41,6 +43,7 @@ import {
   listVolumes,
 } from '../storage/lists.ts'
 import { readLive } from '../storage/live-rows.ts'
+import { readLookup } from '../storage/lookup.ts'
 import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
 import { BlockStock } from './block-stock.ts'
 import { Leadership } from './leadership.ts'
@@ -54,7 +57,7 @@ export interface OmServiceParts {
   readonly log: Logger
 }
 
-type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
+type QueryOf<Method extends keyof OmClient> = Parameters<Required<OmClient>[Method]>[0]
 type UploadRef = KeyRef & { readonly upload: UploadId }
 
 /**
@@ -84,7 +87,7 @@ export class OmService implements OmClient {
     return this.store.execute(command, options)
   }
 
-  async getVolume(volume: string): Promise<Volume> {
+  getVolume(volume: string): Volume | Promise<Volume> {
     return readLive(this.store, readVolume, volume)
   }
 
@@ -124,7 +127,7 @@ export class OmService implements OmClient {
     return this.store.read((view) => getParts(view, query))
   }
 
-  async getUser(name: string): Promise<User> {
+  getUser(name: string): User | Promise<User> {
     return readLive(this.store, readUser, name)
   }
 
@@ -159,6 +162,11 @@ export class OmService implements OmClient {
     // A repeated request is answered with the lease of the first time, and these blocks went into none.
     if (!isSameRanges(reply.lease.ranges, ranges)) this.stock.giveBack(ranges, replication)
     return reply.lease
+  }
+
+  /** `OmClient.lookup` for those who ask from afar; under another name, because those who are here have no need of it. */
+  lookupRows(request: LookupRequest): LookupAnswer | Promise<LookupAnswer> {
+    return readLive(this.store, readLookup, request)
   }
 
   audit(): Promise<readonly string[]> {

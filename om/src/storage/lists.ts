@@ -29,7 +29,7 @@ import { scanRows } from './cursors.ts'
 import { pageLimit, rangeAfter, readPage } from './page.ts'
 import { agreed } from './reads.ts'
 
-type QueryOf<Method extends keyof OmClient> = Parameters<OmClient[Method]>[0]
+type QueryOf<Method extends keyof OmClient> = Parameters<Required<OmClient>[Method]>[0]
 
 export async function listVolumes(view: StateView, query: QueryOf<'listVolumes'>): Promise<Page<Volume>> {
   const page = await readPage(

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import type { OmClient, Part } from '../../src/api/api.ts'
 import { RemoteOm } from '../../src/client/client.ts'
 import { serveOm } from '../../src/rpc/rpc.ts'
+import type { ServedOm } from '../../src/rpc/rpc.ts'
 import { attributesWith, bucketRef, commitInline, keyRef, prepare, uploadIdOf } from '../fixtures/commands.ts'
 import { PureOm } from '../fixtures/pure-om.ts'
 import { overTheWire } from '../fixtures/wire.ts'
@@ -99,7 +100,7 @@ describe('what is too much for one answer', () => {
       const wanted = new Set(numbers)
       return stored.filter(({ number }) => wanted.has(number))
     }
-    const om: OmClient = Object.assign(Object.create(pure.om) as OmClient, { getParts })
+    const om: ServedOm = Object.assign(Object.create(pure.om) as ServedOm, { getParts })
     const numbers = Array.from({ length: 5_000 }, (_, n) => 5_000 - n)
     await overTheWire(om, async (remote) => {
       const found = await remote.getParts({ ...keyRef('up'), upload: 'u', numbers })

@@ -223,5 +223,18 @@ export const calls: {
     reply: { items: [accessKey], truncated: true },
   },
   'om.leaseBlocks.1': { request: { holder: 'gateway', count: 100, replication, requestId: 'r2' }, reply: lease },
+  'om.lookup.1': {
+    request: { accessKey: 'AK1', places: [bucketRef, { volume: 'w' }], key: keyRef, upload: uploadRef },
+    reply: {
+      accessKey: { kind: 'row', row: accessKey },
+      user: { kind: 'row', row: user },
+      places: [
+        { volume: { kind: 'row', row: volume }, bucket: { kind: 'row', row: bucket } },
+        { volume: { kind: 'refused', error: { code: 'VolumeNotFound', message: 'no', details: { volume: 'w' } } } },
+      ],
+      key: { kind: 'row', row: key },
+      upload: { kind: 'row', row: upload },
+    },
+  },
   'om.audit.1': { request: undefined, reply: { items: ['bucket vol/b: 3 keys, counted 4'], truncated: false } },
 }

@@ -402,10 +402,27 @@ export interface O3Session {
   readonly admin: Admin
 }
 
+/**
+ * What a request is about to touch, as far as its head tells, so that a store whose OM is another process can ask for all of
+ * it at once, with the access key. A hint and no more: it grants nothing, and what it leaves out or names in vain costs
+ * time only. One object for each request: the one that went to `Identities.lookup` goes to `O3Store.session` too.
+ */
+export interface Foreseen {
+  /** Volumes, each with one of its buckets or alone: at most 2, further ones are passed over. */
+  readonly places: readonly { readonly volume: string; readonly bucket?: string }[]
+  /** The key that is read: by get and head, or as the source of a copy. A key that is only written needs no look. */
+  readonly key?: KeyRef
+  readonly upload?: KeyRef & { readonly upload: UploadId }
+}
+
 /** The door: what the host hands to a plugin that declares `store`. */
 export interface O3Store {
-  /** Cheap; made per request. Every call on it is authorised for `principal` before it reaches OM or a block. */
-  session(principal: Principal): O3Session
+  /**
+   * Cheap; made per request. Every call on it is authorised for `principal` before it reaches OM or a block. With
+   * `foreseen` the session is of one request: it may answer from rows as they were when the identity was looked up, but
+   * not for longer than about a second, and never from before a change of its own.
+   */
+  session(principal: Principal, foreseen?: Foreseen): O3Session
 }
 
 // ------------------------------------------------------------------------------------------------------ identities
@@ -416,7 +433,7 @@ export interface Identities {
    * The secret and the user behind an access key. Synchronous when cached: every request asks. Undefined when there is
    * no such key, or it or its user is disabled (a front end must not tell these apart).
    */
-  lookup(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>
+  lookup(accessKeyId: string, foreseen?: Foreseen): Credential | undefined | Promise<Credential | undefined>
 }
 
 export interface Credential {

@@ -6,15 +6,16 @@
 
 import type { Clock } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
-import type { AccessKey, OmClient, User } from '@o3/om/api'
+import type { AccessKey, LookupAnswer, OmClient, User } from '@o3/om/api'
 import { LRUCache } from 'lru-cache'
-import type { Credential, Identities } from '../api/api.ts'
+import type { Credential, Foreseen, Identities } from '../api/api.ts'
 import type { Keyring } from './keyring.ts'
+import { RequestRows, isDistant, rowOf } from './request-rows.ts'
 import { whenSettled } from './settled.ts'
 import type { MaybePromise } from './settled.ts'
 
 export interface IdentitiesOptions {
-  readonly om: Pick<OmClient, 'getAccessKey' | 'getUser'>
+  readonly om: Pick<OmClient, 'getAccessKey' | 'getUser' | 'lookup'>
   readonly keyring: Keyring
   readonly clock: Pick<Clock, 'monotonicMs'>
   /** Opened secrets in memory; the least recently used goes first. Default 10,000. */
@@ -29,6 +30,10 @@ interface Opened {
   readonly credential: Credential
 }
 
+type Identity = Pick<LookupAnswer, 'accessKey' | 'user'>
+
+const nothing: Identity = {}
+
 export function createIdentities(options: IdentitiesOptions): Identities {
   return new OmIdentities(options)
 }
@@ -36,11 +41,13 @@ export function createIdentities(options: IdentitiesOptions): Identities {
 class OmIdentities implements Identities {
   private readonly om: IdentitiesOptions['om']
   private readonly keyring: Keyring
+  private readonly clock: IdentitiesOptions['clock']
   private readonly opened: LRUCache<string, Opened>
 
   constructor({ om, keyring, clock, maxOpened = 10_000, openedMs = 600_000 }: IdentitiesOptions) {
     this.om = om
     this.keyring = keyring
+    this.clock = clock
     // Resolution 0: the cache asks our clock each time, and sets no timer of its own.
     this.opened = new LRUCache({
       max: maxOpened,
@@ -50,15 +57,26 @@ class OmIdentities implements Identities {
     })
   }
 
-  lookup(accessKeyId: string): MaybePromise<Credential | undefined> {
+  lookup(accessKeyId: string, foreseen?: Foreseen): MaybePromise<Credential | undefined> {
+    const { om, clock } = this
+    if (!isDistant(om)) return this.judge(accessKeyId, nothing)
+    // What else the request needs comes with the answer, and waits for its session.
+    return RequestRows.lookup(foreseen, accessKeyId, { om, clock }).then((found) => this.judge(accessKeyId, found))
+  }
+
+  private judge(accessKeyId: string, found: Identity): MaybePromise<Credential | undefined> {
     return absentIf('AccessKeyNotFound', () =>
-      whenSettled(this.om.getAccessKey(accessKeyId), (row) => (row.enabled ? this.ofRow(row) : undefined)),
+      whenSettled(rowOf(found.accessKey) ?? this.om.getAccessKey(accessKeyId), (row) =>
+        row.enabled ? this.ofRow(row, found) : undefined,
+      ),
     )
   }
 
-  private ofRow(row: AccessKey): MaybePromise<Credential | undefined> {
+  private ofRow(row: AccessKey, found: Identity): MaybePromise<Credential | undefined> {
     return absentIf('UserNotFound', () =>
-      whenSettled(this.om.getUser(row.user), (user) => (user.enabled ? this.open(row, user) : undefined)),
+      whenSettled(rowOf(found.user) ?? this.om.getUser(row.user), (user) =>
+        user.enabled ? this.open(row, user) : undefined,
+      ),
     )
   }
 

@@ -7,13 +7,15 @@ import type { Logger } from '@o3/common/logger'
 import type { BlockStore } from '@o3/hdds/api'
 import type { OmClient } from '@o3/om/api'
 import type { ScmAdminProtocol } from '@o3/scm/api'
-import type { O3Store, Principal, ReplicationConfig } from '../api/api.ts'
+import type { Foreseen, O3Store, Principal, ReplicationConfig } from '../api/api.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
 import type { Keyring } from './keyring.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { Namespace } from './namespace.ts'
 import type { StoreParts } from './parts.ts'
+import { RequestOm } from './request-om.ts'
+import { RequestRows, isDistant } from './request-rows.ts'
 import { Rights } from './rights.ts'
 import { StoreSession } from './session.ts'
 import { VisibleLists } from './visible-lists.ts'
@@ -63,11 +65,8 @@ export function createStore(options: StoreOptions): RunningStore {
     replication: config.replication,
     batch: config.leaseBlocks,
   })
-  const rights = new Rights(om)
   const parts: StoreParts = {
-    rights,
-    namespace: new Namespace(om),
-    lists: new VisibleLists(om, rights),
+    ...namesOf(om),
     writer: new BodyWriter({
       blocks,
       leases,
@@ -84,8 +83,21 @@ export function createStore(options: StoreOptions): RunningStore {
     scm: options.scm,
     replication: config.replication,
   }
+  const partsFor = isDistant(om)
+    ? (foreseen: Foreseen): StoreParts => {
+        const rows = RequestRows.of(foreseen, { om, clock: env.clock })
+        return { ...parts, ...namesOf(new RequestOm(om, rows)) }
+      }
+    : () => parts
   return {
-    session: (principal: Principal) => new StoreSession(parts, principal),
+    session: (principal: Principal, foreseen?: Foreseen) =>
+      new StoreSession(foreseen === undefined ? parts : partsFor(foreseen), principal),
     close: () => leases.close(),
   }
+}
+
+/** What reaches names: over OM, or over what one request sees of it. */
+function namesOf(om: OmClient): Pick<StoreParts, 'rights' | 'namespace' | 'lists'> {
+  const rights = new Rights(om)
+  return { rights, namespace: new Namespace(om), lists: new VisibleLists(om, rights) }
 }

@@ -5,11 +5,13 @@ import { StoreError, isStoreError } from '@o3/common/errors'
 import { Secret } from '@o3/common/log'
 import { RpcServer, keyServer } from '@o3/common/rpc'
 import type { RpcCall, RpcHandler, RpcLimits, RpcReply } from '@o3/common/rpc'
-import type { PluginServices } from '@o3/protocol-bus/api'
+import type { Foreseen, O3Session, PluginServices } from '@o3/protocol-bus/api'
 import { calls } from '../core/calls.ts'
 import type { Call, Method } from '../core/calls.ts'
 import { decode, encode } from '../core/codec.ts'
+import type { Codec } from '../core/codec.ts'
 import { callMetrics } from './call-metrics.ts'
+import { tellerOf } from './foreseen.ts'
 import { handlers } from './handlers.ts'
 import type { Answer } from './handlers.ts'
 
@@ -69,13 +71,14 @@ export class NativeServer {
   private handlerOf(method: Method, counted: ReturnType<typeof callMetrics>): RpcHandler<Peer> {
     const { request, reply } = calls[method] as Call<never, unknown>
     const handler = handlers[method] as AnyHandler
+    const foresee = tellerOf(method)
     const metrics = counted.of(method)
     const { clock } = this.options
     return async (call): Promise<RpcReply> => {
       const beganMs = clock.monotonicMs()
       try {
-        const session = await this.admit(call)
-        const answer = await handler(session, decode(request, call.payload), call)
+        const { session, asked } = await this.open(call, request, foresee)
+        const answer = await handler(session, asked, call)
         metrics.answered.add()
         metrics.seconds.observe((clock.monotonicMs() - beganMs) / 1000)
         const payload = encode(reply, answer.reply)
@@ -87,14 +90,30 @@ export class NativeServer {
     }
   }
 
+  /** What cannot be read is told only to those who may still ask. */
+  private async open(
+    call: RpcCall<Peer>,
+    codec: Codec<never>,
+    foresee: ((request: unknown) => Foreseen) | undefined,
+  ): Promise<{ readonly session: O3Session; readonly asked: never }> {
+    let asked: never
+    try {
+      asked = decode(codec, call.payload)
+    } catch (error) {
+      await this.admit(call, undefined)
+      throw error
+    }
+    return { session: await this.admit(call, foresee?.(asked)), asked }
+  }
+
   /** A key that was disabled, deleted or given another secret since it was proved is refused from the next call on. */
-  private async admit({ peer }: RpcCall<Peer>) {
+  private async admit({ peer }: RpcCall<Peer>, foreseen: Foreseen | undefined): Promise<O3Session> {
     const { identities, store } = this.options
-    const lookup = identities.lookup(peer.accessKeyId)
+    const lookup = identities.lookup(peer.accessKeyId, foreseen)
     const found = lookup instanceof Promise ? await lookup : lookup
     if (found === undefined || found.secret !== peer.secret.reveal()) {
       throw new StoreError('Unauthenticated', 'the access key is no longer valid')
     }
-    return store.session(found.principal)
+    return store.session(found.principal, foreseen)
   }
 }

@@ -2,7 +2,7 @@
 
 import { utf8ToBinary } from '@o3/common/codec'
 import type { Clock } from '@o3/common/env'
-import type { Credential, Identities, Principal } from '@o3/protocol-bus/api'
+import type { Credential, Foreseen, Identities, Principal } from '@o3/protocol-bus/api'
 import { canonicalRequest, canonicalTargets } from '../core/auth/canonical-request.ts'
 import type { CanonicalTarget } from '../core/auth/canonical-request.ts'
 import { claimOf } from '../core/auth/claim.ts'
@@ -38,8 +38,8 @@ export interface Authenticated {
 
 /** Checks signatures; keeps the signing keys it derived. One per plugin instance. */
 export interface Authenticator {
-  /** Synchronous when the identity was at hand. Rejects only when the identities do. */
-  authenticate(request: S3Request): Authenticated | S3Error | Promise<Authenticated | S3Error>
+  /** Synchronous when the identity was at hand. Rejects only when the identities do, who get the hint `foreseen`. */
+  authenticate(request: S3Request, foreseen?: Foreseen): Authenticated | S3Error | Promise<Authenticated | S3Error>
 }
 
 export function createAuthenticator(dependencies: AuthenticateDependencies): Authenticator {
@@ -56,7 +56,7 @@ class SignatureV4 implements Authenticator {
     this.#dependencies = dependencies
   }
 
-  authenticate(request: S3Request): Authenticated | S3Error | Promise<Authenticated | S3Error> {
+  authenticate(request: S3Request, foreseen?: Foreseen): Authenticated | S3Error | Promise<Authenticated | S3Error> {
     const claim = claimOf(request)
     if (claim instanceof S3Error) return claim
     const scoped = this.#keys.scopeOf(claim.credential) ?? this.#parseScope(claim)
@@ -67,7 +67,7 @@ class SignatureV4 implements Authenticator {
       checkTime(claim, this.#dependencies.clock.wallMs()) ??
       checkSignedHeaders(request, headers)
     if (refusal !== undefined) return refusal
-    const found = this.#dependencies.identities.lookup(scoped.accessKeyId)
+    const found = this.#dependencies.identities.lookup(scoped.accessKeyId, foreseen)
     const signed: Signed = { request, claim, headers, scoped }
     return found instanceof Promise ? found.then((late) => this.#verify(signed, late)) : this.#verify(signed, found)
   }

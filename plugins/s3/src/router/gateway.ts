@@ -7,9 +7,9 @@
 import { AssertionError } from '@o3/common/errors'
 import type { Clock } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { HttpRequest, HttpResponse, O3Store, PluginServices } from '@o3/protocol-bus/api'
+import type { Foreseen, HttpRequest, HttpResponse, O3Store, PluginServices } from '@o3/protocol-bus/api'
 import { createAuthenticator } from '../auth/authenticate.ts'
-import type { Authenticated, Authenticator } from '../auth/authenticate.ts'
+import type { Authenticator } from '../auth/authenticate.ts'
 import type { S3Config } from '../config.ts'
 import { errorResponse } from '../core/errors/error-document.ts'
 import { S3Error } from '../core/errors/s3-error.ts'
@@ -22,6 +22,7 @@ import { bucketOf } from '../operations/operation.ts'
 import type { Call, Gateway, Operation } from '../operations/operation.ts'
 import { absentOperations } from './aws-operations.ts'
 import { awaitedBody } from './awaited-body.ts'
+import { foreseenOf } from './foreseen.ts'
 import { refusedHeader } from './header-rules.ts'
 import { requestMetrics } from './request-metrics.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -116,20 +117,25 @@ export class S3Gateway implements Gateway {
   async #admit(http: HttpRequest, request: S3Request, trace: Trace): Promise<HttpResponse> {
     if (this.#closed) throw new S3Error('ServiceUnavailable', { headers: { 'retry-after': '1' } })
     const route = router.route(request)
-    if (!(route instanceof S3Error)) trace.operation = route.operation
-    const outcome = this.#authenticator.authenticate(request)
+    let foreseen: Foreseen | undefined
+    if (!(route instanceof S3Error)) {
+      trace.operation = route.operation
+      foreseen = foreseenOf(request, route.operation, this.config.volume)
+    }
+    const outcome = this.#authenticator.authenticate(request, foreseen)
     const authenticated = outcome instanceof Promise ? await outcome : outcome
     if (authenticated instanceof S3Error) throw authenticated
     trace.user = authenticated.principal.user
     if (route instanceof S3Error) throw route
-    return this.#run(http, request, route, authenticated)
+    const session = this.#store.session(authenticated.principal, foreseen)
+    return this.#run(http, request, route, { authenticated, session })
   }
 
   async #run(
     http: HttpRequest,
     request: S3Request,
     { operation, honoured }: Route,
-    authenticated: Authenticated,
+    admitted: Pick<Call, 'authenticated' | 'session'>,
   ): Promise<HttpResponse> {
     const reading = operation.method === 'GET' || operation.method === 'HEAD'
     const refused = refusedHeader(request.headers, honoured, reading)
@@ -142,8 +148,8 @@ export class S3Gateway implements Gateway {
       get signal() {
         return http.signal
       },
-      authenticated,
-      session: this.#store.session(authenticated.principal),
+      authenticated: admitted.authenticated,
+      session: admitted.session,
     }
     const owner = request.headers.get('x-amz-expected-bucket-owner')
     // Of a bucket that CreateBucket is about to make, nobody is the owner yet.
