@@ -3,7 +3,9 @@
  * bytes (`floor.ts`, `bare-three.ts`). Floor and subject take turns.
  *
  *   npm run bench:ratis [-- --quick] [--only one,three] [--bytes 4096] [--clients 64] [--profile DIR] [--save]
+ *     [--against CHECKOUT]
  *
+ * `--against` puts the same subject of another checkout in the floor's place: what a change is worth on a busy machine.
  * `--profile` leaves a CPU profile of each process; `--save` rewrites this package's section of docs/benchmark.md. No figure
  * decides a test.
  */
@@ -11,10 +13,10 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { contest, type Contest, type Processes } from './contest.ts'
+import { contest, type Contest, type Outcome, type Processes } from './contest.ts'
 import { saveSection } from './page.ts'
 import { SubjectProcess } from './subject-process.ts'
-import { table } from './table.ts'
+import { table, type Cell } from './table.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -22,11 +24,13 @@ const { values: flags } = parseArgs({
     clients: { type: 'string', default: '64' },
     seconds: { type: 'string' },
     rounds: { type: 'string' },
+    warm: { type: 'string', default: '2' },
     port: { type: 'string', default: '7950' },
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    against: { type: 'string' },
   },
 })
 const bytes = Number(flags.bytes)
@@ -36,6 +40,7 @@ let nextPort = Number(flags.port)
 
 // Beside the sources: the temporary directory may not be on a disk.
 const directory = await mkdtemp('.bench-')
+const ownSources = import.meta.dirname
 let running: SubjectProcess[] = []
 let homes = 0
 
@@ -44,51 +49,51 @@ interface Row {
   readonly contest: Contest
 }
 
-async function start(program: string, given: Record<string, unknown>): Promise<SubjectProcess> {
+async function start(program: string, given: Record<string, unknown>, sources = ownSources): Promise<SubjectProcess> {
   const home = join(directory, `${program}-${homes++}`)
   await mkdir(home)
   const subject = await SubjectProcess.start({
-    program: join(import.meta.dirname, `${program}.ts`),
+    program: join(sources, `${program}.ts`),
     given: { bytes, directory: home, ...given },
   })
   running.push(subject)
   return subject
 }
 
-async function one(program: string): Promise<Processes> {
+async function one(program: string, sources = ownSources): Promise<Processes> {
   const voters = ['a']
-  return [await start(program, { id: 'a', voters, firstPort: nextPort++ })]
+  return [await start(program, { id: 'a', voters, firstPort: nextPort++ }, sources)]
 }
 
 /** The one that is written to starts last: the others have to be there. */
-async function three(program: string): Promise<Processes> {
+async function three(program: string, sources = ownSources): Promise<Processes> {
   const voters = ['a', 'b', 'c']
   const firstPort = nextPort
   nextPort += voters.length
   const [leader, ...followers] = voters.map((id) => ({ id, voters, firstPort }))
   const others: SubjectProcess[] = []
-  for (const given of followers) others.push(await start(program, given))
-  return [await start(program, leader ?? {}), ...others]
+  for (const given of followers) others.push(await start(program, given, sources))
+  return [await start(program, leader ?? {}, sources), ...others]
 }
 
 interface Case {
   readonly name: string
   readonly title: string
-  readonly open: () => Promise<Processes>
-  readonly openFloor: () => Promise<Processes>
+  readonly open: (program: string, sources?: string) => Promise<Processes>
+  readonly program: string
+  readonly floor: string
 }
 
 const cases: readonly Case[] = [
-  { name: 'log', title: 'the log alone', open: () => one('log-subject'), openFloor: () => one('floor-subject') },
-  { name: 'sole', title: 'sole voter', open: () => one('sole-subject'), openFloor: () => one('floor-subject') },
-  { name: 'one', title: 'group of one', open: () => one('member-subject'), openFloor: () => one('floor-subject') },
-  {
-    name: 'three',
-    title: 'three processes',
-    open: () => three('member-subject'),
-    openFloor: () => three('bare-three'),
-  },
+  { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
+  { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
+  { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
+  { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]
+
+function openFloor({ open, program, floor }: Case): Promise<Processes> {
+  return flags.against === undefined ? open(floor) : open(program, join(flags.against, 'ratis/bench'))
+}
 
 async function stopAll(): Promise<void> {
   const processes = running
@@ -97,47 +102,46 @@ async function stopAll(): Promise<void> {
 }
 
 /** The runtime compiles what is hot while it runs: the first seconds are not what a server does all day. */
-async function warmUp(name: string, processes: Processes): Promise<void> {
-  await processes[0]?.measure({ ...load, seconds: 2 })
-  if (flags.profile === undefined) return
-  await mkdir(flags.profile, { recursive: true })
+async function warmUp(processes: Processes): Promise<void> {
+  await processes[0]?.measure({ ...load, seconds: Number(flags.warm) })
+}
+
+async function profile(into: string, name: string, processes: Processes): Promise<void> {
+  await mkdir(into, { recursive: true })
   for (const [at, each] of processes.entries()) {
-    await each.profile(join(flags.profile, `${name}-${at === 0 ? 'leader' : `follower-${at}`}.cpuprofile`))
+    await each.profile(join(into, `${name}-${at === 0 ? 'leader' : `follower-${at}`}.cpuprofile`))
   }
 }
 
-const headings = ['', 'commits/s', 'floor', 'ratio', 'p50 ms', 'p99 ms', 'CPU µs', 'others', '/sync', 'msgs']
+const headings = ['', 'commits/s', 'ratio', 'p99 ms', 'CPU µs', 'others', '/sync', 'sends']
 
-function lineOf({ name, contest: { own, floor } }: Row) {
-  const ratio = floor === undefined ? undefined : own.perSecond / floor.perSecond
-  const { perSecond, p50Ms, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, messages } = own
-  return [name, perSecond, floor?.perSecond, ratio, p50Ms, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, messages]
+function linesOf({ name, contest: { own, floor } }: Row): (readonly Cell[])[] {
+  if (floor === undefined) return [lineOf(name, own, undefined)]
+  return [lineOf(name, own, own.perSecond / floor.perSecond), lineOf('  its floor', floor, undefined)]
 }
 
-function floorLineOf({ name, contest: { floor } }: Row) {
-  if (floor === undefined) return []
-  const { perSecond, p50Ms, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync } = floor
-  const cells = [perSecond, undefined, undefined, p50Ms, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, undefined]
-  return [[`  its floor`.padEnd(name.length), ...cells]]
+function lineOf(name: string, outcome: Outcome, ratio: number | undefined): readonly Cell[] {
+  const { perSecond, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, sends } = outcome
+  return [name, perSecond, ratio, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, sends * writesPerSync]
 }
 
 const rows: Row[] = []
 try {
   process.stdout.write(`${load.writers} in flight, ${bytes} bytes, the best of ${rounds} rounds of ${load.seconds} s\n`)
-  for (const { name, title, open, openFloor } of cases) {
+  for (const each of cases) {
+    const { name, title, open, program } = each
     if (flags.only !== '' && !flags.only.split(',').includes(name)) continue
-    const floor = await openFloor()
-    const own = await open()
-    await warmUp(name, own)
+    const floor = await openFloor(each)
+    const own = await open(program)
+    await warmUp(own)
+    await warmUp(floor)
+    if (flags.profile !== undefined) await profile(flags.profile, name, own)
     const row = { name: title, contest: await contest(own, floor, { load, rounds }) }
     rows.push(row)
     await stopAll()
-    process.stdout.write(`${table(headings, [lineOf(row), ...floorLineOf(row)])}\n`)
+    process.stdout.write(`${table(headings, linesOf(row))}\n`)
   }
-  const text = table(
-    headings,
-    rows.flatMap((row) => [lineOf(row), ...floorLineOf(row)]),
-  )
+  const text = table(headings, rows.flatMap(linesOf))
   process.stdout.write(`\n${text}`)
   if (flags.save) await saveSection(text)
 } finally {
