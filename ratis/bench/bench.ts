@@ -11,7 +11,7 @@
  */
 
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { contest, type Contest, type Outcome, type Processes } from './contest.ts'
 import { saveSection } from './page.ts'
@@ -50,7 +50,7 @@ interface Row {
 }
 
 async function start(program: string, given: Record<string, unknown>, sources = ownSources): Promise<SubjectProcess> {
-  const home = join(directory, `${program}-${homes++}`)
+  const home = join(directory, `${basename(program)}-${homes++}`)
   await mkdir(home)
   const subject = await SubjectProcess.start({
     program: join(sources, `${program}.ts`),
@@ -88,6 +88,7 @@ const cases: readonly Case[] = [
   { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
   { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
   { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
+  { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
   { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]
 
@@ -133,9 +134,9 @@ try {
     if (flags.only !== '' && !flags.only.split(',').includes(name)) continue
     const floor = await openFloor(each)
     const own = await open(program)
+    if (flags.profile !== undefined) await profile(flags.profile, name, own)
     await warmUp(own)
     await warmUp(floor)
-    if (flags.profile !== undefined) await profile(flags.profile, name, own)
     const row = { name: title, contest: await contest(own, floor, { load, rounds }) }
     rows.push(row)
     await stopAll()
