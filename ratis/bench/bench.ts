@@ -1,161 +1,151 @@
 /**
- * `npm run bench:ratis [-- --bytes 4096 --clients 64 --seconds 3]`: what a group costs over its floor, which appends and syncs
- * the same bytes with group commit to one file. Floor and contender take turns; the ratio of the better round counts.
+ * `npm run bench:ratis`: what a group costs, next to floors measured in the same run that only append and sync the same
+ * bytes (`floor.ts`, `bare-three.ts`). Floor and subject take turns.
+ *
+ *   npm run bench:ratis [-- --quick] [--only one,three] [--bytes 4096] [--clients 64] [--profile DIR] [--save]
+ *     [--against CHECKOUT]
+ *
+ * `--against` puts the same subject of another checkout in the floor's place: what a change is worth on a busy machine.
+ * `--profile` leaves a CPU profile of each process; `--save` rewrites this package's section of docs/benchmark.md. No figure
+ * decides a test.
  */
 
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdtemp, mkdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { nodeEnv } from '@o3/common/env/node'
-import { openLog } from '@o3/ratis/log'
-import { noConfiguration, openRaftNode } from '@o3/ratis/node'
-import { FloorLog } from './floor.ts'
-import { memberIds, openMember } from './member.ts'
-import { SinkMachine } from './sink-machine.ts'
+import { contest, type Contest, type Outcome, type Processes } from './contest.ts'
+import { saveSection } from './page.ts'
+import { SubjectProcess } from './subject-process.ts'
+import { table, type Cell } from './table.ts'
 
-const { values } = parseArgs({
+const { values: flags } = parseArgs({
   options: {
-    bytes: { type: 'string', default: '4096' },
+    bytes: { type: 'string', default: '128' },
     clients: { type: 'string', default: '64' },
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '2' },
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    warm: { type: 'string', default: '2' },
     port: { type: 'string', default: '7950' },
-    /** Which contenders, by name. */
-    only: { type: 'string', default: 'log,one,three' },
+    only: { type: 'string', default: '' },
+    quick: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    against: { type: 'string' },
   },
 })
-const clients = Number(values.clients)
-const seconds = Number(values.seconds)
-const firstPort = Number(values.port)
-// The first byte of a command is never 0.
-const payload = new Uint8Array(Number(values.bytes)).fill(7)
+const bytes = Number(flags.bytes)
+const load = { writers: Number(flags.clients), seconds: Number(flags.seconds ?? 0.5) }
+const rounds = Number(flags.rounds ?? (flags.quick ? 6 : 16))
+let nextPort = Number(flags.port)
 
-type Write = () => Promise<void>
-
-interface Measured {
-  readonly perSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  /** Of this process. */
-  readonly cpuUs: number
-}
-
-interface Contender {
-  readonly name: string
-  readonly write: Write
-}
-
-async function measure(write: Write): Promise<Measured> {
-  const times: number[] = []
-  const startMs = performance.now()
-  const startCpu = process.cpuUsage()
-  const endMs = startMs + seconds * 1000
-  await Promise.all(
-    Array.from({ length: clients }, async () => {
-      for (let beganMs = performance.now(); beganMs < endMs; beganMs = performance.now()) {
-        await write()
-        times.push(performance.now() - beganMs)
-      }
-    }),
-  )
-  const perSecond = times.length / ((performance.now() - startMs) / 1000)
-  const { user, system } = process.cpuUsage(startCpu)
-  times.sort((a, b) => a - b)
-  const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0
-  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), cpuUs: (user + system) / times.length }
-}
-
-async function compare(floor: Write, contender: Contender): Promise<void> {
-  let best = { ratio: 0, own: { perSecond: 0, p50Ms: 0, p99Ms: 0, cpuUs: 0 }, floor: 0 }
-  for (let round = 0; round < Number(values.rounds); round++) {
-    const under = await measure(floor)
-    const own = await measure(contender.write)
-    const ratio = own.perSecond / under.perSecond
-    if (ratio > best.ratio) best = { ratio, own, floor: under.perSecond }
-  }
-  const { ratio, own } = best
-  const columns = [
-    contender.name.padEnd(34),
-    `${own.perSecond.toFixed(0).padStart(8)} /s`,
-    `p50 ${own.p50Ms.toFixed(2)} ms`,
-    `p99 ${own.p99Ms.toFixed(2)} ms`,
-    `cpu ${own.cpuUs.toFixed(0)} us`,
-    `floor ${best.floor.toFixed(0)} /s`,
-    `ratio ${ratio.toFixed(2)}`,
-  ]
-  process.stdout.write(`${columns.join('   ')}\n`)
-}
-
-const env = nodeEnv()
 // Beside the sources: the temporary directory may not be on a disk.
 const directory = await mkdtemp('.bench-')
-const children: ChildProcess[] = []
-try {
-  process.stdout.write(`${clients} clients, ${payload.length} bytes, ${seconds} s a round\n`)
-  const floor = await FloorLog.open(env, join(directory, 'floor'))
-  const append: Write = () => floor.append(payload)
-  const contenders = { log: benchLog, one: benchOne, three: benchThree }
-  for (const [name, bench] of Object.entries(contenders)) {
-    if (values.only.split(',').includes(name)) await bench(append)
-  }
-  await floor.close()
-} finally {
-  for (const child of children) child.disconnect()
-  await Promise.all(children.map((child) => once(child, 'exit')))
-  await rm(directory, { recursive: true })
+const ownSources = import.meta.dirname
+let running: SubjectProcess[] = []
+let homes = 0
+
+interface Row {
+  readonly name: string
+  readonly contest: Contest
 }
 
-async function benchLog(floor: Write): Promise<void> {
-  const log = await openLog(env, join(directory, 'log'))
-  let isCutting = false
-  const write: Write = () =>
-    new Promise((resolve, reject) => {
-      log.append([{ index: log.lastIndex + 1, term: 1, payload }], (error) =>
-        error === undefined ? resolve() : reject(error),
-      )
-      if (isCutting || log.bytes < 64 * 1024 * 1024) return
-      isCutting = true
-      void log.truncateBefore(log.durableIndex + 1).finally(() => {
-        isCutting = false
-      })
-    })
-  await compare(floor, { name: 'the log alone', write })
-  while (isCutting) await env.clock.sleep(10)
-  await log.close()
-}
-
-async function benchOne(floor: Write): Promise<void> {
-  const machine = new SinkMachine()
-  const raft = await openRaftNode({
-    env,
-    id: 'a',
-    group: 'one',
-    directory: join(directory, 'one'),
-    transport: {
-      send: () => false,
-      setAddress: () => {},
-      receive: () => () => {},
-      close: () => Promise.resolve(),
-    },
-    recover: (log) => machine.recover(log),
-    bootstrap: { ...noConfiguration, voters: ['a'] },
+async function start(program: string, given: Record<string, unknown>, sources = ownSources): Promise<SubjectProcess> {
+  const home = join(directory, `${basename(program)}-${homes++}`)
+  await mkdir(home)
+  const subject = await SubjectProcess.start({
+    program: join(sources, `${program}.ts`),
+    given: { bytes, directory: home, ...given },
   })
-  machine.attach(raft)
-  await machine.leads()
-  await compare(floor, { name: 'a group of one', write: () => machine.propose(payload) })
-  await raft.close()
+  running.push(subject)
+  return subject
 }
 
-async function benchThree(floor: Write): Promise<void> {
-  for (const id of memberIds.slice(1)) {
-    const child = fork(join(import.meta.dirname, 'member.ts'), [id, join(directory, id), String(firstPort)])
-    children.push(child)
-    await once(child, 'message')
+async function one(program: string, sources = ownSources): Promise<Processes> {
+  const voters = ['a']
+  return [await start(program, { id: 'a', voters, firstPort: nextPort++ }, sources)]
+}
+
+/** The one that is written to starts last: the others have to be there. */
+async function three(program: string, sources = ownSources): Promise<Processes> {
+  const voters = ['a', 'b', 'c']
+  const firstPort = nextPort
+  nextPort += voters.length
+  const [leader, ...followers] = voters.map((id) => ({ id, voters, firstPort }))
+  const others: SubjectProcess[] = []
+  for (const given of followers) others.push(await start(program, given, sources))
+  return [await start(program, leader ?? {}, sources), ...others]
+}
+
+interface Case {
+  readonly name: string
+  readonly title: string
+  readonly open: (program: string, sources?: string) => Promise<Processes>
+  readonly program: string
+  readonly floor: string
+}
+
+const cases: readonly Case[] = [
+  { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
+  { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
+  { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
+  { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
+  { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
+]
+
+function openFloor({ open, program, floor }: Case): Promise<Processes> {
+  return flags.against === undefined ? open(floor) : open(program, join(flags.against, 'ratis/bench'))
+}
+
+async function stopAll(): Promise<void> {
+  const processes = running
+  running = []
+  await Promise.all(processes.map((each) => each.stop()))
+}
+
+/** The runtime compiles what is hot while it runs: the first seconds are not what a server does all day. */
+async function warmUp(processes: Processes): Promise<void> {
+  await processes[0]?.measure({ ...load, seconds: Number(flags.warm) })
+}
+
+async function profile(into: string, name: string, processes: Processes): Promise<void> {
+  await mkdir(into, { recursive: true })
+  for (const [at, each] of processes.entries()) {
+    await each.profile(join(into, `${name}-${at === 0 ? 'leader' : `follower-${at}`}.cpuprofile`))
   }
-  const { machine, close } = await openMember({ id: 'a', directory: join(directory, 'a'), firstPort })
-  await machine.leads()
-  await compare(floor, { name: 'three processes, one disk', write: () => machine.propose(payload) })
-  await close()
+}
+
+const headings = ['', 'commits/s', 'ratio', 'p99 ms', 'CPU µs', 'others', '/sync', 'sends']
+
+function linesOf({ name, contest: { own, floor } }: Row): (readonly Cell[])[] {
+  if (floor === undefined) return [lineOf(name, own, undefined)]
+  return [lineOf(name, own, own.perSecond / floor.perSecond), lineOf('  its floor', floor, undefined)]
+}
+
+function lineOf(name: string, outcome: Outcome, ratio: number | undefined): readonly Cell[] {
+  const { perSecond, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, sends } = outcome
+  return [name, perSecond, ratio, p99Ms, leaderCpuUs, followerCpuUs, writesPerSync, sends * writesPerSync]
+}
+
+const rows: Row[] = []
+try {
+  process.stdout.write(`${load.writers} in flight, ${bytes} bytes, the best of ${rounds} rounds of ${load.seconds} s\n`)
+  for (const each of cases) {
+    const { name, title, open, program } = each
+    if (flags.only !== '' && !flags.only.split(',').includes(name)) continue
+    const floor = await openFloor(each)
+    const own = await open(program)
+    if (flags.profile !== undefined) await profile(flags.profile, name, own)
+    await warmUp(own)
+    await warmUp(floor)
+    const row = { name: title, contest: await contest(own, floor, { load, rounds }) }
+    rows.push(row)
+    await stopAll()
+    process.stdout.write(`${table(headings, linesOf(row))}\n`)
+  }
+  const text = table(headings, rows.flatMap(linesOf))
+  process.stdout.write(`\n${text}`)
+  if (flags.save) await saveSection(text)
+} finally {
+  await stopAll()
+  await rm(directory, { recursive: true })
 }

@@ -5,8 +5,8 @@ import type { Consensus, Entry, RecoveredMachine, SnapshotReceiver, SnapshotSour
 /** A state machine that keeps nothing: what is left is the cost of the group. */
 export class SinkMachine implements StateMachine {
   private node: Consensus | undefined
-  private readonly waiting = new Map<number, () => void>()
-  private onLead: (() => void) | undefined
+  private readonly waiting = new Map<number, (isApplied: boolean) => void>()
+  private onLead: (() => void)[] = []
   private isCutting = false
   private readonly everyBytes: number
 
@@ -27,21 +27,26 @@ export class SinkMachine implements StateMachine {
   /** Resolves when it may propose. */
   leads(): Promise<void> {
     if (this.node?.mayPropose === true) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.onLead = resolve
-    })
+    return new Promise((resolve) => this.onLead.push(resolve))
   }
 
-  propose(payload: Uint8Array): Promise<void> {
+  /** Resolves when it is applied; what was lost with the lead is proposed again. */
+  async propose(payload: Uint8Array): Promise<void> {
+    while (!(await this.proposed(payload))) await this.leads()
+  }
+
+  private proposed(payload: Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
-      if (this.node === undefined) throw new StoreError('Closed', 'there is no member')
-      this.waiting.set(this.node.propose(payload), resolve)
+      const { node } = this
+      if (node === undefined) throw new StoreError('Closed', 'there is no member')
+      if (node.mayPropose) this.waiting.set(node.propose(payload), resolve)
+      else resolve(false)
     })
   }
 
   apply(entries: readonly Entry[]): undefined {
     for (const { index } of entries) {
-      this.waiting.get(index)?.()
+      this.waiting.get(index)?.(true)
       this.waiting.delete(index)
     }
     const last = entries.at(-1)
@@ -62,7 +67,7 @@ export class SinkMachine implements StateMachine {
   }
 
   lead(): void {
-    this.onLead?.()
+    for (const resolve of this.onLead.splice(0)) resolve()
   }
 
   refuse(): void {
@@ -70,6 +75,7 @@ export class SinkMachine implements StateMachine {
   }
 
   follow(): void {
+    for (const resolve of this.waiting.values()) resolve(false)
     this.waiting.clear()
   }
 

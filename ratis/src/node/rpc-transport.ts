@@ -3,6 +3,7 @@ import { StoreError } from '@o3/common/errors'
 import type { ClientAuthentication, RpcCall, RpcMethods } from '@o3/common/rpc'
 import type { NodeId } from '../core/entry.ts'
 import type { Message } from '../core/message.ts'
+import { LateAnswers } from './late-answers.ts'
 import { decodeBatch, type Batch } from './message-codec.ts'
 import { parsePeerAddress } from './peer-address.ts'
 import { defaultPeerLimits, messagesMethod, PeerLink, type PeerLimits } from './peer-link.ts'
@@ -27,11 +28,13 @@ export class RpcTransport implements RaftTransport {
   private readonly addresses = new Map<NodeId, string>()
   private readonly links = new Map<string, PeerLink>()
   private readonly receivers = new Map<string, Set<(message: Message) => void>>()
+  private readonly answers: LateAnswers
   private isClosed = false
 
   constructor(options: RpcTransportOptions) {
     this.options = options
     this.limits = { ...defaultPeerLimits, ...options.limits }
+    this.answers = new LateAnswers(options.env.clock, this.limits.maxCalls)
   }
 
   send(group: string, message: Message): boolean {
@@ -69,6 +72,7 @@ export class RpcTransport implements RaftTransport {
 
   close(): Promise<void> {
     this.isClosed = true
+    this.answers.releaseAll()
     for (const link of this.links.values()) link.close()
     this.links.clear()
     this.addresses.clear()
@@ -88,24 +92,34 @@ export class RpcTransport implements RaftTransport {
       for (const receive of receivers) receive(message)
     }
   }
+
+  /** When the answer to a batch that was delivered is to go out; undefined: at once. A large one gives much room back. */
+  answer({ sender }: Batch, sizeBytes: number): Promise<void> | undefined {
+    if (this.isClosed || sizeBytes > largeBatchBytes) return this.answers.release(sender)
+    return this.answers.enter(sender)
+  }
 }
+
+const largeBatchBytes = 64 * 1024
 
 /** Whether a connection that was authenticated as `peer` may speak for the member `id`. */
 export type MaySpeakFor<Peer> = (peer: Peer, id: NodeId) => boolean
 
 /**
- * What the process's `RpcServer` has to serve so that its peers reach it. A batch is answered when it was handed on: nothing
- * waits for disks. A batch in the name of somebody else is refused whole with `AccessDenied`.
+ * What the process's `RpcServer` has to serve so that its peers reach it. A batch is answered soon after it was handed on
+ * (`LateAnswers`): nothing waits for disks. A batch in the name of somebody else is refused whole with `AccessDenied`.
  */
 export function raftMethods<Peer>(transport: RpcTransport, maySpeakFor: MaySpeakFor<Peer>): RpcMethods<Peer> {
   return {
     [messagesMethod]: async (call) => {
-      const batch = decodeBatch(call.body === undefined ? call.payload : await gathered(call))
+      const bytes = call.body === undefined ? call.payload : await gathered(call)
+      const batch = decodeBatch(bytes)
       const stranger = batch.messages.find(({ message }) => !maySpeakFor(call.peer, message.from))
       if (stranger !== undefined) {
         throw new StoreError('AccessDenied', `this connection may not speak for ${stranger.message.from}`)
       }
       transport.deliver(batch)
+      await transport.answer(batch, bytes.length)
       return {}
     },
   }
