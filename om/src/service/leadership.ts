@@ -31,12 +31,15 @@ export class Leadership {
     return role === 'leader' ? term : undefined
   }
 
-  /** The term in which it leads, or `NotLeader`, with `leader` in the details when it is known. */
-  expectTerm(): Term {
+  /**
+   * The term in which it leads, or `NotLeader`, with the `leader` and its `term` in the details when they are known. A
+   * caller that names another term (see `ExecuteOptions.term`) meant another leader.
+   */
+  expectTerm(named?: Term): Term {
     const { role, term, leader } = this.store.status()
-    if (role === 'leader') return term
-    throw new StoreError('NotLeader', 'another member of OM leads', {
-      details: leader === undefined ? {} : { leader },
+    if (role === 'leader' && (named === undefined || named === term)) return term
+    throw new StoreError('NotLeader', 'this member of OM does not lead in that term', {
+      details: leader === undefined ? {} : { leader, term },
     })
   }
 
