@@ -31,12 +31,12 @@ export class Leadership {
     return role === 'leader' ? term : undefined
   }
 
-  /** The term in which it leads, or `NotLeader`, with `leader` in the details when it is known. */
+  /** The term in which it leads, or `NotLeader`, with `leader` and `address` in the details when they are known. */
   expectTerm(): Term {
-    const { role, term, leader } = this.store.status()
+    const { role, term, leader, leaderAddress: address } = this.store.status()
     if (role === 'leader') return term
     throw new StoreError('NotLeader', 'another member of SCM leads', {
-      details: leader === undefined ? {} : { leader },
+      details: leader === undefined ? {} : address === undefined ? { leader } : { leader, address },
     })
   }
 
