@@ -109,12 +109,18 @@ async function live(run: Run): Promise<void> {
   await closeAll(world)
 }
 
-/** One member of each group that stays away while the others must make progress: the one that lost something, if any did. */
+/**
+ * One member of each group that stays away while the others must make progress: the one that lost something, if any did. Not
+ * the last one that clients have in their configuration.
+ */
 function oneOfEach({ world, nemesis }: Run): readonly AnyMember[] {
-  return world.groups.flatMap(({ voters }) => {
-    const bad = voters.find((member) => member.isBad)
-    const chosen = bad ?? voters[nemesis.random.below(voters.length)]
-    return chosen === undefined ? [] : [chosen as AnyMember]
+  return world.groups.flatMap(({ voters, firstIds }) => {
+    const known = voters.filter(({ id }) => firstIds.includes(id))
+    const dispensable = voters.filter((member) => known.length > 1 || !known.includes(member))
+    const bad = voters.filter((member) => member.isBad)
+    const choices = bad.length === 0 ? dispensable : dispensable.filter((member) => bad.includes(member))
+    const chosen = choices[nemesis.random.below(choices.length)]
+    return chosen === undefined ? [] : [chosen]
   })
 }
 
