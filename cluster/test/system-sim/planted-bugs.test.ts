@@ -38,7 +38,7 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
 test.each(Object.entries(hunts) as [Bug, Hunt][])('finds %s', { timeout: 300_000 }, async (bug, hunt) => {
   const { checkers, perMinute } = hunt
   const from = elsewhere === undefined ? (hunt.from ?? 1) : Number(elsewhere)
-  const budget = (hunt.budget ?? 2) * (elsewhere === undefined ? 1 : 10)
+  const budget = (hunt.budget ?? 8) * (elsewhere === undefined ? 1 : 10)
   const found: string[] = []
   for (let seed = from; seed < from + budget && found.length === 0; seed++) {
     const { violation } = await runSeed(seed, { plants: plants[bug], plan: planWith(seed, perMinute) })
