@@ -19,7 +19,10 @@ interface Hunt {
 const elsewhere = process.env['O3_SYSTEM_FIRST']
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a reply before the commit': { checkers: ['exactly-once', 'linearizable', 'equal-rows', 'start', 'audit'], from: 2 },
+  'a reply before the commit': {
+    checkers: ['exactly-once', 'linearizable', 'order', 'equal-rows', 'start', 'audit'],
+    from: 2,
+  },
   'reads without a barrier': { checkers: ['linearizable'] },
   'a snapshot without the ledger': { checkers: ['exactly-once'] },
   'a snapshot without some rows': { checkers: ['linearizable', 'equal-rows', 'content', 'exactly-once', 'audit'] },
