@@ -38,7 +38,7 @@ export class Nemesis {
 
   /** Takes every lasting fault back. Members that are down stay so. */
   repairAll(): void {
-    for (const repair of [...this.#repairs]) repair()
+    for (const repair of this.#repairs) repair()
     this.#repairs.clear()
   }
 
