@@ -70,15 +70,10 @@ function found<T>(read: () => T): Found<T> | undefined {
   } catch (error) {
     // What is no `StoreError` is a row that is not in memory yet (`readLive`), or a bug.
     if (!(error instanceof StoreError)) throw error
-    switch (error.category) {
-      case 'not-found':
-      case 'invalid':
-        return { kind: 'refused', error: error.toRecord() }
-      case 'damaged':
-        return undefined
-      default:
-        throw error
-    }
+    const { category } = error
+    if (category === 'not-found' || category === 'invalid') return { kind: 'refused', error: error.toRecord() }
+    if (category === 'damaged') return undefined
+    throw error
   }
 }
 
