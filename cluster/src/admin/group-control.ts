@@ -10,7 +10,7 @@ import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
 import { readSmallFile, replaceFile } from '../data-directory.ts'
 import { addressOf, describeEndpoint } from '../roles/endpoint.ts'
 import { groupMethods } from '../roles/group-admin.ts'
-import type { GroupChange, GroupMemberStatus } from '../roles/group-admin.ts'
+import type { GroupChange, GroupMemberStatus, GroupTransfer } from '../roles/group-admin.ts'
 
 export type { FollowerStatus, GroupMemberStatus } from '../roles/group-admin.ts'
 
@@ -138,8 +138,12 @@ export class GroupControl {
     await this.callLeader(groupMethods.change, change, 'whenever')
   }
 
-  private async callLeader(method: string, asked: object, repeat: 'whenever' | 'if-not-begun'): Promise<void> {
-    const payload = Buffer.from(JSON.stringify(asked))
+  private async callLeader(
+    method: string,
+    asked: GroupChange | GroupTransfer,
+    repeat: 'whenever' | 'if-not-begun',
+  ): Promise<void> {
+    const payload = (term: number): Uint8Array => Buffer.from(JSON.stringify({ ...asked, term }))
     await this.group.call(method, payload, { repeat, deadlineMs, tryMs: changeTryMs })
   }
 

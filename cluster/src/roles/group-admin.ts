@@ -1,11 +1,12 @@
 /**
  * What an administrator may ask of a member of a group, over the same connection as everybody else: where it stands
  * (`group.status.1`) and a checkpoint now (`group.checkpoint.1`), of each; who leads (`group.transfer.1`) and who belongs to
- * the group (`group.change.1`), of the leader. Payloads are JSON.
+ * the group (`group.change.1`), of the leader. Payloads are JSON. What the leader is asked to change names the `term` of the
+ * one that is meant, as every change does: a late copy of "remove om3" must not find a leader under which it has come back.
  */
 
 import { StoreError, unreachable } from '@o3/common/errors'
-import type { RpcHandler, RpcMethods } from '@o3/common/rpc'
+import type { Fenced, RpcHandler, RpcMethods } from '@o3/common/rpc'
 import type { ReplicatedStore } from '@o3/ratis/api'
 import type { Configuration, Consensus, NodeId } from '@o3/ratis/node'
 
@@ -40,6 +41,11 @@ export interface FollowerStatus {
   readonly mayVote: boolean
 }
 
+/** To `to`, or to whichever voter is furthest. */
+export interface GroupTransfer {
+  readonly to?: NodeId
+}
+
 /** Each says what shall be the case; one that is the case already changes nothing. */
 export type GroupChange =
   /** Hears everything and counts for nothing. */
@@ -71,11 +77,11 @@ export function serveGroup<Command, Reply, Peer>(
       return status()
     }),
     [groupMethods.transfer]: answering(async (asked) => {
-      await transfer(consensus, (asked as { readonly to?: NodeId }).to)
+      await transfer(consensus, asked as GroupTransfer & Fenced)
       return {}
     }),
     [groupMethods.change]: answering(async (asked) => {
-      await change(consensus, asked as GroupChange)
+      await change(consensus, asked as GroupChange & Fenced)
       return status()
     }),
   }
@@ -115,8 +121,8 @@ function statusOf(consensus: Consensus, checkpointIndex: number): GroupMemberSta
   }
 }
 
-async function transfer(consensus: Consensus, to: NodeId | undefined): Promise<void> {
-  expectLeader(consensus)
+async function transfer(consensus: Consensus, { to, term }: GroupTransfer & Fenced): Promise<void> {
+  expectLeader(consensus, term)
   const { voters } = consensus.configuration
   if (to === consensus.id) return
   if (to !== undefined && !voters.includes(to)) {
@@ -126,8 +132,9 @@ async function transfer(consensus: Consensus, to: NodeId | undefined): Promise<v
   await consensus.transferLeadership(to)
 }
 
-async function change(consensus: Consensus, wanted: GroupChange): Promise<void> {
-  expectLeader(consensus)
+/** All that is begun is begun in this turn, and `changeMembership` does not go on in another term. */
+async function change(consensus: Consensus, wanted: GroupChange & Fenced): Promise<void> {
+  expectLeader(consensus, wanted.term)
   const { configuration } = consensus
   switch (wanted.kind) {
     case 'add-learner':
@@ -211,11 +218,11 @@ function isMember({ voters, learners }: Configuration, id: NodeId): boolean {
   return voters.includes(id) || learners.includes(id)
 }
 
-function expectLeader(consensus: Consensus): void {
-  if (!consensus.mayPropose) throw notLeader(consensus)
+function expectLeader(consensus: Consensus, term: number): void {
+  if (!consensus.mayPropose || consensus.term !== term) throw notLeader(consensus)
 }
 
-function notLeader({ id, leader }: Consensus): StoreError {
-  if (leader === undefined || leader === id) return new StoreError('NotLeader', 'no leader is known')
-  return new StoreError('NotLeader', `${leader} leads the group`, { details: { leader } })
+function notLeader({ leader, term }: Consensus): StoreError {
+  if (leader === undefined) return new StoreError('NotLeader', 'no leader is known')
+  return new StoreError('NotLeader', `${leader} leads the group in term ${term}`, { details: { leader, term } })
 }

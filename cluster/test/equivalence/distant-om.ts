@@ -1,6 +1,7 @@
 /** An OM as one in another process is asked, call by call, and a store whose callers say what they are about to touch. */
 
 import type { Random } from '@o3/common/env'
+import { isStoreError } from '@o3/common/errors'
 import { RemoteOm } from '@o3/om/client'
 import { serveOm } from '@o3/om/rpc'
 import type { ServedOm } from '@o3/om/rpc'
@@ -17,20 +18,25 @@ export class DistantOm extends RemoteOm {
     const calls: string[] = []
     const served = serveOm<undefined>(om)
     const { signal } = new AbortController()
+    const ask = async (method: string, payload: Uint8Array): Promise<Uint8Array> => {
+      const handler = served[method]
+      if (handler === undefined) throw new Error(`${method} is not served`)
+      const reply = await handler({ method, payload, body: undefined, peer: undefined, deadlineMs: undefined, signal })
+      return reply.payload ?? new Uint8Array(0)
+    }
+    let term = 0
     super({
       async call(method, payload) {
         calls.push(method)
-        const handler = served[method]
-        if (handler === undefined) throw new Error(`${method} is not served`)
-        const reply = await handler({
-          method,
-          payload,
-          body: undefined,
-          peer: undefined,
-          deadlineMs: undefined,
-          signal,
-        })
-        return reply.payload ?? new Uint8Array(0)
+        if (typeof payload !== 'function') return ask(method, payload)
+        try {
+          return await ask(method, payload(term))
+        } catch (error) {
+          const known = isStoreError(error, 'NotLeader') ? Number(error.details['term'] ?? 0) : 0
+          if (known <= term) throw error
+          term = known
+          return ask(method, payload(term))
+        }
       },
       newRequestId: () => random.uuid(),
     })

@@ -40,6 +40,12 @@ export interface GroupCallOptions {
   readonly signal?: AbortSignal
 }
 
+/**
+ * What a call sends. That of one that changes something is made for the leader of a term, which it names: a leader of
+ * another term refuses it with `NotLeader`, and says in the details (`leader`, `term`) for whom it is to be made anew.
+ */
+export type GroupPayload = Uint8Array | ((term: number) => Uint8Array)
+
 /** A machine that lost its power and is back must not look silent for long. */
 const memberLimits: Partial<RpcLimits> = { handshakeTimeoutMs: 2_000, pingAfterMs: 2_000, deadAfterMs: 6_000 }
 /** So long the others wait for the answer to the call that searches; then one more of them searches beside it. */
@@ -49,6 +55,11 @@ const searchAloneMs = 250
  * Calls to whichever member of a group leads. It asks the last leader, follows what a `NotLeader` names (`leader`, an id,
  * and `address` in its details), and goes round the others, with growing pauses, until the deadline. While the leader is
  * not known one call searches, and the others wait for what it finds.
+ *
+ * A copy of a change may lie in a socket for minutes while its caller asks elsewhere, is told "no", and goes on. So every
+ * copy names the latest term that is known here (0 at first), and only the leader of that term carries it out; the answer
+ * comes from the last copy that was sent, and no earlier one names a later term. A refusal that brings a later term is
+ * followed at once, and costs a round trip for each change of the lead.
  *
  * What a member says is the answer, but for `NotLeader` (nothing happened) and for `OutcomeUnknown`, `DeadlineExceeded`
  * and `Closed` of a call that may be repeated. `Unavailable` and `VolumeFailed` are it when the others know no better.
@@ -92,7 +103,7 @@ export class GroupClient {
    * `OutcomeUnknown` when the connection was lost under a call that must not be repeated; `Unauthenticated` or
    * `Incompatible` when no member takes us; `Busy`, `TooLarge`, `Closed`, or the reason of the signal.
    */
-  async call(method: string, payload: Uint8Array, options: GroupCallOptions): Promise<Uint8Array> {
+  async call(method: string, payload: GroupPayload, options: GroupCallOptions): Promise<Uint8Array> {
     const round = new Round(this.clock, { deadlineMs: this.options.deadlineMs ?? 30_000, ...options })
     try {
       for (;;) {
@@ -124,9 +135,11 @@ export class GroupClient {
     const tryMs = (options.tryMs ?? this.options.tryMs ?? 2_000) * round.patience
     const deadlineMs = options.repeat === 'whenever' ? Math.min(tryMs, round.leftMs) : round.leftMs
     const cancel = this.clock.after(searchAloneMs, () => this.endSearch(round))
+    const { term } = this.roster
     try {
       const { signal } = options
-      const result = await member.client.call(method, payload, {
+      const bytes = typeof payload === 'function' ? payload(term) : payload
+      const result = await member.client.call(method, bytes, {
         deadlineMs,
         ...(signal === undefined ? {} : { signal }),
       })
@@ -134,7 +147,7 @@ export class GroupClient {
       return await payloadOf(result)
     } catch (error) {
       if (!(error instanceof StoreError) || options.signal?.aborted === true || this.isClosed) throw error
-      this.judge(member, error, asked)
+      this.judge({ member, error, term }, asked)
       return undefined
     } finally {
       cancel()
@@ -142,7 +155,7 @@ export class GroupClient {
   }
 
   /** Notes what the failure says of the member. Throws what is the call's answer, or must not be repeated. */
-  private judge(member: RosterMember, error: StoreError, { options, round }: Asked): void {
+  private judge({ member, error, term }: Failure, { payload, options, round }: Asked): void {
     const meaning = meaningOf(error)
     if (meaning !== 'answer') member.lastFailure = `${error.code} (${error.message})`
     switch (meaning) {
@@ -151,7 +164,7 @@ export class GroupClient {
         throw error
       case 'not-leader':
         this.roster.answers(member)
-        round.hint = this.roster.unseat(member, this.roster.named(error.details))
+        round.hint = this.follow({ member, error, term }, typeof payload === 'function' ? round : undefined)
         return
       case 'refused-here':
         this.roster.answers(member)
@@ -170,6 +183,26 @@ export class GroupClient {
       case 'not-sent':
         this.roster.suspect(member)
     }
+  }
+
+  /**
+   * Whom a `NotLeader` sends us to. When it brings a later term than the copy named (`fenced`: of a call that names one),
+   * whoever leads in it is asked once more, also the one that says it. No copy names less than the one before, so this
+   * goes on for no longer than terms go up.
+   */
+  private follow({ member, error, term }: Failure, fenced: Round | undefined): RosterMember | undefined {
+    const { roster } = this
+    const { details } = error
+    const named = roster.named(details)
+    roster.learn(details)
+    if (fenced === undefined || details['term'] !== roster.term || roster.term <= term) {
+      return roster.unseat(member, named)
+    }
+    const leader = named ?? member
+    fenced.asked.delete(leader)
+    if (leader === member) roster.leads(member)
+    else roster.unseat(member, leader)
+    return leader
   }
 
   /** All were asked: waits a little, and begins anew. */
@@ -209,9 +242,16 @@ export class GroupClient {
   }
 }
 
+/** What a member said, or did not, to a copy that was sent when this was the latest term. */
+interface Failure {
+  readonly member: RosterMember
+  readonly error: StoreError
+  readonly term: number
+}
+
 interface Asked {
   readonly method: string
-  readonly payload: Uint8Array
+  readonly payload: GroupPayload
   readonly options: GroupCallOptions
   readonly round: Round
 }

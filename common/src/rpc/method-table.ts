@@ -2,7 +2,7 @@
 
 import type { ByteReader, ByteWriter } from '../codec/codec.ts'
 import { StoreError, assert } from '../errors.ts'
-import type { GroupCallOptions } from './group-client.ts'
+import type { GroupCallOptions, GroupPayload } from './group-client.ts'
 import { decode, encode } from './record.ts'
 import type { Codec } from './record.ts'
 import type { RpcMethods } from './rpc-server.ts'
@@ -12,6 +12,17 @@ import type { RpcCall } from './server-call.ts'
 export interface Method<Request, Reply> extends GroupCallOptions {
   readonly request: Codec<Request>
   readonly reply: Codec<Reply>
+  /**
+   * `term`: the request names the term of the leader that it is meant for, and no other carries it out, for it changes
+   * something; the client fills it in. `none`: it reads, or is for every member, whether it leads or not.
+   */
+  readonly fence: Request extends Fenced ? 'term' : 'none'
+}
+
+/** A request that changes something. */
+export interface Fenced {
+  /** 0: no leader is known, so that any refuses it and says its term. */
+  readonly term: number
 }
 
 /** By name. A name ends with its version (`om.getKey.1`): a changed payload is a new method beside the old one. */
@@ -25,6 +36,7 @@ interface AnyCodec {
 interface AnyMethod extends GroupCallOptions {
   readonly request: AnyCodec
   readonly reply: AnyCodec
+  readonly fence: 'term' | 'none'
 }
 
 export type RequestOf<M extends AnyMethod> = ReturnType<M['request']['read']>
@@ -74,23 +86,40 @@ export function serveMethods<Table extends MethodTable, Peer>(
 
 /** Whatever carries a payload to where it is answered: a `GroupClient`. */
 export interface MethodCaller {
-  call(method: string, payload: Uint8Array, options: GroupCallOptions): Promise<Uint8Array>
+  call(method: string, payload: GroupPayload, options: GroupCallOptions): Promise<Uint8Array>
 }
+
+/** What a caller says of it: the term is for the client of the group to fill in. */
+type Said<M extends AnyMethod> = M['fence'] extends 'term' ? Omit<RequestOf<M>, 'term'> : RequestOf<M>
 
 /** Calls a method of the table. `Incompatible` for an answer that cannot be read: the server is another release. */
 export type Ask<Table extends MethodTable> = <Name extends keyof Table & string>(
   name: Name,
-  request: RequestOf<Table[Name]>,
+  request: Said<Table[Name]>,
 ) => Promise<ReplyOf<Table[Name]>>
 
 export function askerOf<Table extends MethodTable>(caller: MethodCaller, table: Table): Ask<Table> {
   return async (name, request) => {
-    const method = table[name] as unknown as Method<typeof request, ReplyOf<Table[typeof name]>>
-    const payload = await caller.call(name, encode(method.request, request), method)
+    const method = table[name] as unknown as Asked<ReplyOf<Table[typeof name]>>
+    const payload = await caller.call(name, payloadOf(method, request), method)
     try {
       return decode(method.reply, payload)
     } catch (cause) {
       throw new StoreError('Incompatible', `the answer of ${name} cannot be read`, { cause })
     }
   }
+}
+
+interface Asked<Reply> extends GroupCallOptions {
+  readonly request: Codec<unknown>
+  readonly reply: Codec<Reply>
+  readonly fence: 'term' | 'none'
+}
+
+function payloadOf(
+  { request: codec, fence }: Pick<Asked<unknown>, 'request' | 'fence'>,
+  request: unknown,
+): GroupPayload {
+  if (fence === 'none') return encode(codec, request)
+  return (term) => encode(codec, { ...(request as object), term })
 }

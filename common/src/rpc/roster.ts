@@ -31,6 +31,8 @@ const suspicionMs = 3_000
 export class Roster {
   readonly members: RosterMember[]
   leader: RosterMember | undefined
+  /** The latest term that anybody was said to lead in; 0: none yet. It only goes up, for a term that is over never comes again. */
+  term = 0
   private readonly options: RosterOptions
   /** Where the next round begins: not all clients ask the same member first, and not the same one twice. */
   private turn = 0
@@ -66,6 +68,11 @@ export class Roster {
     const member = this.joined({ id: typeof leader === 'string' ? leader : String(address), address: found })
     this.members.push(member)
     return member
+  }
+
+  /** Of a term only with its leader: candidates count terms up in which nobody ever leads. */
+  learn({ leader, term }: ErrorDetails): void {
+    if (leader !== undefined && Number.isSafeInteger(term)) this.term = Math.max(this.term, Number(term))
   }
 
   /** It answered: it is there, and leads. */

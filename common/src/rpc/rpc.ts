@@ -14,11 +14,12 @@ export type { RpcMethods, RpcServerOptions } from './rpc-server.ts'
 export type { RpcCall, RpcHandler, RpcReply } from './server-call.ts'
 export type { RpcBody } from './outbound-body.ts'
 export { GroupClient } from './group-client.ts'
-export type { GroupCallOptions, GroupClientOptions } from './group-client.ts'
+export type { GroupCallOptions, GroupClientOptions, GroupPayload } from './group-client.ts'
 export type { GroupMember } from './roster.ts'
 export { askerOf, serveMethods } from './method-table.ts'
 export type {
   Ask,
+  Fenced,
   Method,
   MethodCaller,
   MethodHandlers,

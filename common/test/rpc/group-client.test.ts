@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../src/log/log.ts'
 import { keyClient, keyServer } from '../../src/rpc/rpc.ts'
-import { follows, says, silent, withGroup } from './group-world.ts'
+import { follows, leadsIn, says, silent, withGroup } from './group-world.ts'
 import type { GroupWorld } from './group-world.ts'
 import { bytes } from './worlds.ts'
 
@@ -120,6 +120,131 @@ describe('who leads', () => {
       const slow = ask('long', { tryMs: 20_000, deadlineMs: 20_000 }).catch(() => 'late')
       expect(await timed(world, async () => expect(await ask('x')).toBe('a'))).toBeLessThan(600)
       expect(await slow).toBe('late')
+    }))
+})
+
+describe('the term that a change is meant for', () => {
+  /** `a` leads, and the others know. */
+  const led = ({ members: [a, b, c] }: GroupWorld, term: number): void => {
+    a.behaviour = leadsIn('a', term)
+    for (const member of [b, c]) member.behaviour = follows({ leader: 'a', term })
+  }
+
+  test('is learned from the first refusal, and named from then on', () =>
+    withGroup(async (world) => {
+      const { members, change, tries } = world
+      const [a] = members
+      led(world, 6)
+      expect(await timed(world, async () => expect(await change('x')).toBe('a'))).toBeLessThan(9)
+      expect(a.asked.at(-1)).toBe('6/x')
+      expect(tries()).toBe(2)
+      for (let n = 0; n < 5; n++) await change(`${n}`)
+      expect(tries()).toBe(7)
+      expect(a.asked.slice(-5)).toEqual(['6/0', '6/1', '6/2', '6/3', '6/4'])
+    }))
+
+  test('is made anew when the same member leads again: one round trip, and no pause', () =>
+    withGroup(async (world) => {
+      const { members, change, tries } = world
+      led(world, 6)
+      await change('before')
+      for (const term of [8, 11, 12]) {
+        led(world, term)
+        const before = tries()
+        expect(
+          await timed(world, async () => expect(await change('x', { repeat: 'if-not-begun' })).toBe('a')),
+        ).toBeLessThan(9)
+        expect(tries()).toBe(before + 2)
+        expect(members[0].asked.at(-1)).toBe(`${term}/x`)
+      }
+    }))
+
+  test('moves with the leader', () =>
+    withGroup(async (world) => {
+      const { members, change, tries } = world
+      const [a, b] = members
+      led(world, 6)
+      await change('before')
+      a.behaviour = follows({ leader: 'b', term: 7 })
+      b.behaviour = leadsIn('b', 7)
+      const before = tries()
+      expect(await timed(world, async () => expect(await change('x')).toBe('b'))).toBeLessThan(9)
+      // The old leader has told it already.
+      expect(tries()).toBe(before + 2)
+      expect(b.asked.at(-1)).toBe('7/x')
+    }))
+
+  test('is made anew for all that are under way', () =>
+    withGroup(async (world) => {
+      const { change, tries } = world
+      led(world, 6)
+      await change('before')
+      led(world, 8)
+      const before = tries()
+      const changes = Array.from({ length: 100 }, (_, n) => change(`${n}`))
+      expect(
+        await timed(world, async () => expect(new Set(await Promise.all(changes))).toEqual(new Set(['a']))),
+      ).toBeLessThan(20)
+      expect(tries()).toBe(before + 200)
+    }))
+
+  test('never goes down: who leads in an earlier one does not know yet that it is over', () =>
+    withGroup(async (world) => {
+      const { members, change, simulation } = world
+      const [a, b, c] = members
+      a.behaviour = follows({ leader: 'b', term: 9 })
+      b.behaviour = leadsIn('b', 9)
+      c.behaviour = leadsIn('c', 6)
+      await change('learns of 9')
+      b.behaviour = follows()
+      a.behaviour = follows()
+      const elected = simulation.clock.sleep(700).then(() => {
+        a.behaviour = leadsIn('a', 10)
+      })
+      expect(await change('x')).toBe('a')
+      await elected
+      expect(c.asked.filter((asked) => asked.endsWith('/x')).every((asked) => asked === '9/x')).toBe(true)
+    }))
+
+  test('is not taken from who names no leader in it', () =>
+    withGroup(async (world) => {
+      const { members, change } = world
+      const [a, b, c] = members
+      led(world, 6)
+      await change('before')
+      b.behaviour = follows({ term: 50 })
+      c.behaviour = follows({ term: 50 })
+      a.behaviour = follows()
+      const search = change('x')
+      await world.simulation.clock.sleep(100)
+      a.behaviour = leadsIn('a', 7)
+      expect(await search).toBe('a')
+    }))
+
+  test('is followed also to a member that goes by another name', () =>
+    withGroup(
+      async (world) => {
+        world.members[0].behaviour = leadsIn('sole', 3)
+        expect(await timed(world, async () => expect(await world.change('x')).toBe('sole'))).toBeLessThan(9)
+      },
+      { client: { members: [{ id: 'a', address: { kind: 'tcp', host: 'a', port: 7000 } }] } },
+    ))
+
+  test('does not send a change round for ever when it is refused all the same', () =>
+    withGroup(async (world) => {
+      const { members, tries } = world
+      for (const member of members) member.behaviour = follows({ leader: member.id, term: 4 })
+      await expect(world.change('x', { deadlineMs: 3_000 })).rejects.toMatchObject({ code: 'Unavailable' })
+      expect(tries()).toBeLessThan(80)
+    }))
+
+  test('is not named by what reads', () =>
+    withGroup(async (world) => {
+      led(world, 6)
+      await world.change('before')
+      world.members[0].behaviour = world.members[0].leads
+      expect(await world.ask('read')).toBe('a')
+      expect(world.members[0].asked.at(-1)).toBe('read')
     }))
 })
 

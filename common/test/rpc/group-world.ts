@@ -53,9 +53,17 @@ export class Member {
 }
 
 export const follows =
-  (hint: { readonly leader?: string; readonly address?: string } = {}): Behaviour =>
+  (hint: { readonly leader?: string; readonly term?: number; readonly address?: string } = {}): Behaviour =>
   () => {
     throw new StoreError('NotLeader', 'somebody else leads', { details: hint })
+  }
+
+/** Leads in `term`, and carries out what names it: a change is `term/what`. */
+export const leadsIn =
+  (id: string, term: number): Behaviour =>
+  ({ payload }) => {
+    if (text(payload).startsWith(`${term}/`)) return { payload: bytes(id) }
+    throw new StoreError('NotLeader', 'meant for another term', { details: { leader: id, term } })
   }
 
 export const silent: Behaviour = () => new Promise(() => undefined)
@@ -72,6 +80,8 @@ export interface GroupWorld {
   readonly client: GroupClient
   /** The answer, as text. */
   readonly ask: (payload: string, options?: Partial<GroupCallOptions>) => Promise<string>
+  /** The answer to a change, whose copies are `term/what`. */
+  readonly change: (what: string, options?: Partial<GroupCallOptions>) => Promise<string>
   readonly code: (payload: string, options?: Partial<GroupCallOptions>) => Promise<string>
   /** How many tries there were, at all members. */
   readonly tries: () => number
@@ -98,6 +108,8 @@ export function withGroup<T>(main: (world: GroupWorld) => Promise<T>, options: G
     })
     const ask: GroupWorld['ask'] = async (payload, call) =>
       text(await client.call(method, bytes(payload), { repeat: 'whenever', ...call }))
+    const change: GroupWorld['change'] = async (what, call) =>
+      text(await client.call(method, (term) => bytes(`${term}/${what}`), { repeat: 'whenever', ...call }))
     const code: GroupWorld['code'] = (payload, call) =>
       ask(payload, call).then(
         (answer) => answer,
@@ -105,7 +117,7 @@ export function withGroup<T>(main: (world: GroupWorld) => Promise<T>, options: G
       )
     const tries = (): number => members.reduce((sum, { asked }) => sum + asked.length, 0)
     try {
-      return await main({ simulation, members, client, ask, code, tries })
+      return await main({ simulation, members, client, ask, change, code, tries })
     } finally {
       client.close()
     }

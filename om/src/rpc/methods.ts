@@ -1,6 +1,6 @@
 /** OM's interface on the wire: a method for each of its doors, and the compiler sees to it that none is missing. */
 
-import type { Method } from '@o3/common/rpc'
+import type { Fenced, Method } from '@o3/common/rpc'
 import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/rpc/record'
 import type { Page } from '@o3/common/rpc/record'
 import type { ListKeysQuery, ListUploadsQuery, OmClient, OmCommand, Part } from '../api/api.ts'
@@ -14,23 +14,24 @@ type QueryOf<Door extends keyof Doors> = Parameters<Doors[Door]>[0]
 type AnswerOf<Door extends keyof Doors> = Awaited<ReturnType<Doors[Door]>>
 type UploadQuery<Rest> = r.UploadRef & Rest
 
-export interface ExecuteRequest {
+export interface ExecuteRequest extends Fenced {
   /** Always there: the client draws one, so that its repetitions are the same request. */
   readonly requestId: string
   readonly command: OmCommand
 }
 
-export type LeaseRequest = QueryOf<'leaseBlocks'> & { readonly requestId: string }
+export type LeaseRequest = QueryOf<'leaseBlocks'> & Fenced & { readonly requestId: string }
 
 const after = text
 /** Signed: OM says what is wrong with it. */
 const limit = integer
-/** A read, or a change that carries its id. */
-const small = { repeat: 'whenever' } as const
+const small = { repeat: 'whenever', fence: 'none' } as const
+/** It carries its id, so it may be repeated, and a term, so that no copy is carried out after the answer. */
+const change = { repeat: 'whenever', fence: 'term' } as const
 /** Walks over much: who cuts it off early only makes it begin again. */
-const list = { repeat: 'whenever', tryMs: 10_000 } as const
+const list = { repeat: 'whenever', fence: 'none', tryMs: 10_000 } as const
 /** Walks over everything. */
-const census = { repeat: 'whenever', tryMs: 600_000, deadlineMs: 600_000 } as const
+const census = { repeat: 'whenever', fence: 'none', tryMs: 600_000, deadlineMs: 600_000 } as const
 
 /** What differs from the interface: ids of requests, and what one answer may not hold is asked for in pieces. */
 interface Reshaped {
@@ -48,9 +49,9 @@ type MethodOf<Door extends keyof Doors> = Door extends keyof Reshaped
 
 export const omMethods = {
   'om.execute.1': {
-    request: record<ExecuteRequest>({ requestId: text, command: commands.command }),
+    request: record<ExecuteRequest>({ requestId: text, term: count, command: commands.command }),
     reply: commands.reply,
-    ...small,
+    ...change,
   },
 
   'om.getVolume.1': { request: text, reply: r.volume, ...small },
@@ -112,9 +113,15 @@ export const omMethods = {
   },
 
   'om.leaseBlocks.1': {
-    request: record<LeaseRequest>({ holder: text, count: integer, replication: r.replication, requestId: text }),
+    request: record<LeaseRequest>({
+      holder: text,
+      count: integer,
+      replication: r.replication,
+      requestId: text,
+      term: count,
+    }),
     reply: r.lease,
-    ...small,
+    ...change,
   },
   'om.lookup.1': { request: lookupRequest, reply: lookupAnswer, ...small },
   'om.audit.1': { request: nothing, reply: pageOf(text), ...census },

@@ -1,13 +1,17 @@
 import { StoreError } from '@o3/common/errors'
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
+import type { ExecuteOptions } from '@o3/ratis/api'
 import { maxParts } from '../api/api.ts'
-import type { LookupAnswer, LookupRequest, OmClient } from '../api/api.ts'
+import type { Lease, LookupAnswer, LookupRequest, OmClient, OmCommand, OmReply } from '../api/api.ts'
 import { omMethods } from './methods.ts'
 import type { OmMethods } from './methods.ts'
 
 /** An OM that can be asked from afar. */
 export interface ServedOm extends OmClient {
+  /** `NotLeader` when it does not lead in that term. */
+  execute(command: OmCommand, options?: ExecuteOptions): Promise<OmReply>
+  leaseBlocks(request: Parameters<OmClient['leaseBlocks']>[0], options?: ExecuteOptions): Promise<Lease>
   lookupRows(request: LookupRequest): LookupAnswer | Promise<LookupAnswer>
 }
 
@@ -21,7 +25,7 @@ export function serveOm<Peer>(om: ServedOm, options: ServeOptions<Peer> = {}): R
 
 function handlersOf<Peer>(om: ServedOm): MethodHandlers<OmMethods, Peer> {
   return {
-    'om.execute.1': ({ command, requestId }) => om.execute(command, { requestId }),
+    'om.execute.1': ({ command, requestId, term }) => om.execute(command, { requestId, term }),
     'om.getVolume.1': (volume) => om.getVolume(volume),
     'om.listVolumes.1': (query) => om.listVolumes(query),
     'om.getBucket.1': (ref) => om.getBucket(ref),
@@ -39,7 +43,7 @@ function handlersOf<Peer>(om: ServedOm): MethodHandlers<OmMethods, Peer> {
     'om.listUsers.1': (query) => om.listUsers(query),
     'om.getAccessKey.1': (id) => om.getAccessKey(id),
     'om.listAccessKeys.1': (query) => om.listAccessKeys(query),
-    'om.leaseBlocks.1': ({ requestId, ...request }) => om.leaseBlocks(request, { requestId }),
+    'om.leaseBlocks.1': ({ requestId, term, ...request }) => om.leaseBlocks(request, { requestId, term }),
     'om.lookup.1': (request) => om.lookupRows(request),
     'om.audit.1': async () => ({ items: await om.audit(), truncated: false }),
   }

@@ -3,7 +3,7 @@
 import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
-import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
 import type { BlockRange, ScmBlockProtocol } from '@o3/scm/api'
 import type {
   AccessKey,
@@ -83,7 +83,7 @@ export class OmService implements OmClient {
     return this.leadership.standing()
   }
 
-  execute(command: OmCommand, options?: { readonly requestId?: string }): Promise<OmReply> {
+  execute(command: OmCommand, options?: ExecuteOptions): Promise<OmReply> {
     return this.store.execute(command, options)
   }
 
@@ -144,17 +144,14 @@ export class OmService implements OmClient {
   }
 
   /** `InvalidArgument` for a count that is none, `TooManyEntries`, `NotLeader`, and what SCM refuses. */
-  async leaseBlocks(
-    { holder, count, replication }: QueryOf<'leaseBlocks'>,
-    options?: { readonly requestId?: string },
-  ): Promise<Lease> {
+  async leaseBlocks({ holder, count, replication }: QueryOf<'leaseBlocks'>, options?: ExecuteOptions): Promise<Lease> {
     if (!Number.isSafeInteger(count) || count < 1)
       throw new StoreError('InvalidArgument', 'a lease has 1 block or more')
     if (count > maxBlocksPerLease) {
       throw new StoreError('TooManyEntries', `a lease has at most ${maxBlocksPerLease} blocks`)
     }
     // The store would refuse the lease too, but only after SCM was asked for a stock of blocks that nobody here may lease.
-    this.leadership.expectTerm()
+    this.leadership.expectTerm(options?.term)
     const ranges = await this.stock.take(count, replication)
     const durationMs = this.config.leaseDurationMs
     const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges }, options)
@@ -176,7 +173,7 @@ export class OmService implements OmClient {
   /** Blocks that were surely not granted go back to the stock; those of an unknown outcome may be somebody's. */
   private async grant(
     command: Extract<OmCommand, { kind: 'grant-lease' }>,
-    options?: { readonly requestId?: string },
+    options?: ExecuteOptions,
   ): Promise<OmReply> {
     try {
       return await this.store.execute(command, options)

@@ -33,7 +33,9 @@ const payloads = new Map<string, readonly Uint8Array[]>(
 )
 payloads.set(
   'om.execute.1',
-  Object.values(commands).map((command) => encode(omMethods['om.execute.1'].request, { requestId: 'r', command })),
+  Object.values(commands).map((command) =>
+    encode(omMethods['om.execute.1'].request, { requestId: 'r', term: 1, command }),
+  ),
 )
 
 /** Commands have many shapes; an audit reads the whole store. */
@@ -83,6 +85,7 @@ describe('what comes over the wire and is none of ours', () => {
     const claim = [255, 255, 255, 255, 255, 255, 127]
     const keys = encode(omMethods['om.execute.1'].request, {
       requestId: 'r',
+      term: 1,
       command: { kind: 'delete-keys', volume: 'v', bucket: 'b', keys: [] },
     })
     expect(await ask('om.execute.1', Uint8Array.of(...keys.subarray(0, -1), ...claim))).toBe('InvalidArgument')

@@ -184,7 +184,7 @@ export const calls: {
   readonly [M in keyof OmMethods]: { readonly request: RequestOf<OmMethods[M]>; readonly reply: ReplyOf<OmMethods[M]> }
 } = {
   'om.execute.1': {
-    request: { requestId: 'r1', command: commands['commit-key'] },
+    request: { requestId: 'r1', term: 2 ** 40, command: commands['commit-key'] },
     reply: { kind: 'key', etag: 'abc-2', modifiedMs: 5, updateId: 300, size: 3 },
   },
   'om.getVolume.1': { request: 'vol', reply: volume },
@@ -222,7 +222,10 @@ export const calls: {
     request: { user: 'ann', after: 'AK0', limit: 3 },
     reply: { items: [accessKey], truncated: true },
   },
-  'om.leaseBlocks.1': { request: { holder: 'gateway', count: 100, replication, requestId: 'r2' }, reply: lease },
+  'om.leaseBlocks.1': {
+    request: { holder: 'gateway', count: 100, replication, requestId: 'r2', term: 7 },
+    reply: lease,
+  },
   'om.lookup.1': {
     request: { accessKey: 'AK1', places: [bucketRef, { volume: 'w' }], key: keyRef, upload: uploadRef },
     reply: {

@@ -119,12 +119,19 @@ export interface RowCursor<Key, Value> {
 
 /**
  * Names one request of one client, so that a retry is answered and not done again. At most 64 bytes. Replies are
- * remembered for a while, over restarts too; refusals and replies that changed nothing only while the store lives.
+ * remembered for a while, over restarts too; refusals and replies that changed nothing only by the leader that gave them,
+ * so a request that may have copies under way names its `term` too.
  */
 export type RequestId = string
 
 export interface ExecuteOptions {
   readonly requestId?: RequestId
+  /**
+   * The term of the leader that this is meant for. It is planned in that term or never: else it rejects with `NotLeader`
+   * (nothing happened), with the `leader` and its `term` in the details when they are known, and may be sent again with
+   * that term. Absent: whichever term it is, for callers whose calls nothing can hold up, those in the same process.
+   */
+  readonly term?: Term
 }
 
 /** One committed entry as followers of the change stream see it. */

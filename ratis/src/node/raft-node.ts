@@ -232,10 +232,12 @@ export class RaftNode implements Consensus {
   async changeMembership(change: MembershipChange): Promise<void> {
     const { membershipDeadlineMs } = this.parts.limits
     const endMs = this.nowMs() + membershipDeadlineMs
+    const { term } = this.core
     let hasBegun = false
     while (!isReached(this.configuration, change)) {
       this.expectOpen()
-      if (this.core.role !== 'leader') {
+      // A later term is not a place to go on in, though it be ours: others may have led between, and changed the group.
+      if (this.core.role !== 'leader' || this.core.term !== term) {
         if (hasBegun) throw new StoreError('OutcomeUnknown', 'the lead was lost while the group was changing')
         throw notLeader(this.core)
       }

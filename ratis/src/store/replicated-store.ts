@@ -233,6 +233,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       // Planning pauses at half of it: what is under way then still finds room.
       maxUnflushedBytes: 2 * this.maxUnflushedBytes,
       snapshots: () => this.expectJoined().snapshots,
+      id: () => this.expectJoined().consensus.id,
       addressOf: (id) => this.joined?.consensus.configuration.addresses[id],
       events: {
         onProgress: () => this.progressed(),
@@ -247,7 +248,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       planner: new Planner(rules, overlay, memory),
       maxEntryBytes: () => this.maxEntryBytes(),
       isBlocked: () => this.isBlocked(),
-      away: () => machine.away,
+      away: (term) => machine.awayFrom(term),
       readBarrier: () => this.expectJoined().consensus.readBarrier(),
     })
     const { turns } = this
@@ -258,7 +259,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       counters,
       clock: env.clock,
       maxQueued: options.maxQueued ?? 10_000,
-      away: () => (this.closing === undefined ? machine.away : undefined),
+      away: (term) => (this.closing === undefined ? machine.awayFrom(term) : undefined),
       refusal: (command) => this.refusal(command),
     })
   }
@@ -290,7 +291,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   }
 
   execute(command: Command, options?: ExecuteOptions): Promise<Reply> {
-    return this.desk.take(command, options?.requestId)
+    return this.desk.take(command, options)
   }
 
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined | Promise<Value | undefined> {

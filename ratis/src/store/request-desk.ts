@@ -1,7 +1,7 @@
 import { utf8Length } from '@o3/common/codec'
 import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import type { RequestId, StoreRules } from '../api/api.ts'
+import type { ExecuteOptions, RequestId, StoreRules, Term } from '../api/api.ts'
 import type { RequestLedger } from './request-ledger.ts'
 import type { StoreCounters } from './store-events.ts'
 import type { Turns } from './turns.ts'
@@ -14,8 +14,8 @@ export interface DeskParts<Command, Reply> {
   readonly counters: StoreCounters
   /** Most commands under way. */
   readonly maxQueued: number
-  /** Why nobody may ask here: somebody else leads. */
-  readonly away: () => StoreError | undefined
+  /** Why nobody may ask here, or not with this term: somebody else leads, or in another term. */
+  readonly away: (term: Term | undefined) => StoreError | undefined
   /** Why the store takes no such command now. */
   readonly refusal: (command: Command) => StoreError | undefined
 }
@@ -36,15 +36,16 @@ export class RequestDesk<Command, Reply> {
     this.parts = parts
   }
 
-  take(command: Command, requestId: RequestId | undefined): Promise<Reply> {
+  take(command: Command, options: ExecuteOptions = {}): Promise<Reply> {
+    const { requestId, term } = options
     // Not even what is remembered: only the leader knows what was answered last.
-    const away = this.parts.away()
+    const away = this.parts.away(term)
     if (away !== undefined) return Promise.reject(away)
-    if (requestId === undefined) return this.begin(command, undefined)
+    if (requestId === undefined) return this.begin(command, options)
     if (requestId === '' || utf8Length(requestId) > maxRequestIdBytes) {
       return Promise.reject(new StoreError('InvalidArgument', `a request id has 1 to ${maxRequestIdBytes} bytes`))
     }
-    return this.named.get(requestId) ?? this.remembered(requestId) ?? this.beginNamed(command, requestId)
+    return this.named.get(requestId) ?? this.remembered(requestId) ?? this.beginNamed(command, requestId, options)
   }
 
   /** Resolves when every command was answered. */
@@ -60,15 +61,15 @@ export class RequestDesk<Command, Reply> {
     return Promise.resolve(answer.reply).then((reply) => rules.decodeReply(reply))
   }
 
-  private beginNamed(command: Command, requestId: RequestId): Promise<Reply> {
-    const reply = this.begin(command, requestId)
+  private beginNamed(command: Command, requestId: RequestId, options: ExecuteOptions): Promise<Reply> {
+    const reply = this.begin(command, options)
     this.named.set(requestId, reply)
     const forget = (): void => void this.named.delete(requestId)
     reply.then(forget, forget)
     return reply
   }
 
-  private begin(command: Command, requestId: RequestId | undefined): Promise<Reply> {
+  private begin(command: Command, { requestId, term }: ExecuteOptions): Promise<Reply> {
     const refusal = this.refusal(command)
     if (refusal !== undefined) return Promise.reject(refusal)
     this.parts.counters.commands++
@@ -77,6 +78,7 @@ export class RequestDesk<Command, Reply> {
       this.parts.turns.add({
         command,
         requestId,
+        term,
         rowsFetched: 0,
         held: [],
         resolve: (reply) => {

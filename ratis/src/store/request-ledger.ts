@@ -23,10 +23,16 @@ export interface LedgerWindow {
  * Exactly once: answers by request id, the youngest `maxRequests` of the last `maxAgeMs`. Replies ride in the log entry
  * of their change and in the checkpoint, so a retry gets the same answer after a restart too.
  *
- * Refusals, and replies that changed nothing, are remembered as well, but only here: planning them again after a restart
- * is legal, and may then answer differently. Within one life of the store they must stick: a client that was told "no",
- * or "nothing to do", must not find the thing done because a delayed copy of its request came in later. A refusal that
- * tells the client to try the same request again (`retryOf`) is not kept, or the retry could never succeed.
+ * Refusals, and replies that changed nothing, are remembered as well, but only here, by the leader that gave them. They
+ * must stick: a client that was told "no", or "nothing to do", must not find the thing done because a delayed copy of its
+ * request came in later. One term of one leader is all that this memory has to cover, for every copy names the term that it
+ * is meant for (`ExecuteOptions.term`), and the terms that a client names only go up. The copy that was answered "no" in
+ * term t is the last that was sent, so all others name t or less. One that names t reaches the leader that gave the answer:
+ * a term has one, which has forgotten nothing, for a member that starts anew, or loses the lead, leads again only in a later
+ * term. One that names less is refused by everybody who leads since, and whoever still believes to lead in a term before t
+ * cannot commit what it plans, nor prove at its barrier that it leads. See docs/adr/0009.
+ *
+ * A refusal that tells the client to try the same request again (`retryOf`) is not kept, or the retry could never succeed.
  */
 export class RequestLedger {
   private readonly window: LedgerWindow

@@ -46,6 +46,8 @@ export interface MachineParts {
   readonly snapshots: () => StoreSnapshots
   /** Rows in memory that the key-value store does not hold, beyond which no more entries are taken. */
   readonly maxUnflushedBytes: number
+  /** This member. */
+  readonly id: () => NodeId
   /** Where a member listens, when it is known. */
   readonly addressOf: (id: NodeId) => string | undefined
   readonly events: MachineEvents
@@ -66,7 +68,7 @@ export class StoreMachine implements StateMachine {
   /** Entries that a start applied again, and those since. */
   appliedEntries = 0
   /** Why commands cannot be planned here; undefined while this member leads. */
-  away: StoreError | undefined = notLeader(undefined, undefined)
+  away: StoreError | undefined = notLeader(undefined)
   configuration: MachineStart['configuration']
   private readonly env: Env
   private readonly parts: MachineParts
@@ -107,12 +109,18 @@ export class StoreMachine implements StateMachine {
     this.parts.events.onProgress()
   }
 
-  follow({ leader }: { readonly term: Term; readonly role: Role; readonly leader: NodeId | undefined }): void {
-    const address = leader === undefined ? undefined : this.parts.addressOf(leader)
-    this.away = notLeader(leader, address)
+  follow({ term, leader }: { readonly term: Term; readonly role: Role; readonly leader: NodeId | undefined }): void {
+    this.away = notLeader(leader === undefined ? undefined : this.placeOf(leader, term))
     const changed = new StoreError('OutcomeUnknown', 'leadership was lost before the entry was committed')
     this.lose({ changed, unchanged: this.away })
     this.parts.events.onAway(this.away)
+  }
+
+  /** Why a command that names this term cannot be planned here. Undefined: it can. */
+  awayFrom(term: Term | undefined): StoreError | undefined {
+    const { pipeline, id } = this.parts
+    if (this.away !== undefined || term === undefined || term === pipeline.term) return this.away
+    return notLeader(this.placeOf(id(), pipeline.term))
   }
 
   refuse(from: LogIndex, error: StoreError): void {
@@ -249,6 +257,10 @@ export class StoreMachine implements StateMachine {
     this.parts.flusher.add(rows, this.applied())
   }
 
+  private placeOf(leader: NodeId, term: Term): LeaderPlace {
+    return { leader, term, address: this.parts.addressOf(leader) }
+  }
+
   private applied(): { readonly index: LogIndex; readonly term: Term; readonly lastSequence: number } {
     return { index: this.appliedIndex, term: this.appliedTerm, lastSequence: this.lastSequence }
   }
@@ -262,8 +274,16 @@ function systemRow(rowKey: string, bytes: Uint8Array): PatchRow {
   return { rowKey, value: undecoded, bytes }
 }
 
-function notLeader(leader: NodeId | undefined, address: string | undefined): StoreError {
-  if (leader === undefined) return new StoreError('NotLeader', 'no leader is known')
-  const details = address === undefined ? { leader } : { leader, address }
-  return new StoreError('NotLeader', `${leader} leads`, { details })
+interface LeaderPlace {
+  readonly leader: NodeId
+  readonly term: Term
+  readonly address: string | undefined
+}
+
+/** A term is told only with the leader that was elected in it: candidates count terms up that nobody ever leads in. */
+function notLeader(place: LeaderPlace | undefined): StoreError {
+  if (place === undefined) return new StoreError('NotLeader', 'no leader is known')
+  const { leader, term, address } = place
+  const details = address === undefined ? { leader, term } : { leader, term, address }
+  return new StoreError('NotLeader', `${leader} leads in term ${term}`, { details })
 }

@@ -6,7 +6,7 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, unreachable } from '@o3/common/errors'
-import type { StoreRules } from '../api/api.ts'
+import type { StoreRules, Term } from '../api/api.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
 import type { Overlay } from './overlay.ts'
 import { patchRowBytes, type PatchRow, type PendingEntry } from './pending-entry.ts'
@@ -32,8 +32,8 @@ export interface TurnParts<Command, Reply> {
   readonly maxEntryBytes: () => number
   /** True while too much is under way behind the planner; `resume` is called when that ends. */
   readonly isBlocked: () => boolean
-  /** Why nothing can be planned here now: somebody else leads. */
-  readonly away: () => StoreError | undefined
+  /** Why nothing can be planned here now, or nothing that names this term: somebody else leads, or in another term. */
+  readonly away: (term?: Term) => StoreError | undefined
   /** `Consensus.readBarrier`. */
   readonly readBarrier: () => Promise<void> | undefined
 }
@@ -111,7 +111,10 @@ export class Turns<Command, Reply> {
   }
 
   private plan(request: Request<Command, Reply>, turn: Turn): void {
-    const { planner, stamps, counters } = this.parts
+    const { planner, stamps, counters, away } = this.parts
+    // The desk has asked already, but rows may have been fetched since, through a loss of the lead and into another term.
+    const refusal = request.term === undefined ? undefined : away(request.term)
+    if (refusal !== undefined) return this.reject(request, refusal)
     counters.plans++
     const planned = planner.plan(request.command, stamps.next(turn.wallMs))
     switch (planned.kind) {

@@ -30,7 +30,7 @@ describe('who leads', () => {
         .store('b')
         .execute(add('x'))
         .catch((thrown: unknown) => thrown)
-      expect(error).toMatchObject({ code: 'NotLeader', details: { leader: 'a', address: 'host-a:1' } })
+      expect(error).toMatchObject({ code: 'NotLeader', details: { leader: 'a', term: 1, address: 'host-a:1' } })
       scripted.depose()
       const lost = await group
         .store('b')
@@ -69,6 +69,95 @@ describe('who leads', () => {
       }
       expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b))
     }))
+})
+
+describe('a request that names a term', () => {
+  const named = { requestId: 'r' }
+  const error = (work: Promise<unknown>): Promise<unknown> => work.catch((thrown: unknown) => thrown)
+
+  test('is carried out by the leader of that term', () =>
+    withGroup(async (group, scripted) => {
+      const reply = group.store('a').execute(add('x'), { ...named, term: 1 })
+      await turn(group, 'a')
+      await scripted.settle()
+      expect((await reply).value).toBe(1)
+    }))
+
+  test.each([0, 2])('is refused by the leader of another, which says where it leads: %i', (term) =>
+    withGroup(async (group, scripted) => {
+      await executed(group, scripted, add('x'))
+      const details = { leader: 'a', term: 1, address: 'host-a:1' }
+      const refused = { code: 'NotLeader', details }
+      expect(await error(group.store('a').execute(add('x'), { term }))).toMatchObject(refused)
+      expect(await error(group.store('a').execute(add('x'), { ...named, term }))).toMatchObject(refused)
+      expect(await valueOf(group, 'a', 'x')).toBe(1)
+    }),
+  )
+
+  // What a machine that was cut off finds in its sockets when it is back: by then it may lead.
+  test('and was refused is not carried out by a later leader, to whom a copy comes late', () =>
+    withGroup(async (group, scripted) => {
+      expect(await failureOf(group.store('a').execute(move('x', 'y'), { ...named, term: 1 }))).toBe(
+        'PreconditionFailed',
+      )
+      await executed(group, scripted, add('x', 5))
+      scripted.elect('b')
+      await scripted.settle()
+      const late = group.store('b').execute(move('x', 'y'), { ...named, term: 1 })
+      expect(await error(late)).toMatchObject({ code: 'NotLeader', details: { leader: 'b', term: 2 } })
+      expect(await valueOf(group, 'b', 'x')).toBe(5)
+      // Nor by the same member, which led again since.
+      scripted.elect('a')
+      await scripted.settle()
+      expect(await failureOf(group.store('a').execute(move('x', 'y'), { ...named, term: 1 }))).toBe('NotLeader')
+      expect(await valueOf(group, 'a', 'x')).toBe(5)
+    }))
+
+  test('sticks to its refusal as long as that term lasts', () =>
+    withGroup(async (group, scripted) => {
+      expect(await failureOf(group.store('a').execute(move('x', 'y'), { ...named, term: 1 }))).toBe(
+        'PreconditionFailed',
+      )
+      await executed(group, scripted, add('x', 5))
+      expect(await failureOf(group.store('a').execute(move('x', 'y'), { ...named, term: 1 }))).toBe(
+        'PreconditionFailed',
+      )
+    }))
+
+  test('is not planned in a later term of the same member, whose rows it waited for in between', () => {
+    const fetched = Promise.withResolvers<void>()
+    let isSlow = false
+    return withGroup(
+      async (group, scripted) => {
+        isSlow = true
+        const waits = error(group.store('a').execute(add('cold'), { ...named, term: 1 }))
+        const unnamed = group.store('a').execute(add('cold', 100))
+        await turn(group, 'a')
+        scripted.elect('b')
+        await scripted.settle()
+        scripted.elect('a')
+        await scripted.settle()
+        fetched.resolve()
+        expect(await waits).toMatchObject({ code: 'NotLeader', details: { leader: 'a', term: 3 } })
+        await turn(group, 'a')
+        await scripted.settle()
+        // Nothing holds up a caller in the same process: it asks whoever leads, whenever it is.
+        expect((await unnamed).value).toBe(100)
+      },
+      {},
+      (_, kv) => ({
+        ...whole(kv),
+        get: async (key) => {
+          if (isSlow) await fetched.promise
+          return kv.get(key)
+        },
+        getMany: async (keys) => {
+          if (isSlow) await fetched.promise
+          return kv.getMany(keys)
+        },
+      }),
+    )
+  })
 })
 
 test('a refusal in the middle takes back what it refuses, and nothing that went before', () =>

@@ -1,6 +1,6 @@
 /** SCM's doors on the wire: a method for each, and the compiler sees to it that none is missing. */
 
-import type { Method } from '@o3/common/rpc'
+import type { Fenced, Method } from '@o3/common/rpc'
 import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/rpc/record'
 import type { Page } from '@o3/common/rpc/record'
 import type {
@@ -19,14 +19,15 @@ import * as r from './records.ts'
 type QueryOf<Door extends keyof Scm> = Parameters<Scm[Door]>[0]
 type AnswerOf<Door extends keyof Scm> = Awaited<ReturnType<Scm[Door]>>
 
-/** Always there: the client draws one, so that its repetitions are the same request. */
-interface Named {
+/** A change of a caller's. */
+interface Change extends Fenced {
+  /** Always there: the client draws one, so that its repetitions are the same request. */
   readonly requestId: string
 }
 
-export type AllocateRequest = Named & QueryOf<'allocateBlocks'>
-export type DeleteBlocksRequest = Named & { readonly blocks: readonly BlockRange[] }
-export type CloseContainerRequest = Named & { readonly container: ContainerId }
+export type AllocateRequest = Change & QueryOf<'allocateBlocks'>
+export type DeleteBlocksRequest = Change & { readonly blocks: readonly BlockRange[] }
+export type CloseContainerRequest = Change & { readonly container: ContainerId }
 export interface ListNodesRequest {
   /** Nodes after this one, in the order of their ids. */
   readonly after?: DatanodeId
@@ -48,23 +49,27 @@ type MethodOf<Door extends keyof Scm> = Door extends keyof Reshaped
   ? Reshaped[Door]
   : Method<QueryOf<Door>, AnswerOf<Door>>
 
-/** All of them read, are idempotent (`register`, `heartbeat`), or carry their id. */
-const small = { repeat: 'whenever' } as const
-const list = { repeat: 'whenever', tryMs: 10_000 } as const
+/** They read, or tell each member, whether it leads or not, how things are (`register`, `heartbeat`). */
+const small = { repeat: 'whenever', fence: 'none' } as const
+const list = { repeat: 'whenever', fence: 'none', tryMs: 10_000 } as const
+/** It carries its id, so it may be repeated, and a term, so that no copy is carried out after the answer. */
+const change = { repeat: 'whenever', fence: 'term' } as const
+/** What `change` is about, in every request of that kind. */
+const named = { requestId: text, term: count }
 
 export const scmMethods = {
   'scm.register.1': { request: r.registerRequest, reply: r.datanodeAnswer, ...list },
   'scm.heartbeat.1': { request: r.heartbeat, reply: r.datanodeAnswer, ...small },
 
   'scm.allocateBlocks.1': {
-    request: record<AllocateRequest>({ requestId: text, count: integer, replication: r.replication }),
+    request: record<AllocateRequest>({ ...named, count: integer, replication: r.replication }),
     reply: listOf(r.blockRange),
-    ...small,
+    ...change,
   },
   'scm.deleteBlocks.1': {
-    request: record<DeleteBlocksRequest>({ requestId: text, blocks: listOf(r.blockRange) }),
+    request: record<DeleteBlocksRequest>({ ...named, blocks: listOf(r.blockRange) }),
     reply: nothing,
-    ...small,
+    ...change,
   },
   'scm.locate.1': { request: count, reply: listOf(r.replicaLocation), ...small },
 
@@ -75,9 +80,9 @@ export const scmMethods = {
   },
   'scm.listContainers.1': { request: r.containerQuery, reply: pageOf(r.containerInfo), ...list },
   'scm.closeContainer.1': {
-    request: record<CloseContainerRequest>({ requestId: text, container: count }),
+    request: record<CloseContainerRequest>({ ...named, container: count }),
     reply: nothing,
-    ...small,
+    ...change,
   },
   'scm.summary.1': { request: nothing, reply: r.scmSummary, ...list },
 } as const satisfies { readonly [Door in keyof Scm as `scm.${Door}.1`]: MethodOf<Door> }

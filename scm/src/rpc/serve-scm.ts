@@ -1,28 +1,39 @@
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
-import type { DatanodeAnswer, Scm } from '../api/api.ts'
+import type { ExecuteOptions } from '@o3/ratis/api'
+import type { BlockRange, ContainerId, DatanodeAnswer, Scm } from '../api/api.ts'
 import { scmMethods } from './methods.ts'
 import type { ScmMethods } from './methods.ts'
 import type { PagedAnswer } from './records.ts'
 
+/** An SCM that can be asked from afar: what changes something is `NotLeader` when it does not lead in the term that is named. */
+export interface ServedScm extends Scm {
+  allocateBlocks(
+    request: Parameters<Scm['allocateBlocks']>[0],
+    options?: ExecuteOptions,
+  ): Promise<readonly BlockRange[]>
+  deleteBlocks(blocks: readonly BlockRange[], options?: ExecuteOptions): Promise<void>
+  closeContainer(container: ContainerId, options?: ExecuteOptions): Promise<void>
+}
+
 /** SCM's doors for an `RpcServer`. Refusals cross as they are. What the methods answer is in `methods.ts`. */
-export function serveScm<Peer>(scm: Scm, options: ServeOptions<Peer> = {}): RpcMethods<Peer> {
+export function serveScm<Peer>(scm: ServedScm, options: ServeOptions<Peer> = {}): RpcMethods<Peer> {
   return serveMethods(scmMethods, handlersOf<Peer>(scm), options)
 }
 
-function handlersOf<Peer>(scm: Scm): MethodHandlers<ScmMethods, Peer> {
+function handlersOf<Peer>(scm: ServedScm): MethodHandlers<ScmMethods, Peer> {
   return {
     'scm.register.1': async (request) => paged(await scm.register(request)),
     'scm.heartbeat.1': async (request) => paged(await scm.heartbeat(request)),
-    'scm.allocateBlocks.1': ({ requestId, ...request }) => scm.allocateBlocks(request, { requestId }),
-    'scm.deleteBlocks.1': ({ requestId, blocks }) => scm.deleteBlocks(blocks, { requestId }),
+    'scm.allocateBlocks.1': ({ requestId, term, ...request }) => scm.allocateBlocks(request, { requestId, term }),
+    'scm.deleteBlocks.1': ({ requestId, term, blocks }) => scm.deleteBlocks(blocks, { requestId, term }),
     'scm.locate.1': (container) => scm.locate(container),
     'scm.listNodes.1': async ({ after }) => {
       const nodes = (await scm.listNodes()).toSorted((a, b) => (a.id < b.id ? -1 : 1))
       return whole(after === undefined ? nodes : nodes.filter(({ id }) => id > after))
     },
     'scm.listContainers.1': async (query) => whole(await scm.listContainers(query)),
-    'scm.closeContainer.1': ({ requestId, container }) => scm.closeContainer(container, { requestId }),
+    'scm.closeContainer.1': ({ requestId, term, container }) => scm.closeContainer(container, { requestId, term }),
     'scm.summary.1': () => scm.summary(),
   }
 }

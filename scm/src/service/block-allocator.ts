@@ -2,8 +2,8 @@
 
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/log'
-import type { ReplicatedStore, Term } from '@o3/ratis/api'
-import type { BlockRange, ContainerId, DatanodeId, ReplicationConfig, RequestOptions } from '../api/api.ts'
+import type { ExecuteOptions, ReplicatedStore, Term } from '@o3/ratis/api'
+import type { BlockRange, ContainerId, DatanodeId, ReplicationConfig } from '../api/api.ts'
 import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
 import { nodes } from '../core/tables.ts'
@@ -68,14 +68,14 @@ export class BlockAllocator {
    * not the answer to the second. A repetition that reaches another leader may succeed with an earlier attempt than the
    * first time; the ids of the first are then spent and nobody's.
    */
-  async allocate(count: number, replication: ReplicationConfig, options: RequestOptions = {}): Promise<BlockRange> {
-    const { requestId } = options
+  async allocate(count: number, replication: ReplicationConfig, options: ExecuteOptions = {}): Promise<BlockRange> {
+    const { requestId, ...meantFor } = options
     for (let attempt = 0; ; attempt++) {
-      const chosen = await this.choose(await this.poolOfTerm(), replication)
+      const chosen = await this.choose(await this.poolOfTerm(options.term), replication)
       try {
         const reply = await this.store.execute(
           { kind: 'allocate-blocks', container: chosen.id, count },
-          requestId === undefined ? {} : { requestId: `${requestId}.${attempt}` },
+          requestId === undefined ? meantFor : { ...meantFor, requestId: `${requestId}.${attempt}` },
         )
         if (reply.kind === 'blocks') return reply.range
         throw new StoreError('Internal', `allocate-blocks was answered with ${reply.kind}`)
@@ -88,8 +88,8 @@ export class BlockAllocator {
   }
 
   /** `NotLeader`. The first who asks in a term has the rows read; who comes meanwhile waits for the same. */
-  private async poolOfTerm(): Promise<Pool> {
-    const term = this.leadership.expectTerm()
+  private async poolOfTerm(named: Term | undefined): Promise<Pool> {
+    const term = this.leadership.expectTerm(named)
     if (this.pool?.term === term) return this.pool
     if (this.adopting?.term !== term) {
       const pool = this.adopt(term).finally(() => {

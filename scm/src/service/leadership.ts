@@ -31,12 +31,15 @@ export class Leadership {
     return role === 'leader' ? term : undefined
   }
 
-  /** The term in which it leads, or `NotLeader`, with `leader` and `address` in the details when they are known. */
-  expectTerm(): Term {
+  /**
+   * The term in which it leads, or `NotLeader`, with `leader`, its `address` and its `term` in the details when they are
+   * known. A caller that names another term (see `ExecuteOptions.term`) meant another leader.
+   */
+  expectTerm(named?: Term): Term {
     const { role, term, leader, leaderAddress: address } = this.store.status()
-    if (role === 'leader') return term
-    throw new StoreError('NotLeader', 'another member of SCM leads', {
-      details: leader === undefined ? {} : address === undefined ? { leader } : { leader, address },
+    if (role === 'leader' && (named === undefined || named === term)) return term
+    throw new StoreError('NotLeader', 'this member of SCM does not lead in that term', {
+      details: leader === undefined ? {} : address === undefined ? { leader, term } : { leader, address, term },
     })
   }
 

@@ -26,7 +26,7 @@ export class NodeEnrolment {
     const address = this.registry.view(id)?.address
     const known = this.enrolled.get(id)
     if (known?.term === term && known.address === address) return
-    await this.store.execute({ kind: 'register-node', id, address })
+    await this.store.execute({ kind: 'register-node', id, address }, { term })
     this.enrolled.set(id, { term, address })
   }
 }

@@ -3,7 +3,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/log'
-import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
 import { u64Key } from '@o3/common/codec'
 import type {
   BlockRange,
@@ -19,7 +19,6 @@ import type {
   RegisterRequest,
   ReplicaLocation,
   ReplicationConfig,
-  RequestOptions,
   Scm,
   ScmSummary,
 } from '../api/api.ts'
@@ -107,7 +106,7 @@ export class ScmService implements Scm {
     try {
       await this.enrolment.ensure(id, term)
       if (deleted.length > 0) {
-        await this.store.execute({ kind: 'acknowledge-deletions', datanode: id, transactions: deleted })
+        await this.store.execute({ kind: 'acknowledge-deletions', datanode: id, transactions: deleted }, { term })
       }
       const commands = await this.commandsFor(id)
       return this.leadership.term === term ? { term, commands } : quiet
@@ -166,7 +165,7 @@ export class ScmService implements Scm {
   private async transition(
     container: ContainerId,
     to: ContainerState,
-    options?: RequestOptions,
+    options?: ExecuteOptions,
   ): Promise<ContainerState> {
     if (to !== 'OPEN') this.allocator.forget(container)
     await this.store.execute({ kind: 'transition-container', container, to }, options)
@@ -181,7 +180,7 @@ export class ScmService implements Scm {
       readonly count: number
       readonly replication: ReplicationConfig
     },
-    options?: RequestOptions,
+    options?: ExecuteOptions,
   ): Promise<readonly BlockRange[]> {
     if (!Number.isSafeInteger(request.count) || request.count < 1 || request.count > 65_536) {
       throw new StoreError('InvalidArgument', `a block count of ${request.count} is not between 1 and 65,536`)
@@ -189,8 +188,8 @@ export class ScmService implements Scm {
     return [await this.allocator.allocate(request.count, request.replication, options)]
   }
 
-  async deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void> {
-    this.leadership.expectTerm()
+  async deleteBlocks(blocks: readonly BlockRange[], options?: ExecuteOptions): Promise<void> {
+    this.leadership.expectTerm(options?.term)
     if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks }, options)
   }
 
@@ -243,8 +242,8 @@ export class ScmService implements Scm {
     return rows.map(({ key, value }) => this.infoOf(key, value))
   }
 
-  async closeContainer(container: ContainerId, options?: RequestOptions): Promise<void> {
-    this.leadership.expectTerm()
+  async closeContainer(container: ContainerId, options?: ExecuteOptions): Promise<void> {
+    this.leadership.expectTerm(options?.term)
     await this.transition(container, 'CLOSING', options)
   }
 

@@ -47,8 +47,8 @@ export const calls: {
     request: { id: 'dn', full: true, disks: [disk], containers: [report], deletedTransactions: [1, 300] },
     reply: { term: undefined, commands: { items: commands.slice(0, 1), truncated: true } },
   },
-  'scm.allocateBlocks.1': { request: { requestId: 'r1', count: 100, replication }, reply: [range] },
-  'scm.deleteBlocks.1': { request: { requestId: 'r2', blocks: [range] }, reply: undefined },
+  'scm.allocateBlocks.1': { request: { requestId: 'r1', term: 2 ** 40, count: 100, replication }, reply: [range] },
+  'scm.deleteBlocks.1': { request: { requestId: 'r2', term: 7, blocks: [range] }, reply: undefined },
   'scm.locate.1': {
     request: 7,
     reply: [
@@ -92,7 +92,7 @@ export const calls: {
       truncated: false,
     },
   },
-  'scm.closeContainer.1': { request: { requestId: 'r3', container: 7 }, reply: undefined },
+  'scm.closeContainer.1': { request: { requestId: 'r3', term: 7, container: 7 }, reply: undefined },
   'scm.summary.1': {
     request: undefined,
     reply: {
