@@ -30,6 +30,9 @@ export interface RunResult {
   readonly violation: { readonly checker: string; readonly reason: string; readonly atMs: number } | undefined
 }
 
+/** In election timeouts: how soon a healed majority must answer. Clients give a silent member some seconds. */
+const answerWithin = 20
+
 interface Run {
   readonly world: SystemWorld
   readonly workload: Workload
@@ -95,7 +98,7 @@ async function live(run: Run): Promise<void> {
   const left = oneOfEach(run)
   world.tell(`healed, but for ${left.map(({ id }) => id).join(' and ')}`)
   for (const member of left) supervisor.rest(member)
-  await workload.probe()
+  await workload.probe(answerWithin * plan.raft.electionTimeoutMs)
   await workload.stop()
   for (const member of left) supervisor.wake(member)
   await settled(world)

@@ -81,15 +81,24 @@ export class Workload {
     for (const client of this.clients) client.close()
   }
 
-  /** One write and one read, by anybody: whether the cluster answers. */
-  async probe(): Promise<void> {
-    const [seat] = [this.seats[0]]
+  /** One write and one lease are answered within so long: by OM, and by SCM behind it. */
+  async probe(withinMs: number): Promise<void> {
+    const { seats, world } = this
+    const [seat] = seats
     if (seat === undefined) throw new Error('there is a gateway')
-    const etag = this.newEtag()
-    const put = await this.onKey(seat, 'probe', { kind: 'put', etag }, { kind: 'inline', bytes: new Uint8Array(3) })
-    if (put !== 'ok') this.world.accuse('progress', 'a healed majority took no write')
-    const lease = await this.lease(seat, new SeatLease())
-    if (lease === undefined) this.world.accuse('progress', 'a healed majority leased no blocks')
+    const endMs = world.simulation.nowMs + withinMs
+    const content: NewContent = { kind: 'inline', bytes: new Uint8Array(3) }
+    const put = (): Promise<KeyOutput | undefined> =>
+      this.onKey(seat, 'probe', { kind: 'put', etag: this.newEtag() }, content)
+    const lease = (): Promise<Lease | undefined> => this.lease(seat, new SeatLease())
+    for (const [what, ask] of [
+      ['took no write', put],
+      ['leased no blocks', lease],
+    ] as const) {
+      let answer = await ask()
+      while (answer === undefined && world.simulation.nowMs < endMs) answer = await ask()
+      if (answer === undefined) world.accuse('progress', `${withinMs} ms after it was healed a majority ${what}`)
+    }
   }
 
   /** Every key is read from every member, one after the other. */
