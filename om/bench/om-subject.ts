@@ -96,7 +96,7 @@ class Committer {
 
 await serveSubject(async (given: MemberGiven) => {
   const counting = new CountingEnv(nodeEnv())
-  const { directory, id, voters } = given
+  const { directory, id, preferred } = given
   const parts = await openMemberParts(counting, given)
   await mkdir(`${directory}/kv`)
   const store = await openReplicatedStore({
@@ -111,7 +111,7 @@ await serveSubject(async (given: MemberGiven) => {
     consensus: raftMember({ ...parts.node, directory: `${directory}/log` }),
   })
   const committer = new Committer(store, (delayMs) => counting.env.clock.sleep(delayMs))
-  if (id === voters[0]) await committer.prepare()
+  if (id === preferred) await committer.prepare()
   return {
     write: () => committer.commit(),
     counts: () => counting.counts,

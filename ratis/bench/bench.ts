@@ -14,6 +14,7 @@ import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { contest, type Contest, type Outcome, type Processes } from './contest.ts'
+import { measureLosses } from './losses.ts'
 import { saveSection } from './page.ts'
 import { SubjectProcess } from './subject-process.ts'
 import { table, type Cell } from './table.ts'
@@ -62,7 +63,8 @@ async function start(program: string, given: Record<string, unknown>, sources = 
 
 async function one(program: string, sources = ownSources): Promise<Processes> {
   const voters = ['a']
-  return [await start(program, { id: 'a', voters, firstPort: nextPort++ }, sources)]
+  const preferred = 'a'
+  return [await start(program, { id: 'a', voters, preferred, firstPort: nextPort++ }, sources)]
 }
 
 /** The one that is written to starts last: the others have to be there. */
@@ -70,7 +72,7 @@ async function three(program: string, sources = ownSources): Promise<Processes> 
   const voters = ['a', 'b', 'c']
   const firstPort = nextPort
   nextPort += voters.length
-  const [leader, ...followers] = voters.map((id) => ({ id, voters, firstPort }))
+  const [leader, ...followers] = voters.map((id) => ({ id, voters, preferred: 'a', firstPort }))
   const others: SubjectProcess[] = []
   for (const given of followers) others.push(await start(program, given, sources))
   return [await start(program, leader ?? {}, sources), ...others]
@@ -91,6 +93,34 @@ const cases: readonly Case[] = [
   { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
   { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]
+
+function isAsked(name: string): boolean {
+  return flags.only === '' || flags.only.split(',').includes(name)
+}
+
+/** What a group does when something goes wrong. */
+async function losses(): Promise<readonly Fact[]> {
+  const ids = ['a', 'b', 'c']
+  const firstPort = nextPort
+  nextPort += ids.length
+  for (const id of ids) await mkdir(join(directory, `losses-${id}`))
+  const times = await measureLosses({
+    losses: flags.quick ? 8 : 30,
+    ids,
+    start: (id) =>
+      SubjectProcess.start({
+        program: join(ownSources, 'member-subject.ts'),
+        given: { bytes, directory: join(directory, `losses-${id}`), id, voters: ids, firstPort },
+      }),
+  })
+  const at = (share: number): string => `${(times[Math.floor(times.length * share)] ?? 0).toFixed(0)} ms`
+  return [
+    [`${times.length} losses of the leader: to the next commit, half of them`, at(0.5)],
+    ['  99 of 100', at(0.99)],
+  ]
+}
+
+type Fact = readonly [what: string, figure: string]
 
 function openFloor({ open, program, floor }: Case): Promise<Processes> {
   return flags.against === undefined ? open(floor) : open(program, join(flags.against, 'ratis/bench'))
@@ -127,11 +157,12 @@ function lineOf(name: string, outcome: Outcome, ratio: number | undefined): read
 }
 
 const rows: Row[] = []
+const facts: Fact[] = []
 try {
   process.stdout.write(`${load.writers} in flight, ${bytes} bytes, the best of ${rounds} rounds of ${load.seconds} s\n`)
   for (const each of cases) {
     const { name, title, open, program } = each
-    if (flags.only !== '' && !flags.only.split(',').includes(name)) continue
+    if (!isAsked(name)) continue
     const floor = await openFloor(each)
     const own = await open(program)
     if (flags.profile !== undefined) await profile(flags.profile, name, own)
@@ -142,9 +173,11 @@ try {
     await stopAll()
     process.stdout.write(`${table(headings, linesOf(row))}\n`)
   }
+  if (isAsked('losses')) facts.push(...(await losses()))
   const text = table(headings, rows.flatMap(linesOf))
-  process.stdout.write(`\n${text}`)
-  if (flags.save) await saveSection(text)
+  const more = facts.length === 0 ? '' : `\n${table(['', 'figure'], facts)}`
+  process.stdout.write(`\n${text}${more}`)
+  if (flags.save) await saveSection(`${text}${more}`)
 } finally {
   await stopAll()
   await rm(directory, { recursive: true })
