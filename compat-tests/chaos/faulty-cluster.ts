@@ -38,9 +38,16 @@ export class FaultyCluster {
     return this.signal(id, 'SIGKILL', 'kills') !== undefined
   }
 
-  /** SIGTERM: it ends in order, and is started again. The process that it was. */
-  restart(id: string): Victim | undefined {
-    return this.signal(id, 'SIGTERM', 'restarts')
+  /** SIGTERM: it ends in order, and is started again. Resolves when the process that it was is gone and another one is there. */
+  async restart(id: string, withinMs: number): Promise<void> {
+    const before = this.signal(id, 'SIGTERM', 'restarts')
+    const untilMs = performance.now() + withinMs
+    for (;;) {
+      const now = this.running().find((each) => each.id === id)
+      if (now !== undefined && now.pid !== before?.pid) return
+      if (performance.now() > untilMs) throw new Error(`${id} is not started again after ${withinMs / 1000} s`)
+      await sleep(pollMs)
+    }
   }
 
   /** SIGSTOP, until `resume` or `heal`. */

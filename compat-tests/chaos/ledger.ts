@@ -19,7 +19,7 @@ export class Ledger {
   /** What a person has to read; each makes the lane fail. */
   readonly findings: string[] = []
   private readonly counts = new Map<Counted, number>()
-  private slowest = 0
+  private slowest = { what: 'none', ms: 0 }
 
   add(thing: Counted, count = 1): void {
     this.counts.set(thing, this.of(thing) + count)
@@ -30,8 +30,8 @@ export class Ledger {
   }
 
   /** A request whose answer took so long, retries included. */
-  took(ms: number): void {
-    this.slowest = Math.max(this.slowest, ms)
+  took(what: string, ms: number): void {
+    if (ms > this.slowest.ms) this.slowest = { what, ms }
   }
 
   find(kind: 'failures' | 'wrong' | 'lost', what: string): void {
@@ -41,7 +41,7 @@ export class Ledger {
 
   line(): string {
     const counts = countedThings.map((thing) => `${thing} ${this.of(thing)}`).join(', ')
-    return `${counts}; slowest request ${seconds(this.slowest)}`
+    return `${counts}; slowest ${seconds(this.slowest.ms)} (${this.slowest.what})`
   }
 }
 

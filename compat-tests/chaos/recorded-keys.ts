@@ -219,7 +219,7 @@ export class RecordedKeys {
       const after = ((performance.now() - beganMs) / 1000).toFixed(1)
       ledger.find('failures', `${what}: after ${after} s: ${String(error)}`)
     }
-    ledger.took(performance.now() - beganMs)
+    ledger.took(what, performance.now() - beganMs)
   }
 }
 

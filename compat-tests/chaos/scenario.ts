@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { startServer } from '../harness/server.ts'
-import type { Server } from '../harness/server.ts'
 import { Contents } from './contents.ts'
 import { Dice } from './dice.ts'
 import { FaultyCluster } from './faulty-cluster.ts'
@@ -19,10 +18,21 @@ export interface ScenarioOptions {
   readonly name: string
   readonly seed: string
   readonly workers: number
+  /** Default: `o3 cluster start`. */
+  readonly start?: (directory: string) => Promise<RunningCluster>
+}
+
+export interface RunningCluster {
+  readonly endpoint: string
+  readonly accessKey: string
+  readonly secretKey: string
+  /** With the cluster file. */
+  readonly directory: string
+  stop(): Promise<unknown>
 }
 
 export interface Stage {
-  readonly server: Server
+  readonly server: RunningCluster
   readonly cluster: FaultyCluster
   readonly ledger: Ledger
   readonly dice: Dice
@@ -34,7 +44,12 @@ export interface Stage {
 const bucket = 'chaos'
 /** After the last fault. */
 const wholeWithinMs = 30_000
-const segments = ['--set', 'om.segment=4MiB']
+
+function startSupervised(directory: string): Promise<RunningCluster> {
+  const shape = ['--om', '3', '--scm', '3', '--datanodes', '1', '--s3-port', '0']
+  const args = ['--set', 'om.segment=4MiB']
+  return startServer({ directory, command: ['cluster', 'start', ...shape], args, readyMs: 120_000 })
+}
 
 /** Prints all of it, with a line "N passed, N failed": each fault that nothing came of has passed. */
 export async function runScenario(options: ScenarioOptions, faults: (stage: Stage) => Promise<void>): Promise<void> {
@@ -43,13 +58,7 @@ export async function runScenario(options: ScenarioOptions, faults: (stage: Stag
   const ledger = new Ledger()
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const beganMs = performance.now()
-  const shape = ['--om', '3', '--scm', '3', '--datanodes', '1', '--s3-port', '0']
-  const server = await startServer({
-    directory,
-    command: ['cluster', 'start', ...shape],
-    args: segments,
-    readyMs: 120_000,
-  })
+  const server = await (options.start ?? startSupervised)(directory)
   say(`${options.name}: seed ${options.seed}; ready after ${seconds(performance.now() - beganMs)}`)
   const cluster = new FaultyCluster(directory, ledger)
   const stopOnSignal = (): void => {
