@@ -4,9 +4,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { presign } from '../src/load/presign.ts'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
 import type { Ran, Started } from './launcher.ts'
+import { s3Of } from './s3-of.ts'
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let data: string
@@ -62,15 +62,8 @@ async function noneOf(pids: readonly number[]): Promise<void> {
   await until(`none of ${pids.join(', ')} runs`, () => Promise.resolve(pids.some(isAlive) ? undefined : true))
 }
 
-/** One request to S3, with the keys of the administrator. */
 async function s3(method: string, path: string, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
-  const endpoint = JSON.parse(await readFile(join(data, 'endpoints.json'), 'utf8')) as { readonly s3: string }
-  const credentials = await readFile(join(data, 'credentials'), 'utf8')
-  const [, accessKey = ''] = /access_key_id = (.*)/.exec(credentials) ?? []
-  const [, secretKey = ''] = /secret_access_key = (.*)/.exec(credentials) ?? []
-  const { host } = new URL(endpoint.s3)
-  const signed = presign({ accessKey, secretKey, region: 'us-east-1' }, { method, host, path, nowMs: Date.now() })
-  return fetch(`${endpoint.s3}${signed}`, { method, ...(body === undefined ? {} : { body }) })
+  return (await s3Of(data))(method, path, body)
 }
 
 async function put(path: string, body?: Uint8Array<ArrayBuffer>): Promise<void> {

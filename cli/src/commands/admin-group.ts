@@ -103,22 +103,34 @@ function memberOf(argument: string): Member {
   throw new StoreError('InvalidArgument', `write one member as id=host:port, not "${argument}"`)
 }
 
-/** What is shown of a member. */
-function recordOf({ id, address, status, problem }: MemberReport, reports: readonly MemberReport[]) {
-  const leading = reports.map((report) => report.status).find((other) => other?.role === 'leader')
-  const voters = leading?.voters ?? status?.voters ?? []
-  return {
-    id,
-    state: status === undefined ? 'down' : 'up',
-    role: status?.role === 'leader' ? 'leader' : roleOf(voters.includes(id), status?.mayVote ?? true),
-    leader: status?.role === 'leader',
-    ...(status === undefined ? {} : { term: status.term, appliedIndex: status.appliedIndex }),
-    ...(status === undefined || leading === undefined
-      ? {}
-      : { lag: Math.max(0, leading.commitIndex - status.appliedIndex) }),
-    address,
-    ...(problem === undefined ? {} : { problem }),
-  }
+interface MemberRecord {
+  readonly id: string
+  readonly state: 'up' | 'down'
+  readonly role: string
+  readonly address: string
+  readonly problem?: string
+  readonly term?: number
+  readonly appliedIndex?: number
+  /** Entries that are committed and not applied here; unknown without a leader. */
+  readonly lag?: number
+}
+
+function recordsOf(reports: readonly MemberReport[]): readonly MemberRecord[] {
+  const leading = reports.map(({ status }) => status).find((status) => status?.role === 'leader')
+  return reports.map(({ id, address, status, problem }) => {
+    const isVoter = (leading ?? status)?.voters.includes(id) ?? false
+    const where = { id, address, ...(problem === undefined ? {} : { problem }) }
+    if (status === undefined) return { ...where, state: 'down', role: roleOf(isVoter, true) }
+    const { role, mayVote, term, appliedIndex } = status
+    return {
+      ...where,
+      state: 'up',
+      role: role === 'leader' ? 'leader' : roleOf(isVoter, mayVote),
+      term,
+      appliedIndex,
+      ...(leading === undefined ? {} : { lag: Math.max(0, leading.commitIndex - appliedIndex) }),
+    }
+  })
 }
 
 function roleOf(isVoter: boolean, mayVote: boolean): string {
@@ -128,19 +140,16 @@ function roleOf(isVoter: boolean, mayVote: boolean): string {
 
 function showRoles(out: Output, reports: readonly MemberReport[]): void {
   const number = (value: number | undefined): string => (value === undefined ? '' : String(value))
-  out.list(
-    reports.map((report) => recordOf(report, reports)),
-    [
-      { title: 'ID', of: ({ id }) => id },
-      { title: 'STATE', of: ({ state }) => state },
-      { title: 'ROLE', of: ({ role }) => role },
-      { title: 'TERM', align: 'right', of: ({ term }) => number(term) },
-      { title: 'APPLIED', align: 'right', of: ({ appliedIndex }) => number(appliedIndex) },
-      { title: 'LAG', align: 'right', of: ({ lag }) => number(lag) },
-      { title: 'ADDRESS', of: ({ address }) => address },
-      { title: 'PROBLEM', of: ({ problem }) => problem ?? '' },
-    ],
-  )
+  out.list(recordsOf(reports), [
+    { title: 'ID', of: ({ id }) => id },
+    { title: 'STATE', of: ({ state }) => state },
+    { title: 'ROLE', of: ({ role }) => role },
+    { title: 'TERM', align: 'right', of: ({ term }) => number(term) },
+    { title: 'APPLIED', align: 'right', of: ({ appliedIndex }) => number(appliedIndex) },
+    { title: 'LAG', align: 'right', of: ({ lag }) => number(lag) },
+    { title: 'ADDRESS', of: ({ address }) => address },
+    { title: 'PROBLEM', of: ({ problem }) => problem ?? '' },
+  ])
 }
 
 const pollMs = 250

@@ -8,7 +8,7 @@
  * that is added later, which has never had a token.
  */
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { openLog } from '@o3/ratis/log'
@@ -58,6 +58,7 @@ export async function settleFounding(env: Env, founder: Founder): Promise<Config
   if (!mayFound) return known ?? (await foundAlone(env, founder))
   const founding = known ?? foundedBy(members)
   if (known === undefined) await writeFounding(env, directory, founding)
+  await makeDurable(env, [dirname(directory), directory, dirname(logDirectory)])
   const log = await openLog(env, logDirectory, { segmentBytes })
   await log.close()
   await env.disk.remove(token)
@@ -72,6 +73,12 @@ async function foundAlone(env: Env, founder: Founder): Promise<Configuration | u
   const founding = foundedBy(members)
   await writeFounding(env, directory, founding)
   return founding
+}
+
+/** Each in the one before; the log sees to its own. A power cut must not take the log and leave the token taken. */
+async function makeDurable(env: Env, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) await env.disk.makeDirectory(directory)
+  for (const directory of directories) await env.disk.syncDirectory(directory)
 }
 
 function foundedBy(members: readonly Member[]): Configuration {
@@ -95,5 +102,5 @@ async function readFounding(env: Env, directory: string): Promise<Configuration 
   const isWhole = addresses.length > 0 && addresses.every(([, address]) => typeof address === 'string')
   if (found !== version || !isWhole) throw new StoreError('Damaged', `${path} is not what O3 writes`)
   const voters = addresses.map(([id]) => id)
-  return { ...noConfiguration, voters, addresses: Object.fromEntries(addresses) as Configuration['addresses'] }
+  return { ...noConfiguration, voters, addresses: Object.fromEntries(addresses) }
 }

@@ -1,4 +1,5 @@
 import { StoreError, type StoreErrorCode } from '@o3/common/errors'
+import type { KvStore } from '@o3/common/kv'
 import type { NodeId } from '../../src/core/entry.ts'
 import { SimulatedStoreGroup, type SimulatedStoreGroupOptions } from '../../src/testing/simulated-store-group.ts'
 import { counterRules, counters, type CounterCommand, type CounterReply } from './counter-rules.ts'
@@ -59,3 +60,14 @@ export const rowsOf = (group: Group, id: NodeId): Promise<readonly string[]> =>
     await cursor.close()
     return rows.map(({ key, value }) => `${key}=${value.value}`)
   })
+
+/** A key-value store to plant something in: its methods as properties. */
+export const whole = (kv: KvStore): KvStore => ({
+  get: (key) => kv.get(key),
+  getMany: (keys) => kv.getMany(keys),
+  cursor: (range) => kv.cursor(range),
+  write: (batch) => kv.write(batch),
+  snapshot: () => kv.snapshot(),
+  checkpoint: () => kv.checkpoint(),
+  close: () => kv.close(),
+})

@@ -16,10 +16,12 @@ export class RaftGroup {
   /** Messages from or to these are lost. */
   readonly isolated = new Set<NodeId>()
 
-  constructor(options: Pick<SimulatedStoreGroupOptions<CounterCommand, CounterReply>, 'seed' | 'store'> & {
-    /** The longest that one operation of a key-value store takes. */
-    readonly kvMaxMs?: number
-  }) {
+  constructor(
+    options: Pick<SimulatedStoreGroupOptions<CounterCommand, CounterReply>, 'seed' | 'store'> & {
+      /** The longest that one operation of a key-value store takes. */
+      readonly kvMaxMs?: number
+    },
+  ) {
     const { seed, store = {}, kvMaxMs: maxMs = 1 } = options
     this.stores = new SimulatedStoreGroup(counterRules, {
       seed,

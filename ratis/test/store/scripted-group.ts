@@ -125,6 +125,9 @@ export class ScriptedMember implements Consensus {
   refusesWith: StoreError | undefined
   private readonly group: ScriptedGroup
   private readonly disk: Disk
+  private resets = 0
+  /** What the log held before it was reset. */
+  private retired: readonly Entry[] = []
   private waiting: { readonly index: LogIndex; readonly resolve: () => void }[] = []
 
   constructor(parts: {
@@ -304,6 +307,8 @@ export class ScriptedMember implements Consensus {
   }
 
   private resetNow(index: LogIndex, term: Term): void {
+    this.resets++
+    this.retired = this.disk.entries
     Object.assign(this.disk, { entries: [], firstIndex: index + 1, baseTerm: term, checkpointIndex: index })
   }
 
@@ -313,13 +318,18 @@ export class ScriptedMember implements Consensus {
     for (const { resolve } of ready) resolve()
   }
 
+  /** Like one that holds a file open, a reader that was opened before a reset goes on to read what was there. */
   private readerAt(from: LogIndex): LogReader {
     let index = from
+    const { resets } = this
     return {
       next: (upTo) => {
         if (index > upTo) return Promise.resolve([])
-        if (index < this.disk.firstIndex) return Promise.reject(new StoreError('InvalidRange', 'compacted'))
-        const found: readonly LogEntry[] = this.disk.entries.filter((e) => e.index >= index && e.index <= upTo)
+        const entries = this.resets === resets ? this.disk.entries : this.retired
+        if (this.resets === resets && index < this.disk.firstIndex) {
+          return Promise.reject(new StoreError('InvalidRange', 'compacted'))
+        }
+        const found: readonly LogEntry[] = entries.filter((e) => e.index >= index && e.index <= upTo)
         index = upTo + 1
         return Promise.resolve(found)
       },

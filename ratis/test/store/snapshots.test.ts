@@ -15,6 +15,9 @@ const small = { name: 'one', maxBytes: 1500 }
 /** `c` misses what `a` and `b` do, and `a` has cut its log behind it: twenty pads, counters, named requests. */
 async function leftBehind(group: Group, scripted: ScriptedGroup): Promise<void> {
   await executed(group, scripted, add('x', 5), add('old'))
+  // They are in the cache from now on.
+  expect(await valueOf(group, 'c', 'x')).toBeGreaterThanOrEqual(5)
+  expect(await valueOf(group, 'c', 'old')).toBe(1)
   const on = async (command: CounterCommand, requestId?: string): Promise<void> => {
     const reply = group.store('a').execute(command, requestId === undefined ? {} : { requestId })
     await turn(group, 'a')

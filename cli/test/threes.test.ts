@@ -1,0 +1,201 @@
+/** OM and SCM in threes, as a user runs them: whatever one process suffers, no request notices. */
+
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
+import type { Ran, Started } from './launcher.ts'
+import { s3Of } from './s3-of.ts'
+import type { AskS3 } from './s3-of.ts'
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let data: string
+let running: Started
+let s3: AskS3
+
+beforeAll(async () => {
+  directory = await temporaryDirectory()
+  data = join(directory.path, 'cluster')
+  const shape = words('--om 3 --scm 3 --datanodes 1 --s3-port 0 --set om.segment=1MiB')
+  running = await startServing(['cluster', 'start', '--data', data, ...shape])
+  s3 = await s3Of(data)
+  expect((await s3('PUT', '/threes')).status).toBe(200)
+}, 60_000)
+
+afterAll(async () => {
+  running.signal('SIGTERM')
+  await running.ended
+  await directory.remove()
+})
+
+const run = (line: string): Promise<Ran> => o3([...words(line), '--data', data], { cwd: directory.path })
+
+interface Process {
+  readonly role: string
+  readonly id: string
+  readonly state: string
+  readonly pid: number
+  readonly leader?: boolean
+}
+
+async function processes(): Promise<readonly Process[]> {
+  return (await run('cluster status --json')).json() as unknown as readonly Process[]
+}
+
+async function leaders(role: string): Promise<readonly Process[]> {
+  return (await processes()).filter((each) => each.role === role && each.leader === true)
+}
+
+interface Member {
+  readonly id: string
+  readonly role: string
+  readonly state: string
+  readonly lag?: number
+}
+
+async function members(group: string): Promise<readonly Member[]> {
+  return (await run(`admin ${group} roles --json`)).json() as unknown as readonly Member[]
+}
+
+async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  for (const endMs = performance.now() + 30_000; performance.now() < endMs;) {
+    const found = await look()
+    if (found !== undefined) return found
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`it did not come to this: ${what}`)
+}
+
+/** Ends the process, and waits until its supervisor has it back. */
+async function restart({ id, pid }: Process, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  process.kill(pid, signal)
+  await until(`${id} is back`, async () => {
+    const now = (await processes()).find((each) => each.id === id)
+    return now?.state === 'up' && now.pid !== pid ? true : undefined
+  })
+}
+
+const sizes = [1000, 30_000, 1_200_000]
+
+/** Writes and reads while `work` goes on. No answer but the right one is forgiven, not even once. */
+async function underLoad(name: string, work: () => Promise<void>): Promise<void> {
+  const written = new Map<string, Buffer>()
+  const failures: string[] = []
+  let isOver = false
+  const client = async (number: number): Promise<void> => {
+    for (let count = 0; !isOver; count++) {
+      const path = `/threes/${name}/${number}-${count}`
+      const body = randomBytes(sizes[count % sizes.length] ?? 0)
+      const { status } = await s3('PUT', path, new Uint8Array(body))
+      if (status === 200) written.set(path, body)
+      else failures.push(`PUT ${path}: ${status}`)
+      await expectSame(path, body)
+    }
+  }
+  const expectSame = async (path: string, body: Buffer): Promise<void> => {
+    const answer = await s3('GET', path)
+    const bytes = Buffer.from(await answer.bytes())
+    if (!bytes.equals(body)) failures.push(`GET ${path}: ${answer.status}, ${bytes.length} bytes`)
+  }
+  const clients = Promise.all(Array.from({ length: 3 }, (_, number) => client(number)))
+  try {
+    await work()
+  } finally {
+    isOver = true
+    await clients
+  }
+  for (const [path, body] of written) await expectSame(path, body)
+  expect(failures).toEqual([])
+  expect(written.size).toBeGreaterThan(3)
+}
+
+test('each group has one leader', async () => {
+  expect(await leaders('om')).toHaveLength(1)
+  expect(await leaders('scm')).toHaveLength(1)
+  const roles = (await members('om')).map(({ role }) => role)
+  expect(roles.toSorted()).toEqual(['leader', 'voter', 'voter'])
+})
+
+test('each of the six is restarted in turn, and no request fails', { timeout: 120_000 }, async () => {
+  await underLoad('rolling', async () => {
+    for (const each of await processes()) if (each.role === 'om' || each.role === 'scm') await restart(each, 'SIGTERM')
+  })
+})
+
+test('the leaders are killed, and no request fails', { timeout: 60_000 }, async () => {
+  await underLoad('kill', async () => {
+    for (const role of ['om', 'scm']) {
+      const leader = await until(`somebody leads ${role}`, async () => (await leaders(role))[0])
+      await restart(leader, 'SIGKILL')
+    }
+  })
+})
+
+test(
+  'a member whose directory was wiped has no vote until it knows everything again',
+  { timeout: 60_000 },
+  async () => {
+    const follower = await until('a member follows', async () => {
+      return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
+    })
+    await underLoad('wiped', async () => {
+      process.kill(follower.pid, 'SIGSTOP')
+      await rm(join(data, follower.id), { recursive: true })
+      process.kill(follower.pid, 'SIGKILL')
+      await until('it votes, and lacks nothing', async () => {
+        const found = (await members('om')).find(({ id }) => id === follower.id)
+        return found?.role === 'voter' && found.lag !== undefined && found.lag < 100 ? true : undefined
+      })
+    })
+  },
+)
+
+test('an administrator moves the lead, and members in and out', { timeout: 90_000 }, async () => {
+  const follower = await until('a member follows', async () => {
+    return (await members('om')).find(({ role }) => role === 'voter')?.id
+  })
+  await underLoad('admin', async () => {
+    expect((await run(`admin om transfer --to ${follower} --json`)).json()).toMatchObject([{ leader: follower }])
+    // The leader itself: another one leads before it goes.
+    expect(await run(`admin om remove ${follower}`)).toMatchObject({ code: 0 })
+    expect((await members('om')).map(({ id }) => id)).not.toContain(follower)
+  })
+  const stopped = (await processes()).find(({ role }) => role === 'om')
+  expect(stopped?.state).toBe('up')
+  const snapshots = (await run('admin om snapshot --json')).json()
+  expect(snapshots).toHaveLength(2)
+})
+
+test.each([
+  ['admin om transfer --to om9', 2, /om9 is no voter of the group/],
+  ['admin om remove om9', 2, /om has no member om9/],
+  ['admin om add om9', 2, /is not of the form id=host:port/],
+  ['admin om add om9=10.0.0.1:9', 2, /not a loopback address/],
+  ['admin scm snapshot --id scm9', 2, /scm has no member scm9/],
+])('%s is refused in a sentence', async (line, code, sentence) => {
+  expect(await run(line)).toMatchObject({ code, err: expect.stringMatching(sentence) })
+})
+
+test('two of three are not left alone', { timeout: 60_000 }, async () => {
+  const [leader] = await until('somebody leads scm', async () => {
+    const found = await leaders('scm')
+    return found.length === 1 ? found : undefined
+  })
+  const [first, second] = (await processes()).filter(({ role, id }) => role === 'scm' && id !== leader?.id)
+  process.kill(first?.pid ?? 0, 'SIGSTOP')
+  try {
+    const refused = await until('its silence is noticed', async () => {
+      const outcome = await run(`admin scm remove ${second?.id}`)
+      return outcome.code === 0 ? undefined : outcome
+    })
+    expect(refused.err).toMatch(/without scm\d the group could not decide anything/)
+  } finally {
+    process.kill(first?.pid ?? 0, 'SIGCONT')
+  }
+})
+
+test('Ctrl-C stops all of it, whole', { timeout: 60_000 }, async () => {
+  running.signal('SIGINT')
+  expect(await running.ended).toBe(0)
+})
