@@ -3,9 +3,9 @@
  * and again. What is sent on a link that is cut is lost and nobody is told.
  */
 
-import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { leaderOf } from '../cluster/processes.ts'
+import { runAgain } from '../harness/again.ts'
 import { omHosts, restHost, startOnHosts } from './cluster-on-hosts.ts'
 import { CutNetwork } from './cut-network.ts'
 import type { Cut } from './cut-network.ts'
@@ -84,15 +84,7 @@ export async function onOwnNetwork(args: readonly string[]): Promise<number> {
   const network = networkOf(prefix)
   try {
     await network.make()
-    const [command = '', ...before] = network.on(restHost)
-    const again = [...process.execArgv, process.argv[1] ?? '', ...args, '--network', prefix]
-    const child = spawn(command, [...before, process.execPath, ...again], { stdio: 'inherit' })
-    const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-    process.on('SIGINT', pass).on('SIGTERM', pass)
-    return await new Promise((resolve, reject) => {
-      child.once('error', reject)
-      child.once('close', (code) => resolve(code ?? 1))
-    })
+    return await runAgain(network.on(restHost), [...args, '--network', prefix])
   } catch (error) {
     process.stdout.write(`FAIL  links: this machine has no network namespaces for us: ${String(error)}\n`)
     process.stdout.write('0 passed, 1 failed\n')

@@ -24,7 +24,7 @@ const partBytes = 5 * 1024 * 1024
 const sizes = [0, 1, 200, 4096, 4097, 20_000, 300_000, 1_048_576, 1_048_577, 3_000_000]
 
 /** A retry would hide what became of the first try; a reader that waits for what comes back may have some. */
-export function connect(server: Server, maxAttempts = 1): S3Client {
+export function connect(server: Pick<Server, 'endpoint' | 'accessKey' | 'secretKey'>, maxAttempts = 1): S3Client {
   return new S3Client({
     endpoint: server.endpoint,
     region: 'us-east-1',
