@@ -37,9 +37,9 @@ export class Guest {
     const devices = [`ubd0=${image}`, `vec0:transport=tap,ifname=${tap}`, 'con=null', 'con0=fd:0,fd:1', 'quiet']
     const init = [
       `init=${join(import.meta.dirname, 'guest-init.sh')}`,
-      `O3_NODE=${process.execPath}`,
-      `O3_REPOSITORY=${repository}`,
-      `O3_ADDRESS=${address}`,
+      `GUEST_NODE=${process.execPath}`,
+      `GUEST_REPOSITORY=${repository}`,
+      `GUEST_ADDRESS=${address}`,
     ]
     const child = spawn('linux.uml', [`mem=${memoryMb}M`, `uml_dir=${scratch}`, ...root, ...devices, ...init], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -72,9 +72,11 @@ export class Guest {
   async says(words: string, withinMs: number): Promise<number> {
     const beganMs = performance.now()
     while (!this.text.includes(words)) {
-      if (this.isOver || performance.now() - beganMs > withinMs) {
-        const what = this.isOver ? 'ended' : `did not say "${words}" within ${withinMs / 1000} s`
-        throw new Error(`the guest ${what}:\n${this.text.slice(-4000)}`)
+      const isOver = this.isOver || this.text.includes('ended by itself')
+      if (isOver || performance.now() - beganMs > withinMs) {
+        const what = isOver ? 'ended' : `did not say "${words}" within ${withinMs / 1000} s`
+        const lines = this.text.split('\n').filter((line) => !line.startsWith('witness '))
+        throw new Error(`the guest ${what}:\n${lines.slice(-30).join('\n')}`)
       }
       await sleep(20)
     }

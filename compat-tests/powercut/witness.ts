@@ -7,7 +7,7 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-const everyMs = 50
+const everyMs = 250
 const [directory = ''] = process.argv.slice(2)
 
 for (const kind of ['synced', 'unsynced'] as const) {
