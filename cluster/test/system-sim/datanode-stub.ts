@@ -41,17 +41,15 @@ export class DatanodeStub {
     this.nowMs = nowMs
   }
 
-  /** Starts to talk, from a process of its machine. */
-  start(env: Env, scmMembers: readonly string[]): { stop(): Promise<void> } {
-    const clients = scmMembers.map((member) => groupClient(env, member, [member], { deadlineMs: 3_000 }))
-    const tasks = clients.map((client, n) =>
-      env.tasks.spawn(`heartbeat ${scmMembers[n]}`, (signal) => this.talk(env, new RemoteScm(client), signal)),
-    )
+  /** Starts to talk to one member of SCM, from a process of its machine. */
+  talkTo(env: Env, scmMember: string): { stop(): Promise<void> } {
+    const client = groupClient(env, scmMember, [scmMember], { deadlineMs: 3_000 })
+    const task = env.tasks.spawn(`heartbeat ${scmMember}`, (signal) => this.talk(env, new RemoteScm(client), signal))
     return {
       stop: async () => {
-        for (const task of tasks) task.cancel()
-        for (const client of clients) client.close()
-        await Promise.all(tasks.map((task) => task.done))
+        task.cancel()
+        client.close()
+        await task.done
       },
     }
   }

@@ -118,6 +118,14 @@ export class GroupMember<Command, Reply> implements WatchedMember {
     return failed && `${failed.code}: ${failed.message}`
   }
 
+  /** For the end of a story. */
+  describe(): string {
+    if (this.life === undefined) return this.node.isUp ? 'not open' : 'down'
+    const { members: _, configuration, ...status } = this.life.raft.status()
+    const who = [configuration.voters.join(' '), configuration.outgoing.join(' '), configuration.learners.join(' ')]
+    return `${JSON.stringify(status)} ${who.join(' / ')}`
+  }
+
   /** A machine that is down gets a blank disk. */
   replaceDisk(): void {
     this.loss = { life: this.lives, index: Infinity }

@@ -16,8 +16,8 @@ export interface WatchedMember {
 
 export interface GroupWatchOptions {
   readonly group: string
-  /** The members that vote now, as the group has agreed. */
-  readonly voters: () => readonly WatchedMember[]
+  /** Who may decide now; several sets while one takes the place of another. */
+  readonly voterSets: () => readonly (readonly WatchedMember[])[]
   readonly accuse: Accuse
   /** For the story of the run. */
   readonly tell: (what: string) => void
@@ -127,15 +127,17 @@ export class GroupWatch {
     this.expectDurable(id, entry)
   }
 
-  private expectDurable(id: NodeId, { index, term, payload }: Entry): void {
-    const voters = this.options.voters()
-    const isLookedUp = index % imageEvery === 0 && payload.length > leastPayload
-    const holders = voters.filter((member) => {
-      if (member.isExcused) return true
-      return member.holds(index, term) && (!isLookedUp || member.imageHolds(index, payload))
-    })
-    if (2 * holders.length > voters.length) return
-    const names = holders.map((member) => member.id).join(' ') || 'nobody'
-    this.accuse('durable', `${this.group}: ${id} applies ${index}, which only ${names} has on disk`)
+  private expectDurable(id: NodeId, entry: Entry): void {
+    const sets = this.options.voterSets()
+    if (sets.some((voters) => 2 * voters.filter((member) => isOn(member, entry)).length > voters.length)) return
+    const holders = sets.flat().filter((member) => isOn(member, entry))
+    const names = [...new Set(holders.map((member) => member.id))].join(' ') || 'nobody'
+    this.accuse('durable', `${this.group}: ${id} applies ${entry.index}, which only ${names} has on disk`)
   }
+}
+
+function isOn(member: WatchedMember, { index, term, payload }: Entry): boolean {
+  if (member.isExcused) return true
+  const isLookedUp = index % imageEvery === 0 && payload.length > leastPayload
+  return member.holds(index, term) && (!isLookedUp || member.imageHolds(index, payload))
 }

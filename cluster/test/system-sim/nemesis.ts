@@ -4,6 +4,8 @@ import { isStoreError } from '@o3/common/errors'
 import { logSites } from '@o3/ratis/log'
 import { storeSites } from '@o3/ratis/store'
 import { faultKinds, type FaultKind } from './plan.ts'
+import type { MemberGroup } from './member-group.ts'
+import type { Supervisor } from './supervisor.ts'
 import type { AnyMember, SystemWorld } from './world.ts'
 
 const sites: readonly string[] = [
@@ -18,12 +20,14 @@ export class Nemesis {
   readonly counts = new Map<FaultKind, number>()
   readonly random: SimRandom
   private readonly world: SystemWorld
+  private readonly supervisor: Supervisor
   private readonly repairs = new Set<Cancel>()
   private readonly doing: Promise<void>[] = []
   private isOver = false
 
-  constructor(world: SystemWorld) {
+  constructor(world: SystemWorld, supervisor: Supervisor) {
     this.world = world
+    this.supervisor = supervisor
     this.random = world.random.fork('nemesis')
   }
 
@@ -190,17 +194,33 @@ export class Nemesis {
       member.replaceDisk()
       return true
     },
+    'replace-member': () => (this.random.chance(0.5) ? this.replace(this.world.om) : this.replace(this.world.scm)),
     transfer: this.attempt('transfer', (member) => member.life?.raft.transferLeadership()),
     checkpoint: this.attempt('checkpoint', (member) => member.life?.store.checkpoint()),
   }
 
-  /** In each group a minority has lost something and not recovered. */
   private mayLose(): AnyMember | undefined {
     const member = this.victim()
-    if (member === undefined) return undefined
-    const group = this.world.groupOf(member)
-    const bad = group.filter((each) => each !== member && each.isBad)
-    return !member.isBad && 2 * (bad.length + 1) < group.length ? member : undefined
+    return member !== undefined && this.world.mayLose(member) ? member : undefined
+  }
+
+  /** Somebody new takes the place of somebody old. */
+  private async replace<Command, Reply>(group: MemberGroup<Command, Reply>): Promise<boolean> {
+    const { supervisor, random, world } = this
+    const done = await group.replaceOne({
+      random,
+      clock: world.simulation.clock,
+      isOver: () => this.isOver,
+      came: (member) => {
+        const newcomer = member as unknown as AnyMember
+        supervisor.keep(newcomer)
+        if (group.name === 'scm') world.talkTo(member.id)
+      },
+    })
+    if (done === undefined) return false
+    supervisor.rest(done.left as unknown as AnyMember)
+    group.members.splice(group.members.indexOf(done.left), 1)
+    return true
   }
 
   private attempt(kind: FaultKind, act: (member: AnyMember) => Promise<void> | undefined): () => Promise<boolean> {

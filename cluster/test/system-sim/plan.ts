@@ -20,6 +20,7 @@ const usualPerMinute = {
   'full-disk': 3,
   flip: 4,
   blank: 4,
+  'replace-member': 3,
   transfer: 6,
   checkpoint: 8,
 } as const

@@ -19,7 +19,10 @@ interface Hunt {
 const elsewhere = process.env['O3_SYSTEM_FIRST']
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a reply before the commit': { checkers: ['exactly-once', 'linearizable', 'equal-rows', 'start', 'audit'], from: 2 },
+  'a reply before the commit': {
+    checkers: ['exactly-once', 'linearizable', 'order', 'equal-rows', 'start', 'audit'],
+    from: 2,
+  },
   'reads without a barrier': { checkers: ['linearizable'] },
   'a snapshot without the ledger': { checkers: ['exactly-once'] },
   'a snapshot without some rows': { checkers: ['linearizable', 'equal-rows', 'content', 'exactly-once', 'audit'] },
@@ -38,7 +41,7 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
 test.each(Object.entries(hunts) as [Bug, Hunt][])('finds %s', { timeout: 300_000 }, async (bug, hunt) => {
   const { checkers, perMinute } = hunt
   const from = elsewhere === undefined ? (hunt.from ?? 1) : Number(elsewhere)
-  const budget = (hunt.budget ?? 2) * (elsewhere === undefined ? 1 : 10)
+  const budget = (hunt.budget ?? 8) * (elsewhere === undefined ? 1 : 10)
   const found: string[] = []
   for (let seed = from; seed < from + budget && found.length === 0; seed++) {
     const { violation } = await runSeed(seed, { plants: plants[bug], plan: planWith(seed, perMinute) })

@@ -4,6 +4,7 @@ import { Nemesis } from './nemesis.ts'
 import { bucketModel, keyModel, treeModel } from './models.ts'
 import { planOf, type FaultKind, type SystemPlan } from './plan.ts'
 import { SystemViolation } from './violation.ts'
+import type { GroupWatch } from './group-watch.ts'
 import { Supervisor } from './supervisor.ts'
 import { Workload, type WorkloadCounts } from './workload.ts'
 import { SystemWorld, type AnyMember, type OmMember, type SystemPlants } from './world.ts'
@@ -29,6 +30,9 @@ export interface RunResult {
   readonly violation: { readonly checker: string; readonly reason: string; readonly atMs: number } | undefined
 }
 
+/** In election timeouts: how soon a healed majority must answer. Clients give a silent member some seconds. */
+const answerWithin = 20
+
 interface Run {
   readonly world: SystemWorld
   readonly workload: Workload
@@ -40,12 +44,8 @@ interface Run {
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
   const plan = options.plan ?? planOf(seed)
   const world = new SystemWorld(plan, options.plants)
-  const run: Run = {
-    world,
-    workload: new Workload(world),
-    nemesis: new Nemesis(world),
-    supervisor: new Supervisor(world),
-  }
+  const supervisor = new Supervisor(world)
+  const run: Run = { world, workload: new Workload(world), nemesis: new Nemesis(world, supervisor), supervisor }
   const { workload } = run
   let violation: RunResult['violation']
   try {
@@ -53,8 +53,10 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     judge(workload)
   } catch (error) {
     violation = { ...violationOf(error), atMs: world.simulation.nowMs }
+    for (const member of world.members) world.tell(`${member.id}: ${member.describe()}`)
   }
-  const { simulation, omWatch, scmWatch, book } = world
+  const { simulation, groups, book } = world
+  const sum = (of: (watch: GroupWatch) => number): number => groups.reduce((total, { watch }) => total + of(watch), 0)
   return {
     seed,
     simulatedMs: simulation.nowMs,
@@ -62,9 +64,9 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     trace: world.story,
     counts: workload.counts,
     blocks: book.blocks,
-    commits: omWatch.committed + scmWatch.committed,
-    terms: omWatch.terms + scmWatch.terms,
-    installs: omWatch.installs + scmWatch.installs,
+    commits: sum(({ committed }) => committed),
+    terms: sum(({ terms }) => terms),
+    installs: sum(({ installs }) => installs),
     faults: run.nemesis.counts,
     refusedStarts: run.supervisor.refusedStarts,
     violation,
@@ -81,10 +83,10 @@ function violationOf(error: unknown): { readonly checker: string; readonly reaso
 
 async function live(run: Run): Promise<void> {
   const { world, workload, nemesis, supervisor } = run
-  const { plan, simulation, members, datanode, scmIds } = world
+  const { plan, simulation, members } = world
   await Promise.all(members.map((member) => member.start()))
   for (const member of members) supervisor.keep(member)
-  const talk = datanode.start(world.machine('dn1'), scmIds)
+  world.startDatanode()
   await workload.start()
   await simulation.clock.sleep(plan.calmMs)
   nemesis.start()
@@ -94,8 +96,9 @@ async function live(run: Run): Promise<void> {
   world.mischief = { loss: 0, duplicate: 0, late: 0 }
 
   const left = oneOfEach(run)
+  world.tell(`healed, but for ${left.map(({ id }) => id).join(' and ')}`)
   for (const member of left) supervisor.rest(member)
-  await workload.probe()
+  await workload.probe(answerWithin * plan.raft.electionTimeoutMs)
   await workload.stop()
   for (const member of left) supervisor.wake(member)
   await settled(world)
@@ -104,41 +107,53 @@ async function live(run: Run): Promise<void> {
   await eachLeads(run)
   await workload.audit()
   await supervisor.stop()
-  await talk.stop()
+  await world.stopDatanode()
   workload.close()
   await closeAll(world)
 }
 
-/** One member of each group that stays away while the others must make progress: the one that lost something, if any did. */
+/**
+ * One member of each group that stays away while the others must make progress: the one that lost something, if any did. Not
+ * the last one that clients have in their configuration.
+ */
 function oneOfEach({ world, nemesis }: Run): readonly AnyMember[] {
-  return [world.oms, world.scms].flatMap((group: readonly AnyMember[]) => {
-    const bad = group.find((member) => member.isBad)
-    const chosen = bad ?? group[nemesis.random.below(group.length)]
+  return world.groups.flatMap(({ voters, firstIds }) => {
+    const known = voters.filter(({ id }) => firstIds.includes(id))
+    const dispensable = voters.filter((member) => known.length > 1 || !known.includes(member))
+    const bad = voters.filter((member) => member.isBad)
+    const choices = bad.length === 0 ? dispensable : dispensable.filter((member) => bad.includes(member))
+    const chosen = choices[nemesis.random.below(choices.length)]
     return chosen === undefined ? [] : [chosen]
   })
 }
 
 async function compareNowAndThen({ world, nemesis }: Run): Promise<void> {
-  const { simulation, plan, members } = world
+  const { simulation, plan } = world
   const endMs = simulation.nowMs + plan.safetyMs
   while (simulation.nowMs < endMs) {
     await simulation.clock.sleep(1_500)
+    const { members } = world
     const member = members[nemesis.random.below(members.length)]
     if (member !== undefined) await insist(simulation.clock, 1, () => member.compareRows())
   }
 }
 
-/** All members of each group have applied the same. */
+/** All members of each group have applied the same; who is in it follows from its log. */
 async function settled(world: SystemWorld): Promise<void> {
-  const places = (members: readonly AnyMember[]): ReadonlySet<number | undefined> =>
-    new Set(members.map(({ life }) => life?.store.status().appliedIndex))
-  await world.until('all members have applied the same', 20_000, () => {
-    return [world.oms, world.scms].every((members) => places(members).size === 1)
-  })
+  const isSettled = (group: {
+    readonly leader: unknown
+    settle(): void
+    readonly voters: readonly AnyMember[]
+  }): boolean => {
+    group.settle()
+    const places = new Set(group.voters.map(({ life }) => life?.store.status().appliedIndex))
+    return group.leader !== undefined && places.size === 1
+  }
+  await world.until('all members have applied the same', 30_000, () => isSettled(world.om) && isSettled(world.scm))
 }
 
 async function expectEqual(world: SystemWorld): Promise<void> {
-  for (const member of world.members) {
+  for (const member of world.groups.flatMap(({ voters }): readonly AnyMember[] => voters)) {
     const { kind } = await insist(world.simulation.clock, 10_000, () => member.compareRows())
     if (kind !== 'answer') world.accuse('progress', `${member.id} does not answer a read`)
   }
@@ -146,15 +161,15 @@ async function expectEqual(world: SystemWorld): Promise<void> {
 
 /** Every member of OM leads in its turn, and remembers what was answered. */
 async function eachLeads({ world, workload }: Run): Promise<void> {
-  const { oms, simulation, plan } = world
-  for (const member of oms) {
+  const { om, simulation, plan } = world
+  for (const member of om.voters) {
     const endMs = simulation.nowMs + 20 * plan.raft.electionTimeoutMs
-    while (member.life?.raft.mayPropose !== true && simulation.nowMs < endMs) {
-      const leader = oms.find(({ life }) => life?.raft.mayPropose === true)
-      if (leader?.life !== undefined) await insist(simulation.clock, 1, () => handOver(leader, member.id))
+    while (om.leader !== member && simulation.nowMs < endMs) {
+      const { leader } = om
+      if (leader !== undefined) await insist(simulation.clock, 1, () => handOver(leader, member.id))
       await simulation.clock.sleep(100)
     }
-    if (member.life?.raft.mayPropose !== true) world.accuse('progress', `${member.id} cannot be made the leader`)
+    if (om.leader !== member) world.accuse('progress', `${member.id} cannot be made the leader`)
     await workload.repeatSome()
   }
 }

@@ -81,15 +81,24 @@ export class Workload {
     for (const client of this.clients) client.close()
   }
 
-  /** One write and one read, by anybody: whether the cluster answers. */
-  async probe(): Promise<void> {
-    const [seat] = [this.seats[0]]
+  /** One write and one lease are answered within so long: by OM, and by SCM behind it. */
+  async probe(withinMs: number): Promise<void> {
+    const { seats, world } = this
+    const [seat] = seats
     if (seat === undefined) throw new Error('there is a gateway')
-    const etag = this.newEtag()
-    const put = await this.onKey(seat, 'probe', { kind: 'put', etag }, { kind: 'inline', bytes: new Uint8Array(3) })
-    if (put !== 'ok') this.world.accuse('progress', 'a healed majority took no write')
-    const lease = await this.lease(seat, new SeatLease())
-    if (lease === undefined) this.world.accuse('progress', 'a healed majority leased no blocks')
+    const endMs = world.simulation.nowMs + withinMs
+    const content: NewContent = { kind: 'inline', bytes: new Uint8Array(3) }
+    const put = (): Promise<KeyOutput | undefined> =>
+      this.onKey(seat, 'probe', { kind: 'put', etag: this.newEtag() }, content)
+    const lease = (): Promise<Lease | undefined> => this.lease(seat, new SeatLease())
+    for (const [what, ask] of [
+      ['took no write', put],
+      ['leased no blocks', lease],
+    ] as const) {
+      let answer = await ask()
+      while (answer === undefined && world.simulation.nowMs < endMs) answer = await ask()
+      if (answer === undefined) world.accuse('progress', `${withinMs} ms after it was healed a majority ${what}`)
+    }
   }
 
   /** Every key is read from every member, one after the other. */
@@ -97,7 +106,7 @@ export class Workload {
     const [seat] = this.seats
     if (seat === undefined) throw new Error('there is a gateway')
     for (let n = 0; n < this.world.plan.workload.keys; n++) {
-      for (const id of this.world.omIds) await this.readAt(seat, id, `k${n}`, 'must')
+      for (const { id } of this.world.om.voters) await this.readAt(seat, id, `k${n}`, 'must')
     }
   }
 
@@ -111,17 +120,19 @@ export class Workload {
   }
 
   private seat(env: Env): Seat {
-    const { omIds } = this.world
-    const group = groupClient(env, 'om', omIds, { deadlineMs: 4_000, tryMs: 1_000 })
-    const members = new Map(omIds.map((id) => [id, groupClient(env, id, [id], { deadlineMs: 2_000 })]))
-    this.clients.push(group, ...members.values())
-    const seat: Seat = {
-      env,
-      om: new RemoteOm(group),
-      members: new Map([...members].map(([id, client]) => [id, new RemoteOm(client)])),
-    }
+    const group = groupClient(env, 'om', this.world.om.firstIds, { deadlineMs: 4_000, tryMs: 1_000 })
+    this.clients.push(group)
+    const seat: Seat = { env, om: new RemoteOm(group), members: new Map() }
     this.seats.push(seat)
     return seat
+  }
+
+  private memberOf({ env, members }: Seat, id: string): RemoteOm {
+    const client = groupClient(env, id, [id], { deadlineMs: 2_000 })
+    this.clients.push(client)
+    const om = new RemoteOm(client)
+    members.set(id, om)
+    return om
   }
 
   private async make({ om, env }: Seat, command: OmCommand): Promise<void> {
@@ -150,8 +161,8 @@ export class Workload {
       const key = `k${random.below(keys)}`
       const dice = random.fraction()
       if (dice < memberShare) {
-        const { omIds } = this.world
-        await this.readAt(seat, omIds[random.below(omIds.length)] ?? '', key)
+        const { members } = this.world.om
+        await this.readAt(seat, members[random.below(members.length)]?.id ?? '', key)
       } else if (dice < memberShare + 0.15) await this.onKey(seat, key, { kind: 'get' })
       else if (dice < memberShare + 0.25)
         await this.onKey(seat, key, { kind: 'delete', ...this.condition(key, random) })
@@ -273,8 +284,7 @@ export class Workload {
   }
 
   private async readAt(seat: Seat, member: string, key: string, how: 'may' | 'must' = 'may'): Promise<void> {
-    const om = seat.members.get(member)
-    if (om === undefined) throw new Error(`${member} is no member`)
+    const om = seat.members.get(member) ?? this.memberOf(seat, member)
     const output = await this.read(seat, om, key, how === 'must' ? 10_000 : 1)
     if (output !== undefined) this.counts.memberReads++
     else if (how === 'must') this.world.accuse('progress', `${member} does not answer a read`)
@@ -423,7 +433,7 @@ interface Seat {
   readonly env: Env & { readonly clock: Clock }
   readonly om: RemoteOm
   /** Each member by itself, whoever leads. */
-  readonly members: ReadonlyMap<string, RemoteOm>
+  readonly members: Map<string, RemoteOm>
 }
 
 /** The blocks that one client may write to. */

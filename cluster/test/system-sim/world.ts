@@ -9,13 +9,14 @@ import {
 } from '@o3/common/env/sim'
 import type { OmCommand, OmReply } from '@o3/om/api'
 import { defaultOmConfig, omRules } from '@o3/om/module'
-import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
-import { noConfiguration, type Configuration } from '@o3/ratis/node'
+import type { Configuration } from '@o3/ratis/node'
+import type { ScmBlockProtocol } from '@o3/scm/api'
 import { defaultScmConfig, scmRules, type ScmCommand, type ScmReply } from '@o3/scm/module'
 import { BlockBook } from './block-book.ts'
 import { DatanodeStub } from './datanode-stub.ts'
-import { addressOf, GroupMember, type MemberPlants, type RunningService } from './group-member.ts'
-import { GroupWatch } from './group-watch.ts'
+import { GroupMember, type GroupMemberOptions, type MemberPlants } from './group-member.ts'
+import type { GroupWatch } from './group-watch.ts'
+import { MemberGroup } from './member-group.ts'
 import { mischievous, type MischiefRates } from './message-mischief.ts'
 import type { SystemPlan } from './plan.ts'
 import { omService, scmService } from './services.ts'
@@ -32,12 +33,8 @@ export class SystemWorld {
   private readonly plants: SystemPlants
   readonly simulation: Simulation
   readonly random: SimRandom
-  readonly omIds: readonly string[]
-  readonly scmIds: readonly string[]
-  readonly oms: readonly OmMember[]
-  readonly scms: readonly ScmMember[]
-  readonly omWatch: GroupWatch
-  readonly scmWatch: GroupWatch
+  readonly om: MemberGroup<OmCommand, OmReply>
+  readonly scm: MemberGroup<ScmCommand, ScmReply>
   readonly book: BlockBook
   readonly datanode: DatanodeStub
   readonly accuse: Accuse
@@ -50,6 +47,8 @@ export class SystemWorld {
   /** What happened, in words: faults, restarts, leaders. */
   readonly story: string[] = []
   private readonly others: string[] = []
+  private datanodeEnv: Env | undefined
+  private readonly talks: { stop(): Promise<void> }[] = []
 
   constructor(plan: SystemPlan, plants: SystemPlants = {}) {
     this.plan = plan
@@ -63,23 +62,22 @@ export class SystemWorld {
     }
     this.book = new BlockBook(this.accuse)
     this.datanode = new DatanodeStub('dn1', () => this.simulation.nowMs)
-    const numbers = Array.from({ length: plan.members }, (_, n) => n + 1)
-    this.omIds = numbers.map((n) => `om${n}`)
-    this.scmIds = numbers.map((n) => `scm${n}`)
     const { accuse } = this
-    const tell = (what: string): void => this.tell(what)
-    this.omWatch = new GroupWatch({ group: 'om', voters: () => this.oms, accuse, tell })
-    this.scmWatch = new GroupWatch({ group: 'scm', voters: () => this.scms, accuse, tell })
-    this.oms = this.omIds.map((id) => this.om(id))
-    this.scms = this.scmIds.map((id) => this.scm(id))
+    const shared = { size: plan.members, accuse, tell: (what: string): void => this.tell(what) }
+    this.om = new MemberGroup({ ...shared, name: 'om', make: (...who) => this.omMember(...who) })
+    this.scm = new MemberGroup({ ...shared, name: 'scm', make: (...who) => this.scmMember(...who) })
+  }
+
+  get groups(): readonly [MemberGroup<OmCommand, OmReply>, MemberGroup<ScmCommand, ScmReply>] {
+    return [this.om, this.scm]
   }
 
   get members(): readonly AnyMember[] {
-    return [...this.oms, ...this.scms]
+    return [...this.om.members, ...this.scm.members]
   }
 
-  groupOf(member: AnyMember): readonly AnyMember[] {
-    return this.oms.some((om) => om === member) ? this.oms : this.scms
+  mayLose(member: AnyMember): boolean {
+    return this.groups.some((group) => group.members.some(({ id }) => id === member.id) && group.mayLose(member))
   }
 
   /** Names of all machines. */
@@ -91,6 +89,20 @@ export class SystemWorld {
   machine(name: string): SimProcess {
     this.others.push(name)
     return this.simulation.node(name).boot()
+  }
+
+  startDatanode(): void {
+    this.datanodeEnv = this.machine('dn1')
+    for (const id of this.scm.firstIds) this.talkTo(id)
+  }
+
+  /** The datanode is told of a member of SCM. */
+  talkTo(scmMember: string): void {
+    if (this.datanodeEnv !== undefined) this.talks.push(this.datanode.talkTo(this.datanodeEnv, scmMember))
+  }
+
+  async stopDatanode(): Promise<void> {
+    await Promise.all(this.talks.map((talk) => talk.stop()))
   }
 
   tell(what: string): void {
@@ -107,45 +119,41 @@ export class SystemWorld {
     }
   }
 
-  private om(id: string): OmMember {
-    const { plan, scmIds, book } = this
+  private omMember(...[id, watch, bootstrap]: Who): OmMember {
+    const { plan, book } = this
     const config = { ...defaultOmConfig, ...plan.om, blockDeletionBatch: 16 }
-    const watched = {
-      config,
-      scmMembers: scmIds,
-      scm: (scm: Parameters<BlockBook['watched']>[0]) => book.watched(scm, id),
-    }
+    const scmMembers = Array.from({ length: plan.members }, (_, n) => `scm${n + 1}`)
+    const scm = (each: ScmBlockProtocol): ScmBlockProtocol => book.watched(each, id)
     return this.member(id, {
-      ids: this.omIds,
+      watch,
+      bootstrap,
       rules: omRules,
-      watch: this.omWatch,
-      serve: (env, store) => omService(env, store, watched),
+      serve: (env, store) => omService(env, store, { config, scmMembers, scm }),
       ...(this.plants.om && { plants: this.plants.om }),
     })
   }
 
-  private scm(id: string): ScmMember {
+  private scmMember(...[id, watch, bootstrap]: Who): ScmMember {
     const config = { ...defaultScmConfig, containerBytes: 64 * 1024, garbageFloorBytes: 16 * 1024 }
     return this.member(id, {
-      ids: this.scmIds,
+      watch,
+      bootstrap,
       rules: scmRules,
-      watch: this.scmWatch,
       serve: (env, store) => scmService(env, store, config),
       ...(this.plants.scm && { plants: this.plants.scm }),
     })
   }
 
   private member<Command, Reply>(id: string, kind: MemberKind<Command, Reply>): GroupMember<Command, Reply> {
-    const { raft, log, checkpoint, cacheBytes } = this.plan
-    const dice = this.random.fork(`mischief/${id}`)
+    const { raft, log, checkpoint, cacheBytes, drift } = this.plan
+    const dice = this.random.fork(`member/${id}`)
     return new GroupMember({
       ...kind,
       node: this.memberNode(id),
-      bootstrap: bootstrapOf(kind.ids),
       raft,
       log,
       store: { checkpoint: { ...checkpoint, everyMs: 10_000 }, cacheBytes, minFreeBytes: 1024 * 1024 },
-      clockRate: 1 + (2 * this.random.fraction() - 1) * this.plan.drift,
+      clockRate: 1 + (2 * dice.fraction() - 1) * drift,
       transport: (transport, { clock }) => mischievous(transport, { clock, random: dice, rates: () => this.mischief }),
     })
   }
@@ -163,14 +171,9 @@ export interface SystemPlants {
   readonly scm?: MemberPlants<ScmCommand, ScmReply>
 }
 
-interface MemberKind<Command, Reply> {
-  readonly plants?: MemberPlants<Command, Reply>
-  readonly ids: readonly string[]
-  readonly rules: StoreRules<Command, Reply>
-  readonly watch: GroupWatch
-  readonly serve: (env: Env, store: ReplicatedStore<Command, Reply>) => RunningService
-}
+type Who = [id: string, watch: GroupWatch, bootstrap: Configuration | undefined]
 
-function bootstrapOf(ids: readonly string[]): Configuration {
-  return { ...noConfiguration, voters: ids, addresses: Object.fromEntries(ids.map((id) => [id, addressOf(id)])) }
-}
+type MemberKind<Command, Reply> = Pick<
+  GroupMemberOptions<Command, Reply>,
+  'rules' | 'watch' | 'bootstrap' | 'serve' | 'plants'
+>

@@ -3,7 +3,7 @@
  * from an access key to its user, from a bucket to its volume.
  */
 
-import { StoreError, categoryOf } from '@o3/common/errors'
+import { StoreError } from '@o3/common/errors'
 import { maxLookupPlaces } from '../api/api.ts'
 import type { Found, Key, LookupAnswer, LookupRequest, Volume } from '../api/api.ts'
 import type { RowView } from '../core/row-view.ts'
@@ -63,16 +63,17 @@ function isSomebody({ accessKey, user }: Identity): boolean {
   return accessKey?.kind === 'row' && accessKey.row.enabled && user?.kind === 'row' && user.row.enabled
 }
 
-/** Undefined for what could not be read. */
+/** Undefined for a row that is damaged: of the others nothing is wrong. Without a leader there is no row at all. */
 function found<T>(read: () => T): Found<T> | undefined {
   try {
     return { kind: 'row', row: read() }
   } catch (error) {
     // What is no `StoreError` is a row that is not in memory yet (`readLive`), or a bug.
     if (!(error instanceof StoreError)) throw error
-    const category = categoryOf(error.code)
-    if (category !== 'not-found' && category !== 'invalid') return undefined
-    return { kind: 'refused', error: error.toRecord() }
+    const { category } = error
+    if (category === 'not-found' || category === 'invalid') return { kind: 'refused', error: error.toRecord() }
+    if (category === 'damaged') return undefined
+    throw error
   }
 }
 

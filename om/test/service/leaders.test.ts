@@ -72,6 +72,15 @@ describe('a member that follows', () => {
       await at('a').execute(commitInline('a/b/c', [1, 2, 3]))
       expect(await at('b').getKey(keyRef('a/b/c'))).toMatchObject({ size: 3 })
       expect(await at('b').getBucket(bucketRef)).toMatchObject({ usage: { keys: 1 } })
+      expect(await at('b').lookupRows({ places: [bucketRef], key: keyRef('a/b/c') })).toEqual({
+        places: [
+          {
+            volume: { kind: 'row', row: await at('a').getVolume('vol') },
+            bucket: { kind: 'row', row: await at('a').getBucket(bucketRef) },
+          },
+        ],
+        key: { kind: 'row', row: await at('a').getKey(keyRef('a/b/c')) },
+      })
       await expect(Promise.resolve(at('b').getKey(keyRef('a/b')))).rejects.toThrow(code('KeyNotFound'))
       await at('a').execute(commitInline('a/b/c', [1, 2, 3, 4]))
       expect(await at('b').getKey(keyRef('a/b/c'))).toMatchObject({ size: 4 })
@@ -102,6 +111,7 @@ describe('a member that follows', () => {
       expect(at('a').standing()).toEqual({ kind: 'leads', term: 1 })
       group.depose()
       await expect(at('b').getVolume('vol')).rejects.toThrow(code('NotLeader'))
+      await expect(at('b').lookupRows({ places: [bucketRef] })).rejects.toThrow(code('NotLeader'))
       expect(at('b').standing()).toEqual({ kind: 'seeks', term: 2 })
     }))
 })
@@ -115,9 +125,11 @@ describe('a leader that was deposed and does not know it', () => {
       await at('b').execute(commitInline('k', [1, 2]))
       const read = Promise.resolve(at('a').getKey(keyRef('k')))
       const refused = expect(read).rejects.toThrow(code('NotLeader'))
+      const alsoRefused = expect(at('a').lookupRows({ places: [bucketRef] })).rejects.toThrow(code('NotLeader'))
       await sleep(1_000)
       group.enlighten('a')
       await refused
+      await alsoRefused
       expect(await at('a').getKey(keyRef('k'))).toMatchObject({ size: 2 })
     }))
 })

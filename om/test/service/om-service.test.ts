@@ -69,6 +69,20 @@ describe('the hot reads', () => {
       await expect(om.getKey(keyRef('a/x'))).rejects.toThrow(code('KeyNotFound'))
       await expect(om.getKey(keyRef('nowhere/at/all'))).rejects.toThrow(code('KeyNotFound'))
     }))
+
+  test('of one request come together, whether they are in memory or not', () =>
+    onMachine(async (before, machine) => {
+      await fill(before)
+      const request = { accessKey: 'AK1', places: [bucketRef], key: keyRef('a/b/c') }
+      const cached = before.lookupRows(request)
+      expect(cached).not.toBeInstanceOf(Promise)
+      await machine.store.close()
+      await machine.restart('kill')
+      const om = serviceOf(machine)
+      expect(om.lookupRows(request)).toBeInstanceOf(Promise)
+      expect(await om.lookupRows(request)).toEqual(cached)
+      expect(om.lookupRows(request)).not.toBeInstanceOf(Promise)
+    }))
 })
 
 describe.each(ways)('the reads, %s', (_way, through) => {

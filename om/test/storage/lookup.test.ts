@@ -1,6 +1,9 @@
+import { StoreError } from '@o3/common/errors'
 import { describe, expect, test } from 'vitest'
 import type { LookupRequest } from '../../src/api/api.ts'
 import { RemoteOm } from '../../src/client/client.ts'
+import type { RowView } from '../../src/core/row-view.ts'
+import { readLookup } from '../../src/storage/lookup.ts'
 import { attributesWith, bucketRef, commitInline, keyRef, prepare, uploadIdOf } from '../fixtures/commands.ts'
 import { PureOm } from '../fixtures/pure-om.ts'
 import { overTheWire } from '../fixtures/wire.ts'
@@ -106,6 +109,16 @@ describe('a lookup', () => {
     expect(await large.om.lookupRows({ places: [bucketRef], key: keyRef(key.name) })).toEqual({
       places: [{ bucket: row(await large.om.getBucket(bucketRef)) }],
     })
+  })
+
+  test('leaves out what is damaged, and ends where nothing can be read', () => {
+    const failing = (code: 'Damaged' | 'NotLeader'): RowView => ({
+      get() {
+        throw new StoreError(code, 'no')
+      },
+    })
+    expect(readLookup(failing('Damaged'), { places: [bucketRef], key: keyRef('a/b') })).toEqual({ places: [{}] })
+    expect(() => readLookup(failing('NotLeader'), { places: [bucketRef] })).toThrow('no')
   })
 
   test('has few places', async () => {

@@ -147,6 +147,8 @@ export interface StoreStatus {
   readonly term: Term
   /** The member that leads in `term`, when it is known. */
   readonly leader?: string
+  /** `host:port` where it listens, when that is known. */
+  readonly leaderAddress?: string
   readonly commitIndex: LogIndex
   readonly appliedIndex: LogIndex
   readonly checkpointIndex: LogIndex

@@ -19,6 +19,11 @@ export interface RecoveredMachine {
   readonly appliedIndex: LogIndex
   /** Of the entry there. */
   readonly appliedTerm: Term
+  /**
+   * Entries up to here were committed: it has seen something of them, though perhaps not durably all. Default: those up to
+   * `appliedIndex`.
+   */
+  readonly committedIndex?: LogIndex
   /** The configuration in force there, and the index of the entry that brought it; undefined when none has. */
   readonly configuration: { readonly index: LogIndex; readonly configuration: Configuration } | undefined
 }
@@ -108,7 +113,7 @@ async function startOf(
   known: { readonly configuration: NonNullable<RecoveredMachine['configuration']>; readonly nowMs: number },
 ): Promise<RaftStart> {
   const { term, vote, mayVote, commitFloor } = log.hardState
-  const { appliedIndex } = recovered
+  const { appliedIndex, committedIndex = 0 } = recovered
   return {
     hardState: { term, vote, mayVote },
     configuration: known.configuration.configuration,
@@ -117,7 +122,7 @@ async function startOf(
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
     termRuns: log.termRuns,
-    commitIndex: Math.min(Math.max(commitFloor, appliedIndex), log.lastIndex),
+    commitIndex: Math.min(Math.max(commitFloor, appliedIndex, committedIndex), log.lastIndex),
     appliedIndex,
     nowMs: known.nowMs,
   }

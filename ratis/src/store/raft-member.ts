@@ -18,7 +18,8 @@ async function joinRows(log: SegmentedLog, machine: StateMachine, start: Machine
   expectPair(log, start)
   const appliedIndex = Math.max(start.appliedIndex, log.hardState.checkpointIndex)
   const appliedTerm = log.termAt(appliedIndex) ?? start.appliedTerm
-  return { machine, appliedIndex, appliedTerm, configuration: start.configuration }
+  // Without the claim a leader could wait for ever: for a follower to commit it, who waits for a snapshot that holds it.
+  return { machine, appliedIndex, appliedTerm, committedIndex: start.claimedIndex, configuration: start.configuration }
 }
 
 /** A crash came between a snapshot that was put in place and the end of its install. */

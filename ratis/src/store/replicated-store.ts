@@ -332,6 +332,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
   status(): StoreStatus {
     const { consensus, checkpointer } = this.expectJoined()
     const { role, term, leader, log } = consensus
+    const leaderAddress = leader === undefined ? undefined : consensus.configuration.addresses[leader]
     const failed: ErrorRecord | undefined = this.failure?.toRecord() ?? consensus.failed
     return {
       role: role === 'pre-candidate' ? 'candidate' : role,
@@ -342,6 +343,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       firstLogIndex: log.firstIndex,
       logBytes: log.bytes,
       ...(leader === undefined ? {} : { leader }),
+      ...(leaderAddress === undefined ? {} : { leaderAddress }),
       ...(failed === undefined ? {} : { failed }),
     }
   }

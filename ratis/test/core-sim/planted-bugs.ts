@@ -5,8 +5,8 @@ export type Planted = {
   readonly name: string
   /** Who may find it first: several promises break at once, and which is seen first is chance. */
   readonly foundBy: readonly string[]
-  /** Where to look: it is found by a seed before this one. */
-  readonly withinSeeds: number
+  /** Seeds that find it; when the core or a plan changes others will. */
+  readonly seeds: readonly number[]
 } & ({ readonly driver: DriverBug } | { readonly core: readonly SourceEdit[] })
 
 const edit = (file: string, find: string, replace: string): readonly SourceEdit[] => [{ file, find, replace }]
@@ -14,30 +14,66 @@ const edit = (file: string, find: string, replace: string): readonly SourceEdit[
 /** Bugs that were made elsewhere, or that one would make. Each is caught by the seeds that every run does. */
 export const plantedBugs: readonly Planted[] = [
   // What the driver and its disk may do wrong.
-  { name: 'syncs are skipped', driver: 'sync-skipped', foundBy: [], withinSeeds: 0 },
-  { name: 'a failed sync is ignored', driver: 'sync-failure-ignored', foundBy: [], withinSeeds: 0 },
-  { name: 'messages leave before their sync', driver: 'messages-early', foundBy: [], withinSeeds: 0 },
-  { name: 'the vote is not persisted', driver: 'vote-not-persisted', foundBy: [], withinSeeds: 0 },
-  { name: 'the term is not persisted', driver: 'term-not-persisted', foundBy: [], withinSeeds: 0 },
-  { name: 'the log is written over and not cut', driver: 'truncation-ignored', foundBy: [], withinSeeds: 0 },
-  { name: 'a member votes after losing its log', driver: 'votes-after-loss', foundBy: [], withinSeeds: 0 },
-  { name: 'snapshots forget requests', driver: 'requests-forgotten-by-snapshots', foundBy: [], withinSeeds: 0 },
-  { name: 'snapshots forget the group', driver: 'configuration-forgotten-by-snapshots', foundBy: [], withinSeeds: 0 },
-  { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: [], withinSeeds: 0 },
-  { name: 'a read does not wait for apply', driver: 'read-before-applied', foundBy: [], withinSeeds: 0 },
+  { name: 'syncs are skipped', driver: 'sync-skipped', foundBy: ['sync-before-send'], seeds: [1, 2, 3] },
+  { name: 'a failed sync is ignored', driver: 'sync-failure-ignored', foundBy: ['sync-before-send'], seeds: [3, 4, 7] },
+  {
+    name: 'messages leave before their sync',
+    driver: 'messages-early',
+    foundBy: ['sync-before-send'],
+    seeds: [1, 2, 3],
+  },
+  { name: 'the vote is not persisted', driver: 'vote-not-persisted', foundBy: ['sync-before-send'], seeds: [1, 2, 3] },
+  { name: 'the term is not persisted', driver: 'term-not-persisted', foundBy: ['sync-before-send'], seeds: [1, 2, 3] },
+  {
+    name: 'the log is written over and not cut',
+    driver: 'truncation-ignored',
+    foundBy: ['log-matching', 'no-throw'],
+    seeds: [176],
+  },
+  {
+    name: 'a member votes after losing its log',
+    driver: 'votes-after-loss',
+    foundBy: ['leader-completeness', 'one-leader', 'agreement'],
+    seeds: [4, 5, 7],
+  },
+  {
+    name: 'snapshots forget requests',
+    driver: 'requests-forgotten-by-snapshots',
+    foundBy: ['equal-state'],
+    seeds: [1, 3, 4],
+  },
+  {
+    name: 'snapshots forget the group',
+    driver: 'configuration-forgotten-by-snapshots',
+    foundBy: ['equal-state'],
+    seeds: [1, 3, 4],
+  },
+  { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: ['equal-state'], seeds: [1, 3, 4] },
+  {
+    name: 'an entry that is being taken back is remembered as committed',
+    driver: 'floor-unverified',
+    foundBy: ['applied-prefix'],
+    seeds: [1669],
+  },
+  {
+    name: 'a read does not wait for apply',
+    driver: 'read-before-applied',
+    foundBy: ['linear-reads'],
+    seeds: [1, 2, 3],
+  },
 
   // What the core may do wrong: commit.
   {
     name: 'an older term is committed by counting',
     core: edit('replication.ts', '|| core.log.termAt(index) !== core.term) return', ') return'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['durable-commit'],
+    seeds: [4, 5, 6],
   },
   {
     name: 'the leader counts itself before its sync',
     core: edit('quorum.ts', 'core.persists.durable', 'core.log.lastIndex'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['durable-commit'],
+    seeds: [4, 5, 7],
   },
   {
     name: 'half of the voters is enough',
@@ -46,8 +82,8 @@ export const plantedBugs: readonly Planted[] = [
       'values[Math.floor(voters.length / 2)]',
       'values[Math.floor((voters.length - 1) / 2)]',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['durable-commit'],
+    seeds: [5, 18, 24],
   },
   {
     name: 'a joint configuration commits by the new voters alone',
@@ -56,8 +92,8 @@ export const plantedBugs: readonly Planted[] = [
       'return isJoint(configuration) ? Math',
       'return configuration.voters.length === 0 ? Math',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['durable-commit'],
+    seeds: [54],
   },
   {
     name: 'a follower commits what it has not verified',
@@ -66,8 +102,8 @@ export const plantedBugs: readonly Planted[] = [
       'Math.min(leaderCommit, core.verifiedIndex)',
       'Math.min(leaderCommit, core.log.lastIndex)',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['applied-prefix'],
+    seeds: [1, 3, 6],
   },
   {
     name: 'entries are applied before they are durable here',
@@ -76,8 +112,8 @@ export const plantedBugs: readonly Planted[] = [
       'Math.min(core.commitIndex, core.persists.durable)\n  if (core.isIn',
       'core.commitIndex\n  if (core.isIn',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['applied-prefix'],
+    seeds: [1, 2, 3],
   },
 
   // Replication.
@@ -90,8 +126,8 @@ export const plantedBugs: readonly Planted[] = [
   if (firstNew < 0 && end > core.commitIndex && end <= core.log.lastIndex) core.truncate(end)
   if (firstNew < 0) return`,
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['durable-commit'],
+    seeds: [1, 4, 6],
   },
   {
     name: 'a follower says it has what it did not verify',
@@ -100,14 +136,14 @@ export const plantedBugs: readonly Planted[] = [
       'accept(core, request, previousIndex + entries.length)',
       'accept(core, request, core.log.lastIndex)',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [1, 3, 6],
   },
   {
     name: 'a follower says it has what is not durable',
     core: edit('follower.ts', 'if (matchIndex <= core.persists.durable) core.send', 'if (matchIndex > 0) core.send'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [1, 2, 3],
   },
   {
     name: 'the place of an append is not checked',
@@ -116,8 +152,8 @@ export const plantedBugs: readonly Planted[] = [
       'core.log.termAt(previousIndex) !== previousTerm)',
       'previousIndex > core.log.lastIndex)',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['applied-prefix', 'log-matching'],
+    seeds: [3, 16, 18],
   },
   {
     name: 'writes taken back count as durable',
@@ -126,8 +162,8 @@ export const plantedBugs: readonly Planted[] = [
       'index = Math.min(index, each.keepsBelow - 1)',
       'index = Math.min(index, each.lastIndex)',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [9, 18, 27],
   },
   {
     name: 'a snapshot is put over a newer state',
@@ -136,8 +172,8 @@ export const plantedBugs: readonly Planted[] = [
       'if (!isOlder && core.log.termAt(place.index) !== place.term) return true',
       'if (core.log.lastIndex > 0) return true',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['commit-grows'],
+    seeds: [1, 8, 9],
   },
   {
     name: 'appends have no limit',
@@ -146,107 +182,101 @@ export const plantedBugs: readonly Planted[] = [
       'core.log.slice(nextIndex, lastIndex, maxAppendBytes)',
       'core.log.slice(nextIndex, lastIndex)',
     ),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['bounded'],
+    seeds: [1, 8, 9],
   },
 
   // Elections.
   {
     name: 'a vote goes to a log that lacks entries',
     core: edit('election.ts', 'core.log.isUpToDate(request.lastTerm, request.lastIndex)', 'request.lastIndex >= 0'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['leader-completeness'],
+    seeds: [1, 4, 5],
   },
   {
     name: 'two votes in one term',
     core: edit('election.ts', "core.vote === '' && core.leader", "core.vote !== '-' && core.leader"),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [4, 8, 9],
   },
   {
     name: 'a vote is told before it is durable',
     core: edit('core-state.ts', '!this.hardStateChanged && this.persists.isHardStateDurable', 'this.term > 0'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [1, 2, 3],
   },
   {
     name: 'a joint configuration elects by the new voters alone',
     core: edit('configuration.ts', 'if (isJoint(configuration)) results.push', 'if (results.length > 1) results.push'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['one-leader'],
+    seeds: [73],
   },
   {
     name: 'a new term keeps the old vote',
     core: edit('roles.ts', "core.changeDurable({ term, vote: '' })", 'core.changeDurable({ term })'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['progress'],
+    seeds: [1, 2, 3],
   },
   {
     name: 'a member that lost its log votes at once',
     core: edit('election.ts', '    core.mayVote &&\n', ''),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['sync-before-send'],
+    seeds: [36],
   },
   {
     name: 'recovery ends before the log is whole',
     core: edit('follower.ts', '< target || core.persists.durable < target) return', '< 0) return'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['leader-completeness'],
+    seeds: [46],
   },
   {
     name: 'a member that an uncommitted change removes never campaigns',
     core: edit('election.ts', 'return index > core.commitIndex &&', 'return index < 0 &&'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['progress'],
+    seeds: [382],
   },
   {
     name: 'a change of members begins while another is under way',
     core: edit('membership.ts', '|| index > core.commitIndex || isJoint(current)) return', ') return'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['leader-completeness'],
+    seeds: [827],
   },
 
   // Reads.
   {
     name: 'a leader reads without asking anybody',
     core: edit('reads.ts', 'isLeaseValid(core, leading, nowMs)', 'nowMs >= 0'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [15, 23, 74],
   },
   {
     name: 'a read is confirmed by answers from before it',
     core: edit('reads.ts', 'round: leading.round + 1, index', 'round: leading.round, index'),
-    foundBy: [],
-    withinSeeds: 0,
-  },
-  {
-    name: 'an answer to an old term confirms reads of this one',
-    core: edit('step.ts', "kind: 'heartbeat-reply', round: 0, sentMs: 0", "kind: 'heartbeat-reply'"),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [97],
   },
   {
     name: 'a new leader reads what it knows to be committed',
     core: edit('reads.ts', 'Math.max(core.commitIndex, leading.termStart)', 'core.commitIndex'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [1, 4, 5],
   },
   {
     name: 'a lease lasts longer than its promise',
     core: edit('quorum.ts', '- core.options.maxClockDriftMs', '* 3'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [15],
   },
   {
     name: 'members vote while they hear a leader',
     core: edit('election.ts', 'return core.nowMs - core.heardMs < electionTimeoutMs', 'return false'),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [49],
   },
   {
     name: 'a lease outlives the offer to hand over',
     core: edit('quorum.ts', 'if (leading.isLeaseRevoked) return false', ''),
-    foundBy: [],
-    withinSeeds: 0,
+    foundBy: ['linear-reads'],
+    seeds: [23],
   },
 ]

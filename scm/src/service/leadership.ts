@@ -32,14 +32,14 @@ export class Leadership {
   }
 
   /**
-   * The term in which it leads, or `NotLeader`, with the `leader` and its `term` in the details when they are known. A
-   * caller that names another term (see `ExecuteOptions.term`) meant another leader.
+   * The term in which it leads, or `NotLeader`, with `leader`, its `address` and its `term` in the details when they are
+   * known. A caller that names another term (see `ExecuteOptions.term`) meant another leader.
    */
   expectTerm(named?: Term): Term {
-    const { role, term, leader } = this.store.status()
+    const { role, term, leader, leaderAddress: address } = this.store.status()
     if (role === 'leader' && (named === undefined || named === term)) return term
     throw new StoreError('NotLeader', 'this member of SCM does not lead in that term', {
-      details: leader === undefined ? {} : { leader, term },
+      details: leader === undefined ? {} : address === undefined ? { leader, term } : { leader, address, term },
     })
   }
 

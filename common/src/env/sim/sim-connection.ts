@@ -24,6 +24,8 @@ interface SimConnectionParts {
   readonly remote: string
   /** How likely a send breaks the connection. */
   readonly resetChance: () => number
+  /** Whether the machine of this end has power. */
+  readonly isPowered: () => boolean
   /** Called once, when this end is closed or broken. */
   readonly onOver: (connection: SimConnection) => void
 }
@@ -40,6 +42,7 @@ export class SimConnection implements Connection {
   readonly process: Endpoint
   readonly #wire: Wire
   readonly #resetChance: () => number
+  readonly #isPowered: () => boolean
   readonly #onOver: (connection: SimConnection) => void
   #peer: SimConnection = this
   #failure: StoreError | undefined
@@ -50,11 +53,12 @@ export class SimConnection implements Connection {
   #takenBytes = 0
   #lastArrivalMs = 0
 
-  constructor({ wire, process, remote, resetChance, onOver }: SimConnectionParts) {
+  constructor({ wire, process, remote, resetChance, isPowered, onOver }: SimConnectionParts) {
     this.#wire = wire
     this.process = process
     this.remote = remote
     this.#resetChance = resetChance
+    this.#isPowered = isPowered
     this.#onOver = onOver
     this.received = new Inbox(() => this.#acknowledge())
   }
@@ -120,6 +124,8 @@ export class SimConnection implements Connection {
   }
 
   #deliver(bytes: Uint8Array): void {
+    // A machine that has its power back does not know the connections of before, and says so to whoever uses one.
+    if (!this.process.isAlive && this.#isPowered()) this.#carry('reset', () => this.#peer.fail())
     if (!this.process.isAlive || this.#failure !== undefined) return
     this.#takenBytes += bytes.length
     const { random } = this.#wire

@@ -161,8 +161,12 @@ export class SimNetwork {
     const wire = this.#wire
     const resetChance = (): number => this.resetChance
     const onOver = (connection: SimConnection): void => void this.#connections.delete(connection)
-    const near = new SimConnection({ wire, process: client, remote: key, resetChance, onOver })
-    const far = new SimConnection({ wire, process: bound.process, remote: client.node, resetChance, onOver })
+    const end = (process: NetworkProcess, remote: string): SimConnection => {
+      const isPowered = (): boolean => !this.#withoutPower.has(process.node)
+      return new SimConnection({ wire, process, remote, resetChance, isPowered, onOver })
+    }
+    const near = end(client, key)
+    const far = end(bound.process, client.node)
     SimConnection.join(near, far)
     this.#connections.add(near)
     this.#connections.add(far)

@@ -11,7 +11,7 @@ export function bounded(plan: SimPlan): Checker {
   const name = 'bounded'
   const { maxAppendBytes, maxInflightAppends, maxTailBytes, maxUncommittedBytes } = plan.raft
   const largestEntry = Math.max(plan.workload.payloadBytes, 7) + 2_000
-  /** Appends since the last word of the follower, and its words since the last append: each may ask for one more. */
+  /** Appends since the last word of the follower, and its words just before: each may begin a new window. */
   const underWay = new Map<string, { appends: number; words: number }>()
   let inputs = 0
   return {
@@ -25,7 +25,7 @@ export function bounded(plan: SimPlan): Checker {
       const path = `${id}>${message.to}`
       const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
       underWay.set(path, { appends: appends + 1, words })
-      if (appends >= maxInflightAppends + 1 + words) {
+      if (appends > maxInflightAppends * (1 + words)) {
         throw new SimViolation(name, `${path}: ${appends + 1} appends under way; the limit is ${maxInflightAppends}`)
       }
     },
