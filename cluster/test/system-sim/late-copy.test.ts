@@ -23,15 +23,15 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
   const messages = { loss: 0, duplicate: 0, late: 0 }
   const world = new SystemWorld({ ...planOf(6), perMinute: {}, messages, drift: 0 })
   await world.simulation.run(async () => {
-    await Promise.all(world.oms.map((member) => member.start()))
-    const leaders = (): readonly OmMember[] => world.oms.filter(({ life }) => life?.raft.mayPropose === true)
+    await Promise.all(world.om.members.map((member) => member.start()))
+    const leaders = (): readonly OmMember[] => world.om.members.filter(({ life }) => life?.raft.mayPropose === true)
     const leader = (): OmMember => {
       const newest = leaders().toSorted((a, b) => termOf(b) - termOf(a))[0]
       if (newest === undefined) throw new Error('nobody leads')
       return newest
     }
     await world.until('somebody leads', 10_000, () => leaders().length > 0)
-    const client = groupClient(world.machine('client'), 'om', world.omIds, { tryMs: 1_000, deadlineMs: 20_000 })
+    const client = groupClient(world.machine('client'), 'om', world.om.members.map(({ id }) => id), { tryMs: 1_000, deadlineMs: 20_000 })
     const om = new RemoteOm(client)
     await om.execute({ kind: 'create-volume', volume: 'vol', owner: 'ann', quota: {} })
     const handOverTo = async (member: OmMember): Promise<void> => {
@@ -40,7 +40,7 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
     }
     await script({ world, om, leader, handOverTo })
     client.close()
-    await Promise.all(world.oms.map(({ life }) => life?.close()))
+    await Promise.all(world.om.members.map(({ life }) => life?.close()))
   })
 }
 
@@ -57,7 +57,7 @@ describe('a copy of a change that lay in a socket', () => {
     withCluster(async ({ world, om, leader, handOverTo }) => {
       const { network, clock } = world.simulation
       const old = leader()
-      const others = world.oms.filter((member) => member !== old)
+      const others = world.om.members.filter((member) => member !== old)
       const toClient = network.partition('client', old.id)
       const toOthers = others.map(({ id }) => network.partition(old.id, id))
       // Its first copy goes to the leader that the client knows; what answers is the next leader.
@@ -79,7 +79,7 @@ describe('a copy of a change that lay in a socket', () => {
   test('is answered like the one that was carried out, when that one names the present term', () =>
     withCluster(async ({ om, leader, handOverTo, world }) => {
       const first = await om.execute(createBucket, { requestId: 'once' })
-      const [next] = world.oms.filter((member) => member !== leader())
+      const [next] = world.om.members.filter((member) => member !== leader())
       if (next !== undefined) await handOverTo(next)
       expect(await om.execute(createBucket, { requestId: 'once' })).toEqual(first)
     }))
@@ -111,7 +111,7 @@ test('leaders that change under load lose nothing, and do nothing twice', () =>
     }
     const writers = Array.from({ length: 8 }, (_, n) => write(`w${n}`))
     for (let round = 0; round < 6; round++) {
-      const [next, other] = world.oms.filter((member) => member !== leader())
+      const [next, other] = world.om.members.filter((member) => member !== leader())
       if (next === undefined || other === undefined) throw new Error('there are three')
       await handOverTo(next)
       await clock.sleep(300)
