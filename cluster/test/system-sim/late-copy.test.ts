@@ -31,7 +31,12 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
       return newest
     }
     await world.until('somebody leads', 10_000, () => leaders().length > 0)
-    const client = groupClient(world.machine('client'), 'om', world.om.members.map(({ id }) => id), { tryMs: 1_000, deadlineMs: 20_000 })
+    const client = groupClient(
+      world.machine('client'),
+      'om',
+      world.om.members.map(({ id }) => id),
+      { tryMs: 1_000, deadlineMs: 20_000 },
+    )
     const om = new RemoteOm(client)
     await om.execute({ kind: 'create-volume', volume: 'vol', owner: 'ann', quota: {} })
     const handOverTo = async (member: OmMember): Promise<void> => {
@@ -40,7 +45,7 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
     }
     await script({ world, om, leader, handOverTo })
     client.close()
-    await Promise.all(world.om.members.map(({ life }) => life?.close()))
+    for (const { life } of world.om.members) await life?.close()
   })
 }
 
