@@ -1,7 +1,9 @@
 /** How long a group is without a leader: the leader is killed, and a survivor commits again. Default timeouts. */
 
-import { setTimeout } from 'node:timers/promises'
+import { nodeEnv } from '@o3/common/env/node'
 import type { SubjectProcess } from './subject-process.ts'
+
+const { clock } = nodeEnv()
 
 export interface LossOptions {
   readonly losses: number
@@ -37,7 +39,7 @@ export async function measureLosses({ losses, start, ids }: LossOptions): Promis
       members.set(leader, await start(leader))
       leader = next
       // One member is lost at a time: the one that came back has to be found and brought up to date first.
-      await setTimeout(1000)
+      await clock.sleep(1000)
     }
   } finally {
     await Promise.all([...members.values()].map((member) => member.stop()))
