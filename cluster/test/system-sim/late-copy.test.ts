@@ -24,19 +24,13 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
   const world = new SystemWorld({ ...planOf(6), perMinute: {}, messages, drift: 0 })
   await world.simulation.run(async () => {
     await Promise.all(world.om.members.map((member) => member.start()))
-    const leaders = (): readonly OmMember[] => world.om.members.filter(({ life }) => life?.raft.mayPropose === true)
     const leader = (): OmMember => {
-      const newest = leaders().toSorted((a, b) => termOf(b) - termOf(a))[0]
-      if (newest === undefined) throw new Error('nobody leads')
-      return newest
+      const { leader: found } = world.om
+      if (found === undefined) throw new Error('nobody leads')
+      return found
     }
-    await world.until('somebody leads', 10_000, () => leaders().length > 0)
-    const client = groupClient(
-      world.machine('client'),
-      'om',
-      world.om.members.map(({ id }) => id),
-      { tryMs: 1_000, deadlineMs: 20_000 },
-    )
+    await world.until('somebody leads', 10_000, () => world.om.leader !== undefined)
+    const client = groupClient(world.machine('client'), 'om', world.om.firstIds, { tryMs: 1_000, deadlineMs: 20_000 })
     const om = new RemoteOm(client)
     await om.execute({ kind: 'create-volume', volume: 'vol', owner: 'ann', quota: {} })
     const handOverTo = async (member: OmMember): Promise<void> => {
@@ -48,8 +42,6 @@ async function withCluster(script: (cluster: Cluster) => Promise<void>): Promise
     for (const { life } of world.om.members) await life?.close()
   })
 }
-
-const termOf = ({ life }: OmMember): number => life?.raft.term ?? 0
 
 const codeOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
