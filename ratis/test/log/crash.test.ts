@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { conflictLogSteps, damageLogSteps, failingLogSteps, logSteps, tornLogSteps } from './log-steps.ts'
+import {
+  conflictLogSteps,
+  damageLogSteps,
+  failedVoteLogSteps,
+  failingLogSteps,
+  logSteps,
+  tornLogSteps,
+} from './log-steps.ts'
 import { LogTrial, smallLog } from './log-trial.ts'
 
 const numRuns = Number(process.env['RUNS'] ?? 700)
@@ -9,6 +16,7 @@ test.each([
   ['whatever it does', logSteps, numRuns, smallLog],
   ['when leaders change', conflictLogSteps, Math.ceil(numRuns / 5), smallLog],
   ['when syncs fail', failingLogSteps, Math.ceil(numRuns / 2), smallLog],
+  ['when votes fail', failedVoteLogSteps, Math.ceil(numRuns / 5), smallLog],
   ['when tails are torn', tornLogSteps, Math.ceil(numRuns / 5), smallLog],
   ['when files are damaged', damageLogSteps, Math.ceil(numRuns / 5), { ...smallLog, onDamage: 'repair' as const }],
 ])(
@@ -26,7 +34,7 @@ test.each([
       { numRuns: runs },
     )
     expect(recoveries).toBeGreaterThan(0)
-    expect(failures > 0).toBe(programs === failingLogSteps)
+    expect(failures > 0).toBe(programs === failingLogSteps || programs === failedVoteLogSteps)
   },
   200 * numRuns,
 )

@@ -129,6 +129,19 @@ export const failingLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
   )
   .map((episodes) => episodes.flat())
 
+/** The second copy of a hard state fails: those that the next process reads agree. Then a save is cut short. */
+const failedVote = fc.double({ min: 0, max: 1, noNaN: true }).map((afterMs): readonly LogStep[] => [
+  { kind: 'fail-sync', of: 'hard-state', after: 1, process: 'this' },
+  { kind: 'vote', wait: true },
+  { kind: 'vote', wait: false },
+  { kind: 'down', how: 'crash', afterMs },
+])
+
+/** Programs in which votes fail. */
+export const failedVoteLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(failedVote, { minLength: 4, maxLength: 8, size: 'max' })
+  .map((episodes) => episodes.flat())
+
 const blocks = (count: number): LogStep => ({ kind: 'append', appends: Array.from({ length: count }, () => [4064]) })
 
 /** Programs of batches of whole blocks that are torn behind entries which are known to be durable. */
