@@ -15,10 +15,15 @@ export const countedThings = [
 
 export type Counted = (typeof countedThings)[number]
 
+const slowMs = 10_000
+const mostSlow = 30
+
 export class Ledger {
   /** What a person has to read; each makes the lane fail. */
   readonly findings: string[] = []
   private readonly counts = new Map<Counted, number>()
+  /** Requests that took long, with what their attempts were told. */
+  readonly slow: string[] = []
   private slowest = { what: 'none', ms: 0 }
 
   add(thing: Counted, count = 1): void {
@@ -30,8 +35,9 @@ export class Ledger {
   }
 
   /** A request whose answer took so long, retries included. */
-  took(what: string, ms: number): void {
+  took(what: string, ms: number, notes: readonly string[]): void {
     if (ms > this.slowest.ms) this.slowest = { what, ms }
+    if (ms > slowMs && this.slow.length < mostSlow) this.slow.push(`${what}: ${seconds(ms)}: ${notes.join('; ')}`)
   }
 
   find(kind: 'failures' | 'wrong' | 'lost', what: string): void {

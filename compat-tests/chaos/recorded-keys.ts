@@ -123,7 +123,7 @@ export class RecordedKeys {
         throw error
       }
     })
-    await this.timed(`LIST ${prefix}`, async () => {
+    await this.timed(`LIST ${prefix}`, [], async () => {
       const { Contents = [] } = await this.options.client.send(command)
       for (const { Key = '', ETag = '' } of Contents) found.set(Key, ETag.replaceAll('"', ''))
       keys.forEach((key, at) => {
@@ -159,6 +159,7 @@ export class RecordedKeys {
     const { client, ledger } = this.options
     let last: Told
     let attempts = 0
+    const notes: string[] = []
     watchAttempts(command, async (attempt) => {
       if (attempts++ > 0) ledger.add('retries')
       const call = this.call(asked)
@@ -171,11 +172,13 @@ export class RecordedKeys {
         return result
       } catch (error) {
         last = this.refused(asked, call, error)
+        const took = ((performance.now() - beganMs) / 1000).toFixed(1)
+        if (last === undefined) notes.push(`${took} s ${error instanceof Error ? error.message : String(error)}`)
         throw error
       }
     })
     const what = `${asked.input.kind.toUpperCase()} ${asked.key}`
-    await this.timed(what, async () => {
+    await this.timed(what, notes, async () => {
       try {
         // Commands of several kinds, and one client: what is needed of the output has been read on the way.
         await (client as { send(command: S3Command): Promise<unknown> }).send(command)
@@ -209,7 +212,7 @@ export class RecordedKeys {
     return this.history.call({ client: `${who}.${this.lives.get(who) ?? 0}`, key, input })
   }
 
-  private async timed(what: string, request: () => Promise<void>): Promise<void> {
+  private async timed(what: string, notes: readonly string[], request: () => Promise<void>): Promise<void> {
     const { ledger } = this.options
     const beganMs = performance.now()
     ledger.add('requests')
@@ -219,7 +222,7 @@ export class RecordedKeys {
       const after = ((performance.now() - beganMs) / 1000).toFixed(1)
       ledger.find('failures', `${what}: after ${after} s: ${String(error)}`)
     }
-    ledger.took(what, performance.now() - beganMs)
+    ledger.took(what, performance.now() - beganMs, notes)
   }
 }
 

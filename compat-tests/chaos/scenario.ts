@@ -135,6 +135,7 @@ function report(ledger: Ledger, say: (line: string) => void): void {
   for (const finding of ledger.findings.slice(0, 20)) say(`FAIL  ${finding}`)
   const faults = ledger.of('kills') + ledger.of('restarts') + ledger.of('stops') + ledger.of('cuts')
   const failed = ledger.findings.length
+  for (const slow of ledger.slow.slice(0, 10)) say(`slow  ${slow}`)
   say(`ledger: ${ledger.line()}`)
   say(`${Math.max(0, faults - failed)} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1

@@ -91,6 +91,7 @@ const cases: readonly Case[] = [
   { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
   { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
   { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
+  { name: 'raft', title: 'Raft, alone', open: one, program: 'member-subject', floor: 'sole-subject' },
   { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
   { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]

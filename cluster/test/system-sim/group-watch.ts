@@ -40,6 +40,8 @@ interface Applied {
 export class GroupWatch {
   readonly group: string
   installs = 0
+  /** Told of every new leader. */
+  onLeader: (id: NodeId) => void = () => {}
   private readonly options: GroupWatchOptions
   private readonly accuse: Accuse
   private readonly leaders = new Map<Term, NodeId>()
@@ -112,6 +114,7 @@ export class GroupWatch {
     }
     this.leaders.set(term, id)
     this.tell(`${id} leads in term ${term}`)
+    this.onLeader(id)
   }
 
   private applied(id: NodeId, entry: Entry): void {

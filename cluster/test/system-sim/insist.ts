@@ -25,7 +25,8 @@ export async function insist<T>(clock: Clock, withinMs: number, ask: () => Promi
       if (!isStoreError(error)) throw error
       if (forbidden.has(error.code)) throw new SystemViolation('sane-answers', `${error.code}: ${error.message}`)
       if (unknown.has(error.code)) mayHaveHappened = true
-      else if (retryOf(error.code) === 'never') return { kind: 'refused', code: error.code }
+      else if (retryOf(error.code) === 'never' || error.code === 'ConcurrentChange')
+        return { kind: 'refused', code: error.code }
     }
     await clock.sleep(50)
   } while (clock.monotonicMs() < endMs)

@@ -32,10 +32,29 @@ export class Nemesis {
   }
 
   start(): void {
+    for (const { watch } of this.world.groups) watch.onLeader = (id) => this.greet(id)
     for (const kind of faultKinds) {
       const perMinute = this.world.plan.perMinute[kind]
       if (perMinute !== undefined) this.doing.push(this.keepOn(kind, 60_000 / perMinute))
     }
+  }
+
+  /** Somebody has just begun to lead. */
+  private greet(id: string): void {
+    const { random, world } = this
+    if (this.isOver || !random.chance(world.plan.malice)) return
+    const kind = this.any(['kill', 'crash', 'isolate', 'pause'] as const)
+    world.simulation.clock.after(random.below(300), () => {
+      const member = world.members.find((each) => each.id === id)
+      if (this.isOver || kind === undefined || member?.life === undefined) return
+      this.tell(`${kind} ${id}, which leads now`)
+      this.strike[kind](member)
+      this.count(kind)
+    })
+  }
+
+  private count(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
   }
 
   /** No new faults; those that last are repaired. */
@@ -71,7 +90,7 @@ export class Nemesis {
       while (!this.isOver && clock.monotonicMs() < endMs) await clock.sleep(Math.min(200, endMs - clock.monotonicMs()))
       if (this.isOver) return
       const didIt = await this.faults[kind]()
-      if (didIt) this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
+      if (didIt) this.count(kind)
     }
   }
 
@@ -98,9 +117,18 @@ export class Nemesis {
     }
   }
 
+  private readonly strike = {
+    kill: (member: AnyMember): void => member.down('kill'),
+    crash: (member: AnyMember): void => member.down('crash'),
+    pause: ({ node }: AnyMember): void => this.for(200 + this.random.below(4_000), node.pause()),
+    isolate: ({ id }: AnyMember): void => {
+      for (const other of this.world.machines) if (other !== id) this.cut(id, other, 500 + this.random.below(5_000))
+    },
+  }
+
   private readonly faults: Readonly<Record<FaultKind, () => Promise<boolean>>> = {
-    kill: this.on('kill', (member) => member.down('kill')),
-    crash: this.on('crash', (member) => member.down('crash')),
+    kill: this.on('kill', this.strike.kill),
+    crash: this.on('crash', this.strike.crash),
     'power-cut': async () => {
       this.tell('power-cut')
       for (const { node } of this.world.members) node.crash()
@@ -116,7 +144,7 @@ export class Nemesis {
         node.onSite = () => 'go-on'
       })
     }),
-    pause: this.on('pause', ({ node }) => this.for(200 + this.random.below(4_000), node.pause())),
+    pause: this.on('pause', this.strike.pause),
     'clock-step': this.on('clock-step', ({ life }) => {
       if (life !== undefined)
         life.process.clock.wallOffsetMs += (this.random.fraction() - 0.5) * 2 * this.random.below(60_000)
@@ -126,9 +154,7 @@ export class Nemesis {
       member.clockRate = 1 + (2 * this.random.fraction() - 1) * drift
       return drift > 0
     }),
-    isolate: this.on('isolate', ({ id }) => {
-      for (const other of this.world.machines) if (other !== id) this.cut(id, other, 500 + this.random.below(5_000))
-    }),
+    isolate: this.on('isolate', this.strike.isolate),
     'one-way': async () => {
       const [from, to] = this.pair()
       this.tell(`one-way ${from} > ${to}`)

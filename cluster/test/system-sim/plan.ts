@@ -38,6 +38,8 @@ export interface SystemPlan {
   readonly drift: number
   /** Of Raft's messages. */
   readonly messages: { readonly loss: number; readonly duplicate: number; readonly late: number }
+  /** Chance that who has just begun to lead is struck at once. */
+  readonly malice: number
   /** Of each kind of fault, for the whole cluster; absent: none. */
   readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
   readonly raft: { readonly electionTimeoutMs: number; readonly heartbeatMs: number }
@@ -84,6 +86,7 @@ export function planOf(seed: number): SystemPlan {
     calmMs: pick(0, 0, 2_000),
     drift: pick(0, 0.005, 0.02),
     messages: { loss: some(0.05), duplicate: some(0.1), late: some(0.1) },
+    malice: pick(0, 0, 0.3, 0.6),
     perMinute,
     raft: { electionTimeoutMs, heartbeatMs: electionTimeoutMs / pick(4, 6) },
     log: { segmentBytes, maxBatchBytes: segmentBytes / 2 },
@@ -118,7 +121,7 @@ export function printPlan(plan: SystemPlan): readonly string[] {
   const faults = Object.entries(plan.perMinute).map(([kind, rate]) => `${kind} ${rate}`)
   return [
     `seed ${plan.seed}: ${plan.members} OM, ${plan.members} SCM`,
-    `  faults for ${plan.safetyMs} ms, after ${plan.calmMs} ms of calm; clocks within ±${plan.drift}`,
+    `  faults for ${plan.safetyMs} ms, after ${plan.calmMs} ms of calm; clocks within ±${plan.drift}, malice ${plan.malice}`,
     `  raft: ${text(plan.raft)}`,
     `  log: ${text(plan.log)}`,
     `  checkpoint: ${text(plan.checkpoint)}; cacheBytes ${plan.cacheBytes}`,

@@ -42,7 +42,10 @@ export class Workload {
   private readonly clients: GroupClient[] = []
   private readonly busy: Promise<void>[] = []
   private readonly lastEtag = new Map<string, string>()
+  /** The blocks that each ETag was written to. */
   private readonly contents = new Map<string, readonly string[]>()
+  /** Keys as they were last read. */
+  private readonly lastRead = new Map<string, Key>()
   private tree = { bucket: Promise.resolve(''), number: 0, operations: mostTreeOperations }
   /** Changes that were answered, the last of them. */
   private readonly done: Done[] = []
@@ -179,6 +182,11 @@ export class Workload {
   }): Promise<void> {
     const { seat, key, random, holding } = asked
     const input: KeyInput = { kind: 'put', etag: this.newEtag(), ...this.condition(key, random) }
+    const source = this.lastRead.get(`k${random.below(this.world.plan.workload.keys)}`)
+    if (source !== undefined && random.chance(0.15)) {
+      await this.onKey(seat, key, { kind: 'put', etag: input.etag }, copyOf(source), this.contents.get(source.etag))
+      return
+    }
     if (random.chance(0.4)) {
       await this.onKey(seat, key, input, { kind: 'inline', bytes: random.bytes(random.below(1_500)) })
       return
@@ -225,15 +233,24 @@ export class Workload {
   }
 
   /** What the command is answered, recorded. Undefined: nothing happened, or nobody knows. */
-  private async onKey(seat: Seat, key: string, input: KeyInput, content?: NewContent): Promise<KeyOutput | undefined> {
+  private async onKey(
+    seat: Seat,
+    key: string,
+    input: KeyInput,
+    content?: NewContent,
+    blocks = content === undefined ? [] : blocksOfNew(content),
+  ): Promise<KeyOutput | undefined> {
     const { env, om } = seat
     if (input.kind === 'get') return this.read(seat, om, key)
     const command = commandOf(key, input, content)
-    if (input.kind === 'put' && content !== undefined) this.contents.set(input.etag, blocksOfNew(content))
+    if (input.kind === 'put' && content !== undefined) this.contents.set(input.etag, blocks)
     const requestId = env.random.uuid()
     const floor = this.highestUpdateId
     const id = this.keys.call({ client: this.name(), key, input })
-    const outcome = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
+    const came = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
+    // The source of a copy is gone, which says nothing about the key.
+    const isWithoutSource = content?.kind === 'copy' && came.kind === 'refused' && came.code === 'KeyNotFound'
+    const outcome: typeof came = isWithoutSource ? { kind: 'refused', code: 'ConcurrentChange' } : came
     const output = this.settle(this.keys, id, outcome, (reply) => keyOutputOf(reply))
     if (outcome.kind === 'answer') {
       if (input.kind === 'put') this.lastEtag.set(key, input.etag)
@@ -304,7 +321,11 @@ export class Workload {
     const output = { etag: value?.etag ?? null }
     this.keys.answered(id, output)
     this.counts.answered++
-    if (value !== undefined) this.lastEtag.set(key, value.etag)
+    if (value === undefined) this.lastRead.delete(key)
+    else {
+      this.lastEtag.set(key, value.etag)
+      this.lastRead.set(key, value)
+    }
     return output
   }
 
@@ -406,8 +427,8 @@ export class Workload {
         return output
       }
       case 'refused':
-        // The lease ran out, or another took the block: nothing was done.
-        if (outcome.code === 'LeaseExpired') history.withdrawn(id)
+        // The lease ran out, or the source of a copy is another one by now: nothing was done.
+        if (outcome.code === 'LeaseExpired' || outcome.code === 'ConcurrentChange') history.withdrawn(id)
         else history.answered(id, outcome.code as Output)
         this.counts.answered++
         return outcome.code as Output
@@ -492,8 +513,16 @@ function commandOf(key: string, input: Exclude<KeyInput, { kind: 'get' }>, conte
 
 function sizeOf(content: NewContent): number {
   if (content.kind === 'inline') return content.bytes.length
+  if (content.kind === 'copy') return content.range?.length ?? 0
   return content.kind === 'leased' ? content.extents.reduce((sum, { length }) => sum + length, 0) : 0
 }
+
+const copyOf = ({ name, updateId, size }: Key): NewContent => ({
+  kind: 'copy',
+  source: { volume, bucket: keysBucket, key: name },
+  sourceUpdateId: updateId,
+  range: { offset: 0, length: size },
+})
 
 const blocksOfNew = (content: NewContent): readonly string[] =>
   content.kind === 'leased' ? content.extents.map(({ block }) => blockName(block)) : []
