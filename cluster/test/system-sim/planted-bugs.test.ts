@@ -19,18 +19,23 @@ interface Hunt {
 const elsewhere = process.env['O3_SYSTEM_FIRST']
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a reply before the commit': {
-    checkers: ['exactly-once', 'linearizable', 'order', 'equal-rows', 'start', 'audit'],
-    from: 2,
-  },
-  'reads without a barrier': { checkers: ['linearizable'] },
+  'a reply before the commit': { checkers: ['start', 'equal-rows', 'linearizable', 'exactly-once', 'audit'], from: 5 },
+  'reads without a barrier': { checkers: ['linearizable', 'content'], from: 2 },
   'a snapshot without the ledger': { checkers: ['exactly-once'] },
-  'a snapshot without some rows': { checkers: ['linearizable', 'equal-rows', 'content', 'exactly-once', 'audit'] },
+  'a snapshot without some rows': { checkers: ['equal-rows', 'linearizable', 'content', 'exactly-once', 'audit'] },
   'a checkpoint that is not durable': { checkers: ['start'] },
   'entries acknowledged before they are durable': { checkers: ['durable'] },
-  'terms and votes that are forgotten': { checkers: ['one-leader', 'progress', 'start'] },
+  'terms and votes that are forgotten': {
+    checkers: ['progress', 'one-leader', 'start'],
+    from: 5,
+    perMinute: { 'power-cut': 30 },
+  },
   'repetitions that are done again': { checkers: ['exactly-once'] },
-  'leases that are granted twice': { checkers: ['leases-once'], from: 14, perMinute: { transfer: 30, isolate: 20 } },
+  'leases that are granted twice': {
+    checkers: ['leases-once', 'content'],
+    from: 18,
+    perMinute: { transfer: 30, isolate: 20 },
+  },
   'an old leader of SCM that hands out blocks': {
     checkers: ['blocks-once'],
     from: 2,
