@@ -92,7 +92,7 @@ const server = await startServer({
   args: Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
 })
 try {
-  const patient = connect(server, 10)
+  const patient = connect(server, { attempts: 10 })
   await patient.send(new CreateBucketCommand({ Bucket: crashBucket }))
   for (let done = 0; done < kills && oracle.findings.length === 0;) {
     await loadDuring(server, async () => {

@@ -1,5 +1,6 @@
 /** Concurrent S3 clients that write, overwrite, copy, upload in parts and delete, and tell the oracle what was answered. */
 
+import type { Agent } from 'node:http'
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
@@ -23,13 +24,23 @@ const partBytes = 5 * 1024 * 1024
 /** Inline, at the inline limit and just over it, one message, several chunks. */
 const sizes = [0, 1, 200, 4096, 4097, 20_000, 300_000, 1_048_576, 1_048_577, 3_000_000]
 
-/** A retry would hide what became of the first try; a reader that waits for what comes back may have some. */
-export function connect(server: Server, maxAttempts = 1): S3Client {
+export interface ConnectOptions {
+  /** Default 1: a retry would hide what became of the first try. A reader that waits for what comes back may have some. */
+  readonly attempts?: number
+  /** Where the server may go without a word, the connections are the caller's to end. */
+  readonly agent?: Agent
+}
+
+export function connect(
+  server: Pick<Server, 'endpoint' | 'accessKey' | 'secretKey'>,
+  { attempts = 1, agent }: ConnectOptions = {},
+): S3Client {
   return new S3Client({
     endpoint: server.endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
-    maxAttempts,
+    maxAttempts: attempts,
+    ...(agent === undefined ? {} : { requestHandler: { httpAgent: agent } }),
     credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
   })
 }

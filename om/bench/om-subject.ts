@@ -68,6 +68,7 @@ class Committer {
       try {
         return await this.store.execute(command, { requestId })
       } catch (error) {
+        if (isStoreError(error, 'VolumeAlreadyExists', 'BucketAlreadyExists')) return { kind: 'done' }
         if (!isStoreError(error, 'NotLeader', 'OutcomeUnknown')) throw error
         await this.sleep(50)
       }
@@ -88,7 +89,7 @@ class Committer {
   private async grant(container: number): Promise<LeaseId> {
     const ranges = [{ container, firstLocal: 1, count: blocksPerLease }]
     const command: OmCommand = { kind: 'grant-lease', holder: 'gateway', durationMs: 600_000, replication, ranges }
-    const reply = await this.execute(command, `lease-${container}`)
+    const reply = await this.execute(command, `${this.life}-lease-${container}`)
     if (reply.kind !== 'lease') throw new Error(`a grant was answered with ${reply.kind}`)
     return reply.lease.id
   }
@@ -96,9 +97,9 @@ class Committer {
 
 await serveSubject(async (given: MemberGiven) => {
   const counting = new CountingEnv(nodeEnv())
-  const { directory, id, voters } = given
+  const { directory, id, preferred } = given
   const parts = await openMemberParts(counting, given)
-  await mkdir(`${directory}/kv`)
+  await mkdir(`${directory}/kv`, { recursive: true })
   const store = await openReplicatedStore({
     env: counting.env,
     directory,
@@ -111,7 +112,7 @@ await serveSubject(async (given: MemberGiven) => {
     consensus: raftMember({ ...parts.node, directory: `${directory}/log` }),
   })
   const committer = new Committer(store, (delayMs) => counting.env.clock.sleep(delayMs))
-  if (id === voters[0]) await committer.prepare()
+  if (id === preferred) await committer.prepare()
   return {
     write: () => committer.commit(),
     counts: () => counting.counts,

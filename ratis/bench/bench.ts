@@ -14,6 +14,8 @@ import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { contest, type Contest, type Outcome, type Processes } from './contest.ts'
+import { measureDeadFollower } from './dead-follower.ts'
+import { measureLosses } from './losses.ts'
 import { saveSection } from './page.ts'
 import { SubjectProcess } from './subject-process.ts'
 import { table, type Cell } from './table.ts'
@@ -62,15 +64,16 @@ async function start(program: string, given: Record<string, unknown>, sources = 
 
 async function one(program: string, sources = ownSources): Promise<Processes> {
   const voters = ['a']
-  return [await start(program, { id: 'a', voters, firstPort: nextPort++ }, sources)]
+  const preferred = 'a'
+  return [await start(program, { id: 'a', voters, preferred, firstPort: nextPort++ }, sources)]
 }
 
 /** The one that is written to starts last: the others have to be there. */
-async function three(program: string, sources = ownSources): Promise<Processes> {
+async function three(program: string, sources = ownSources, more: Record<string, unknown> = {}): Promise<Processes> {
   const voters = ['a', 'b', 'c']
   const firstPort = nextPort
   nextPort += voters.length
-  const [leader, ...followers] = voters.map((id) => ({ id, voters, firstPort }))
+  const [leader, ...followers] = voters.map((id) => ({ id, voters, preferred: 'a', firstPort, ...more }))
   const others: SubjectProcess[] = []
   for (const given of followers) others.push(await start(program, given, sources))
   return [await start(program, leader ?? {}, sources), ...others]
@@ -88,9 +91,77 @@ const cases: readonly Case[] = [
   { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
   { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
   { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
+  { name: 'raft', title: 'Raft, alone', open: one, program: 'member-subject', floor: 'sole-subject' },
   { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
   { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]
+
+function isAsked(name: string): boolean {
+  return flags.only === '' || flags.only.split(',').includes(name)
+}
+
+/** What a group does when something goes wrong. */
+async function losses(): Promise<readonly Fact[]> {
+  const ids = ['a', 'b', 'c']
+  const firstPort = nextPort
+  nextPort += ids.length
+  for (const id of ids) await mkdir(join(directory, `losses-${id}`))
+  const times = await measureLosses({
+    losses: flags.quick ? 8 : 30,
+    ids,
+    start: (id) =>
+      SubjectProcess.start({
+        program: join(ownSources, 'member-subject.ts'),
+        given: { bytes, directory: join(directory, `losses-${id}`), id, voters: ids, firstPort },
+      }),
+  })
+  const at = (share: number): string => `${(times[Math.floor(times.length * share)] ?? 0).toFixed(0)} ms`
+  return [
+    [`${times.length} losses of the leader: to the next commit, half of them`, at(0.5)],
+    ['  99 of 100', at(0.99)],
+  ]
+}
+
+async function deadFollower(): Promise<readonly Fact[]> {
+  const processes = await three('member-subject', ownSources, { bytes: 1024 })
+  const seconds = 2
+  const rounds = flags.quick ? 6 : 30
+  const found = await measureDeadFollower({ processes, rounds, load: { ...load, seconds } })
+  await stopAll()
+  const figure = (megabytes: number): string => `${megabytes.toFixed(0)} MB`
+  return [
+    ['memory of a leader under load, 1 KiB each, with all followers', figure(found.beforeMB)],
+    [
+      `  one follower dead for ${rounds * seconds} s and ${found.writes} commits: first half`,
+      figure(found.firstHalfMB),
+    ],
+    ['  second half', figure(found.secondHalfMB)],
+  ]
+}
+
+/** An OM with so many keys is killed and started again; it serves when it has committed one more. */
+async function restart(): Promise<readonly Fact[]> {
+  const keys = flags.quick ? 50_000 : 1_000_000
+  const home = join(directory, 'restart')
+  await mkdir(home)
+  const begin = (): Promise<SubjectProcess> =>
+    SubjectProcess.start({
+      program: join(ownSources, '../../om/bench/om-subject.ts'),
+      given: { directory: home, id: 'a', voters: ['a'], preferred: 'a', firstPort: nextPort++ },
+    })
+  const first = await begin()
+  let written = 0
+  while (written < keys) written += (await first.measure({ writers: 1024, seconds: 2 })).writes
+  await first.kill()
+  const startMs = performance.now()
+  const second = await begin()
+  await second.write(1)
+  const tookMs = performance.now() - startMs
+  await second.stop()
+  return [[`restart of an OM with ${written} keys, killed under load, to its next commit`, `${tookMs.toFixed(0)} ms`]]
+}
+
+type Fact = readonly [what: string, figure: string]
 
 function openFloor({ open, program, floor }: Case): Promise<Processes> {
   return flags.against === undefined ? open(floor) : open(program, join(flags.against, 'ratis/bench'))
@@ -127,11 +198,12 @@ function lineOf(name: string, outcome: Outcome, ratio: number | undefined): read
 }
 
 const rows: Row[] = []
+const facts: Fact[] = []
 try {
   process.stdout.write(`${load.writers} in flight, ${bytes} bytes, the best of ${rounds} rounds of ${load.seconds} s\n`)
   for (const each of cases) {
     const { name, title, open, program } = each
-    if (flags.only !== '' && !flags.only.split(',').includes(name)) continue
+    if (!isAsked(name)) continue
     const floor = await openFloor(each)
     const own = await open(program)
     if (flags.profile !== undefined) await profile(flags.profile, name, own)
@@ -142,9 +214,13 @@ try {
     await stopAll()
     process.stdout.write(`${table(headings, linesOf(row))}\n`)
   }
+  if (isAsked('losses')) facts.push(...(await losses()))
+  if (isAsked('dead')) facts.push(...(await deadFollower()))
+  if (isAsked('restart')) facts.push(...(await restart()))
   const text = table(headings, rows.flatMap(linesOf))
-  process.stdout.write(`\n${text}`)
-  if (flags.save) await saveSection(text)
+  const more = facts.length === 0 ? '' : `\n${table(['', 'figure'], facts)}`
+  process.stdout.write(`\n${text}${more}`)
+  if (flags.save) await saveSection(`${text}${more}`)
 } finally {
   await stopAll()
   await rm(directory, { recursive: true })

@@ -7,8 +7,10 @@ import { noConfiguration, raftMethods, RpcTransport, type RaftNodeOptions } from
 
 export interface MemberGiven {
   readonly id: string
-  /** All first members; the first one is preferred as leader. */
+  /** All first members. */
   readonly voters: readonly string[]
+  /** Who should lead; without it, anybody. */
+  readonly preferred?: string
   readonly directory: string
   readonly firstPort: number
 }
@@ -39,7 +41,7 @@ export async function openMemberParts(counting: CountingEnv, given: MemberGiven)
       group: 'bench',
       transport: counting.countingTransport(transport),
       bootstrap: { ...noConfiguration, voters, addresses },
-      raft: { priority: id === voters[0] ? 2 : 1 },
+      raft: { priority: id === given.preferred ? 2 : 1 },
     },
     close: async () => {
       await transport.close()

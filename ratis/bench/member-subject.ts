@@ -17,7 +17,7 @@ await serveSubject(async (given: MemberGiven & { readonly bytes: number }) => {
     recover: (log) => machine.recover(log),
   })
   machine.attach(raft)
-  if (given.id === given.voters[0]) await machine.leads()
+  if (given.id === given.preferred) await machine.leads()
   const payload = new Uint8Array(given.bytes).fill(7)
   return {
     write: () => machine.propose(payload),

@@ -19,7 +19,9 @@ export class SubjectProcess {
 
   /** Resolves when it is ready to be measured. */
   static async start({ program, given }: SubjectProcessOptions): Promise<SubjectProcess> {
-    const child = fork(program, [JSON.stringify(given)])
+    const child = fork(program, [JSON.stringify(given)], {
+      execArgv: [...process.execArgv, ...(process.env['O3_FLAGS'] ?? '').split(' ').filter(Boolean)],
+    })
     const subject = new SubjectProcess(child)
     await subject.next('open')
     return subject
@@ -33,6 +35,12 @@ export class SubjectProcess {
   async usage(): Promise<Usage> {
     this.ask({ kind: 'usage' })
     return (await this.next('usage')).usage
+  }
+
+  /** Resolves when one write is committed; of a member that does not lead, when it does. */
+  async write(id: number): Promise<void> {
+    this.ask({ kind: 'write', id })
+    await this.next('written', (answer) => answer.id === id)
   }
 
   /** Of its CPU, from now until it stops. */
@@ -59,15 +67,26 @@ export class SubjectProcess {
     this.child.send(question)
   }
 
-  private next<Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { readonly kind: Kind }>> {
+  private next<Kind extends Answer['kind']>(
+    kind: Kind,
+    isMine: (answer: Extract<Answer, { readonly kind: Kind }>) => boolean = () => true,
+  ): Promise<Extract<Answer, { readonly kind: Kind }>> {
     return new Promise((resolve, reject) => {
-      const onExit = (code: number | null): void => reject(new Error(`a subject ended with ${code}`))
-      this.child.once('exit', onExit)
-      this.child.once('message', (answer: Answer) => {
+      const settle = (): void => {
         this.child.off('exit', onExit)
-        if (isA(answer, kind)) resolve(answer)
-        else reject(new Error(`a subject answered ${answer.kind} instead of ${kind}`))
-      })
+        this.child.off('message', onAnswer)
+      }
+      const onExit = (code: number | null): void => {
+        settle()
+        reject(new Error(`a subject ended with ${code}`))
+      }
+      const onAnswer = (answer: Answer): void => {
+        if (!isA(answer, kind) || !isMine(answer)) return
+        settle()
+        resolve(answer)
+      }
+      this.child.on('exit', onExit)
+      this.child.on('message', onAnswer)
     })
   }
 }

@@ -24,12 +24,15 @@ export interface Usage {
 export type Question =
   | ({ readonly kind: 'measure' } & Load)
   | { readonly kind: 'usage' }
+  /** One write. A member that does not lead answers when it does, which may be never. */
+  | { readonly kind: 'write'; readonly id: number }
   /** From now to its end; written to `path` then. */
   | { readonly kind: 'profile'; readonly path: string }
 
 export type Answer =
   | { readonly kind: 'open' }
   | { readonly kind: 'measured'; readonly measured: Measured }
+  | { readonly kind: 'written'; readonly id: number }
   | { readonly kind: 'usage'; readonly usage: Usage }
 
 /** Serves the parent process until it lets go; `open` gets what the parent gave as its arguments. */
@@ -43,6 +46,8 @@ export async function serveSubject<Given>(open: (given: Given) => Promise<Subjec
         return answer({ kind: 'usage', usage: usageOf(subject) })
       case 'measure':
         return void measure(subject.write, question).then((measured) => answer({ kind: 'measured', measured }))
+      case 'write':
+        return void subject.write().then(() => answer({ kind: 'written', id: question.id }))
       case 'profile':
         return void profileTo(question.path).then((save) => {
           saveProfile = save

@@ -58,6 +58,22 @@ describe('a member that follows', () => {
     }),
   )
 
+  test.each<readonly [string, (scm: ScmService, term: number) => Promise<unknown>]>([
+    ['allocateBlocks', (scm, term) => scm.allocateBlocks({ count: 1, replication: 'RATIS/ONE' }, { term })],
+    ['deleteBlocks', (scm, term) => scm.deleteBlocks([{ container: 1, firstLocal: 1, count: 1 }], { term })],
+    ['closeContainer', (scm, term) => scm.closeContainer(1, { term })],
+  ])('refuses %s when it is meant for another term, and changes nothing', (_, call) =>
+    withMembers(async (members) => {
+      for (const id of ['a', 'b', 'a']) members.group.elect(id)
+      const { term } = members.group
+      const refused = { code: 'NotLeader', details: { leader: 'a', term } }
+      for (const other of [0, term - 2, term + 1]) {
+        await expect(call(members.at('a'), other)).rejects.toMatchObject(refused)
+      }
+      expect(members.group.executed).toEqual([])
+    }),
+  )
+
   test('starts without a leader, and says where it stands', () =>
     withMembers(async (members) => {
       await members.at('b').start()

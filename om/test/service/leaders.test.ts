@@ -93,6 +93,18 @@ describe('a member that follows', () => {
       expect(scm.allocations).toBe(0)
     }))
 
+  test('refuses what is meant for another term, and asks SCM for nothing', () =>
+    withMembers(async ({ group, at, scm }) => {
+      group.elect('b')
+      group.elect('a')
+      const refused = { code: 'NotLeader', details: { leader: 'a', term: 3 } }
+      const wanted = { holder: 'g', count: 1, replication: 'RATIS/ONE' } as const
+      await expect(at('a').leaseBlocks(wanted, { requestId: 'r', term: 1 })).rejects.toMatchObject(refused)
+      await expect(at('a').execute(createVolume, { requestId: 's', term: 1 })).rejects.toMatchObject(refused)
+      expect(scm.allocations).toBe(0)
+      expect((await at('a').leaseBlocks(wanted, { requestId: 'r', term: 3 })).holder).toBe('g')
+    }))
+
   test('refuses reads while nobody leads, and says where it stands', () =>
     withMembers(async ({ group, at }) => {
       expect(at('b').standing()).toEqual({ kind: 'follows', term: 1, leader: 'a' })

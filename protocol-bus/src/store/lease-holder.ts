@@ -38,9 +38,13 @@ export interface LeaseHolderOptions {
 
 /** Long enough for SCM to hear of it and for OM's stock to age; short enough for a disk that has room again. */
 const avoidMs = 30_000
+/** Where there is nothing else, a container is tried again so soon: its datanode was only restarted, perhaps. */
+const lastResortMs = 1_000
 const maxAvoided = 1024
 /** Leases in a row without a block that can be written. */
 const maxFetches = 16
+/** Of those, the first ones are searched for a container that is not avoided at all. */
+const patientFetches = 8
 
 export class LeaseHolder {
   private readonly options: LeaseHolderOptions
@@ -48,7 +52,7 @@ export class LeaseHolder {
   private readonly drawing: HeldLease[] = []
   /** All that OM was not told to end. */
   private readonly held = new Set<HeldLease>()
-  /** Containers that did not take a block lately, and until when nothing is drawn from them. */
+  /** Containers that did not take a block lately, and since when. */
   private readonly avoided = new Map<ContainerId, number>()
   private fetching: Promise<void> | undefined
   private cancelTick: Cancel | undefined
@@ -68,14 +72,19 @@ export class LeaseHolder {
 
   /**
    * Draws nothing from this container for a while: it is closed, or its disk is full or failed. OM's stock may bring more
-   * of its blocks with the next leases; they are passed over too.
+   * of its blocks with the next leases; they are passed over too, unless there are no others.
    */
   avoid(container: ContainerId): void {
     this.avoided.delete(container)
-    this.avoided.set(container, this.options.clock.monotonicMs() + avoidMs)
+    this.avoided.set(container, this.options.clock.monotonicMs())
     // The oldest goes first: a map keeps the order in which things were put.
     const [oldest] = this.avoided.keys()
     if (this.avoided.size > maxAvoided && oldest !== undefined) this.avoided.delete(oldest)
+  }
+
+  /** It took a block: nothing is wrong with it any more. */
+  welcome(container: ContainerId): void {
+    this.avoided.delete(container)
   }
 
   /** Ends every lease that no body holds open. Nothing can be drawn any more. */
@@ -88,9 +97,9 @@ export class LeaseHolder {
     await Promise.all([...this.held].filter((lease) => lease.users === 0).map((lease) => this.end(lease)))
   }
 
-  private draw(): LeasedBlock | undefined {
+  private draw(isAvoided = this.isAvoided): LeasedBlock | undefined {
     for (let lease = this.drawing[0]; lease !== undefined; lease = this.drawing[0]) {
-      const block = this.isFresh(lease) ? lease.next(this.isAvoided) : undefined
+      const block = this.isFresh(lease) ? lease.next(isAvoided) : undefined
       if (block === undefined) {
         this.drawing.shift()
         this.release(lease)
@@ -107,15 +116,19 @@ export class LeaseHolder {
       await this.fetch()
       if (this.closed) throw new StoreError('Closed', 'the store is closed')
       // Others who waited may have drawn it empty.
-      const drawn = this.draw()
+      const drawn = this.draw(fetches < patientFetches ? this.isAvoided : this.hasJustRefused)
       if (drawn !== undefined) return drawn
     }
     throw new StoreError('Unavailable', 'there are blocks only in containers that take none')
   }
 
-  private readonly isAvoided = (container: ContainerId): boolean => {
-    const untilMs = this.avoided.get(container)
-    return untilMs !== undefined && this.options.clock.monotonicMs() < untilMs
+  private readonly isAvoided = (container: ContainerId): boolean => this.hasRefusedWithin(avoidMs, container)
+
+  private readonly hasJustRefused = (container: ContainerId): boolean => this.hasRefusedWithin(lastResortMs, container)
+
+  private hasRefusedWithin(ms: number, container: ContainerId): boolean {
+    const sinceMs = this.avoided.get(container)
+    return sinceMs !== undefined && this.options.clock.monotonicMs() < sinceMs + ms
   }
 
   private remaining(): number {

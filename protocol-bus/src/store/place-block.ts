@@ -20,7 +20,9 @@ export async function placeBlock<T>(leases: LeaseHolder, act: (leased: LeasedBlo
   for (let attempt = 1; ; attempt++) {
     const leased = await leases.take()
     try {
-      return { leased, result: await act(leased) }
+      const result = await act(leased)
+      leases.welcome(leased.block.container)
+      return { leased, result }
     } catch (error) {
       leased.finish()
       if (attempt === attempts || !isOfContainer(error)) throw error

@@ -132,6 +132,22 @@ test('a container that takes no blocks is passed over, in later leases too, unti
     expect((await holder.take()).block.container).toBe(7)
   }))
 
+test('where all containers are avoided, one is tried again soon; once it takes a block, it is as good as before', () =>
+  inTime(async ({ om, holder, process }) => {
+    om.containers = () => [7]
+    om.termMs = 1_000_000
+    await holder.take()
+    // The only datanode is restarted.
+    holder.avoid(7)
+    await expect(Promise.resolve().then(() => holder.take())).rejects.toMatchObject({ code: 'Unavailable' })
+    await process.clock.sleep(2_000)
+    expect((await holder.take()).block.container).toBe(7)
+    holder.welcome(7)
+    om.calls.length = 0
+    for (let i = 0; i < 16; i++) expect((await holder.take()).block.container).toBe(7)
+    expect(om.calls.filter((call) => call === 'lease').length).toBeLessThanOrEqual(4)
+  }))
+
 test('closing ends the leases that nobody uses, and nothing is drawn any more', () =>
   inTime(async ({ om, holder }) => {
     const drawn = await holder.take()

@@ -67,7 +67,8 @@ export class LogView {
   }
 
   append(entry: Entry): void {
-    assert(entry.index === this.lastIndex + 1, `entry ${entry.index} does not follow ${this.lastIndex}`)
+    // Once for each entry: the text is only made when it is needed.
+    if (entry.index !== this.lastIndex + 1) assert(false, `entry ${entry.index} does not follow ${this.lastIndex}`)
     assert(entry.term >= this.lastTerm, 'terms in a log never fall')
     if (entry.term !== this.lastTerm || this.runs.length === 0) {
       this.runs.push({ term: entry.term, firstIndex: entry.index })
@@ -129,12 +130,23 @@ export class LogView {
     if (first < tailFirst) return undefined
     const from = this.head + first - tailFirst
     const end = this.head + Math.min(last, this.lastIndex) - tailFirst + 1
+    if (maxBytes === Infinity) return this.tail.slice(from, Math.max(from, end))
     let to = from
     for (let bytes = 0; to < end; to++) {
       bytes += entryBytes(this.tail[to] as Entry)
       if (bytes > maxBytes && to > from) break
     }
     return this.tail.slice(from, to)
+  }
+
+  /** What entries `first` to `last`, which are in memory, count against limits. */
+  bytesOf(first: LogIndex, last: LogIndex): number {
+    const { tailFirst } = this
+    assert(first >= tailFirst && last <= this.lastIndex, 'only of entries in memory')
+    let bytes = 0
+    for (let index = first; index <= last; index++)
+      bytes += entryBytes(this.tail[this.head + index - tailFirst] as Entry)
+    return bytes
   }
 
   /** The run that holds `index`; −1 when it lies before all. */

@@ -79,9 +79,10 @@ export class RaftCore implements Raft {
     if (leading.transfer !== undefined) return refused('transferring')
     if (leading.uncommittedBytes >= core.options.maxUncommittedBytes) return refused('full')
     const first = core.log.lastIndex + 1
-    for (const [at, payload] of payloads.entries()) {
+    let at = 0
+    for (const payload of payloads) {
       assert(entryKind(payload) === 'command', 'a command begins with a byte that is not 0')
-      appendOwn(core, leading, payload, external[at])
+      appendOwn(core, leading, payload, external[at++])
     }
     return { kind: 'appended', first, last: core.log.lastIndex, term: core.term }
   }

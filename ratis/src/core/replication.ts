@@ -237,9 +237,8 @@ export function advanceCommit(core: CoreState): void {
   if (leading === undefined) return
   const index = quorumMatch(core, leading)
   if (index <= core.commitIndex || core.log.termAt(index) !== core.term) return
-  const own = core.log.slice(Math.max(core.commitIndex + 1, leading.termStart), index)
-  assert(own !== undefined, 'uncommitted entries stay in memory')
-  for (const entry of own) leading.uncommittedBytes -= entryBytes(entry)
+  // Uncommitted entries stay in memory.
+  leading.uncommittedBytes -= core.log.bytesOf(Math.max(core.commitIndex + 1, leading.termStart), index)
   core.commitIndex = index
   finishChange(core, leading)
 }

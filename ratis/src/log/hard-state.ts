@@ -183,13 +183,13 @@ export class HardStateFile {
     const file = await env.disk.open(draft, 'create')
     try {
       await file.write([copy, copy], 0)
-      await file.sync()
+      await synced(file.sync())
     } finally {
       await file.close()
     }
     env.at('log.hard-state.before-rename')
     await env.disk.rename(draft, path)
-    await env.disk.syncDirectory(directory)
+    await synced(env.disk.syncDirectory(directory))
     return new HardStateFile(env, await env.disk.open(path, 'read-write'), { state, generation: 1 })
   }
 

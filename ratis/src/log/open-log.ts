@@ -70,7 +70,18 @@ export class OpenLog implements SegmentedLog {
     this.commit = new GroupCommit(env, { maxBatchBytes, roll, hardState, restart, terms: recovery.terms, onFailure })
   }
 
+  /** Rejects when the log could not be made fit for use; it is closed then, but for the hard state. */
   async start(): Promise<void> {
+    try {
+      await this.prepare()
+    } catch (error) {
+      await this.spare.close()
+      await this.roll.close()
+      throw error
+    }
+  }
+
+  private async prepare(): Promise<void> {
     await this.spare.adopt(this.hard.state.mayVote ? 'trust' : 'mistrust')
     const { damage, terms, broken } = this.recovery
     if (damage === undefined) await this.roll.resume()
@@ -83,10 +94,32 @@ export class OpenLog implements SegmentedLog {
       // start finds the same damage.
       await (damage === undefined ? this.roll.next(place) : this.roll.repairBehind(place))
     }
+    await this.settle(this.recovery)
     // A reset that was not recorded yet has a floor of its own.
     this.committed = this.hard.state.commitFloor
     await this.clear(this.recovery)
     this.spare.prepare()
+  }
+
+  /**
+   * Nothing is built upon entries that only the page cache may hold. To write them in their place again could spoil what is
+   * durable there, when the power goes meanwhile.
+   */
+  private async settle({ provenIndex, terms }: Recovery): Promise<void> {
+    const term = terms.termAt(provenIndex)
+    if (provenIndex === terms.lastIndex || term === undefined) return
+    const place = { index: provenIndex, term }
+    const before = this.segments.at(-1)
+    try {
+      await this.roll.carryBehind(place)
+    } catch (error) {
+      if (!isStoreError(error, 'OutOfSpace')) throw error
+      // What the segment had preallocated is room as well.
+      await this.shorten(before, terms.lastIndex)
+      await this.roll.carryBehind(place)
+    }
+    const previous = this.segments.at(-2)
+    if (previous === before) await this.shorten(previous, provenIndex)
   }
 
   /** Takes away what is not of the log, now that the log is known to be whole without it. */

@@ -3,6 +3,7 @@ import type { LogIndex } from '../api/api.ts'
 import {
   alignRecord,
   alignToBlock,
+  recordFloorAt,
   recordHeaderBytes,
   recordIndexAt,
   recordLengthAt,
@@ -25,6 +26,8 @@ export class RecordScanner {
   end: number
   /** The next index. */
   index: LogIndex
+  /** The highest floor of the records returned: all up to it was durable when they were written. */
+  floor: LogIndex = 0
   private readonly file: DiskFile
   private readonly seed: number
   private window = windowOf(new Uint8Array(0))
@@ -58,6 +61,7 @@ export class RecordScanner {
       if (typeof length !== 'number') break
       const at = this.offset - this.windowStart
       onRecord?.(this.index, this.offset)
+      this.floor = Math.max(this.floor, recordFloorAt(this.window.view, at))
       entries.push({
         index: this.index,
         term: recordTermAt(this.window.view, at),

@@ -21,6 +21,12 @@ export interface Recovery {
   /** Oldest first; empty for a log that never had a segment. With `damage`: what is good of them, up to it. */
   readonly segments: readonly Segment[]
   readonly terms: TermRuns
+  /**
+   * What the files themselves prove to be on the device: entries of a segment that has a successor, those that were known
+   * to be committed, and those up to the highest floor. Entries behind it are there to be read, but perhaps only in the page
+   * cache: a sync that failed, of an earlier process, left them there, and no later sync writes them. At most one batch.
+   */
+  readonly provenIndex: LogIndex
   /** Bytes behind the last entry that were cut: of unfinished writes, or of a file's earlier use. 0 after a clean stop. */
   readonly cutBytes: number
   readonly damage?: FoundDamage
@@ -61,10 +67,10 @@ export async function recoverSegments(
   const terms = new TermRuns(startOf(readable, chain, hard))
   const scanned: Segment[] = []
   try {
-    const cutBytes = await verifyChain(env, chain, { hard, terms, scanned })
+    const { cutBytes, provenIndex } = await verifyChain(env, chain, { hard, terms, scanned })
     // What a killed process left in the page cache is visible but not durable, names included, and from now on it counts.
     await synced(env.disk.syncDirectory(directory))
-    return { segments: chain.kept, terms, cutBytes, leftovers: chain.others, broken, ...found }
+    return { segments: chain.kept, terms, provenIndex, cutBytes, leftovers: chain.others, broken, ...found }
   } catch (thrown) {
     if (onDamage === 'refuse' || !isStoreError(thrown, 'Damaged')) throw thrown
     const lastPossibleIndex = await extentOf(env, chain, { hard, scanned, terms })
@@ -75,6 +81,8 @@ export async function recoverSegments(
     return {
       segments: good,
       terms,
+      // What was found missing had come later.
+      provenIndex: terms.lastIndex,
       cutBytes: 0,
       // A segment without a header is why it is missing.
       damage: { error: (chain.gap && error) ?? thrown, lastPossibleIndex },
@@ -97,9 +105,10 @@ async function verifyChain(
   env: Env,
   { kept, gap }: SegmentChain,
   known: { readonly hard: HardState; readonly terms: TermRuns; readonly scanned: Segment[] },
-): Promise<number> {
+): Promise<{ readonly cutBytes: number; readonly provenIndex: LogIndex }> {
   const { hard, terms, scanned } = known
   let cutBytes = 0
+  let provenIndex = terms.lastIndex
   for (const [at, segment] of kept.entries()) {
     if (segment.previousTerm !== terms.lastTerm) {
       throw damaged(segment.path, 48, 'it does not continue the segment before it')
@@ -111,8 +120,11 @@ async function verifyChain(
     try {
       const scan = await scanSegment(file, segment, { terms, upTo: before - 1 })
       if (next !== undefined) expectWhole(segment, scan, next.firstIndex)
-      else if (gap === undefined)
-        cutBytes = await settleTail(env, file, segment, { scan, commitFloor: floorOf(segment, hard) })
+      else if (gap === undefined) {
+        const commitFloor = floorOf(segment, hard)
+        cutBytes = await settleTail(env, file, segment, { scan, commitFloor })
+        provenIndex = Math.min(segment.lastIndex, Math.max(segment.firstIndex - 1, commitFloor, scan.floor))
+      }
       // A killed process may have left it in the page cache; it will have a successor.
       else await synced(file.sync())
     } finally {
@@ -120,7 +132,7 @@ async function verifyChain(
     }
   }
   if (gap !== undefined) throw gap.error
-  return cutBytes
+  return { cutBytes, provenIndex }
 }
 
 /** How far a damaged log may have gone. What is behind the last record that verifies counts as torn, as always. */
@@ -152,6 +164,8 @@ interface Scan {
   readonly end: number
   /** Where the next one should have been. */
   readonly stoppedAt: number
+  /** The highest floor of its records. */
+  readonly floor: LogIndex
 }
 
 /** Reads the entries of one segment into `terms`; those behind `upTo` were cut away by the next one. */
@@ -172,7 +186,7 @@ async function scanSegment(
   }
   segment.lastIndex = scanner.index - 1
   segment.endOffset = alignToBlock(scanner.end)
-  return { end: scanner.end, stoppedAt: scanner.offset }
+  return { end: scanner.end, stoppedAt: scanner.offset, floor: scanner.floor }
 }
 
 /** A segment that has a successor was durable to its end before the successor was used. */
@@ -200,6 +214,7 @@ async function settleTail(
     env.at('log.recover.before-cut')
     await file.truncate(cutAt)
   }
+  // It proves nothing about the entries (see `provenIndex`). An error that the kernel has told nobody yet comes out here.
   env.at('log.recover.before-sync')
   await synced(file.sync())
   env.at('log.recover.after-sync')

@@ -4,6 +4,7 @@ import { synced } from './damage.ts'
 import type { HardState, HardStateFile } from './hard-state.ts'
 import { encodeSegmentHeader, firstRecordOffset } from './segment-header.ts'
 import { Segment } from './segment.ts'
+import { copyRecords } from './copy-records.ts'
 import type { SpareSegment } from './spare-segment.ts'
 
 /** The segment that is being appended to. */
@@ -28,7 +29,10 @@ export interface Place {
 }
 
 /** What a segment is made for: names the sites that its making passes. */
-type Purpose = 'roll' | 'cut' | 'reset' | 'repair'
+type Purpose = 'roll' | 'cut' | 'reset' | 'repair' | 'carry'
+
+/** Writes the records that a segment is made with. */
+type Fill = (made: OpenSegment) => Promise<void>
 
 /**
  * Moves the log on to its next segment: spare → header, synced → segment's name, directory synced → hard state knows of
@@ -113,6 +117,24 @@ export class SegmentRoll {
     return this.replace(made, undefined, swapped)
   }
 
+  /**
+   * Writes the entries behind `last`, which are the youngest segment's, again: into a new segment that continues the log at
+   * `last` and holds them when it gets its name. Nothing that was durable is touched, and until then the log is as it was.
+   * Rejects with `OutOfSpace`: nothing changed.
+   */
+  async carryBehind(last: Place): Promise<void> {
+    const { segments } = this.options
+    const from = this.current
+    const previous = segments.findLast(({ firstIndex }) => firstIndex <= last.index)
+    const made = await this.make(last, previous, 'carry', (to) => copyRecords(from, to))
+    // Its file is not preallocated: only a full disk goes on in it.
+    made.info.isSealed = this.options.spare.isReady
+    await synced(this.record(made.info))
+    this.env.at('log.carry.before-first-use')
+    // One that it replaces whole has lost its name to it.
+    await this.replace(made, previous, () => {})
+  }
+
   /** Cuts off what the file held in its earlier use, so that the next start finds a clean end. */
   async trim(): Promise<void> {
     const { info, file } = this.current
@@ -169,9 +191,10 @@ export class SegmentRoll {
     return this.options.hardState.save({ ...change, lastSequence: sequence, lastFirstIndex: firstIndex })
   }
 
-  private async make(last: Place, previous: Segment | undefined, purpose: Purpose): Promise<OpenSegment> {
+  private async make(last: Place, previous: Segment | undefined, purpose: Purpose, fill?: Fill): Promise<OpenSegment> {
     const { directory, spare, hardState } = this.options
-    const { file, isReused } = await spare.take()
+    const taken = await (fill === undefined ? spare.take() : spare.draft())
+    const { file, path, isReused } = taken
     const header = {
       groupId: hardState.state.groupId,
       sequence: hardState.state.lastSequence + 1,
@@ -185,11 +208,12 @@ export class SegmentRoll {
     try {
       this.env.at(`log.${purpose}.before-header`)
       await file.write([encodeSegmentHeader(header)], 0)
+      await fill?.({ info, file })
       await synced(file.sync())
       this.env.at(`log.${purpose}.before-rename`)
-      await this.env.disk.rename(spare.path, info.path)
+      await this.env.disk.rename(path, info.path)
     } catch (error) {
-      spare.giveBack({ file, isReused })
+      await spare.giveBack(taken)
       throw error
     }
     this.env.at(`log.${purpose}.before-directory-sync`)

@@ -3,7 +3,8 @@
  *
  * Promises: an entry is acknowledged after its bytes, its file's name and everything before it are on stable storage; an
  * acknowledged entry is there after any crash, in order; one that was not acknowledged is there whole or not at all. A
- * failed write or sync ends the log for this process: nothing is retried, a restart re-verifies. A full disk does not.
+ * failed write or sync ends the log for this process: nothing is retried. The next one re-verifies, and writes again what
+ * the files cannot prove to be on the device. A full disk does not end it.
  */
 
 import type { Env } from '@o3/common/env'
@@ -158,7 +159,7 @@ const defaults: LogSettings = {
 /**
  * Opens the log in `directory`, making it when there is none. Rejects with `Damaged` (details: `path`, `offset`) when
  * something that had been durable is broken or missing and is not to be repaired, `Incompatible` when the files are another log's or of another
- * format, `OutOfSpace` when a new log has no room. The caller holds the lock of the data directory.
+ * format, `OutOfSpace` when a new log has no room, or entries that have to be written again. The caller holds the lock of the data directory.
  */
 export async function openLog(env: Env, directory: string, options: LogOptions = {}): Promise<SegmentedLog> {
   const settings: LogSettings = { ...defaults, ...options }
@@ -182,6 +183,10 @@ export async function openLog(env: Env, directory: string, options: LogOptions =
     // Only a hard state that was lost knows less than the log.
     const term = recovery.terms.lastTerm
     if (term > hardState.state.term) await hardState.save({ term, vote: '' })
+    // What was read may be in the page cache only, even though the copies agree: the sync of the second one had failed.
+    // Another sync would write nothing then, but pages that are written again are dirty again. Whoever saved it was not told
+    // that it is durable, so if the power goes now, the older copy is as good.
+    else if (damage === undefined) await hardState.save({})
     const log = new OpenLog(env, { directory, settings, hardState, recovery, created: opened.created, damage })
     await log.start()
     return log

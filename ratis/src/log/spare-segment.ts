@@ -21,6 +21,8 @@ export interface SpareOptions {
 
 export interface Spare {
   readonly file: DiskFile
+  /** Its name, until the segment's takes its place. */
+  readonly path: string
   /** It was a segment before: there are no zeros in it to be relied on. */
   readonly isReused: boolean
 }
@@ -58,6 +60,11 @@ export class SpareSegment {
     this.retiredPath = `${options.directory}/retired`
   }
 
+  /** A spare is there to be taken at once. */
+  get isReady(): boolean {
+    return this.state.kind === 'ready'
+  }
+
   /** True while the reserve of a full disk could not be kept. */
   get outOfSpace(): boolean {
     return this.starved
@@ -78,7 +85,7 @@ export class SpareSegment {
     if (!(await this.isWhole(this.path))) return this.discard(this.path)
     const file = await this.env.disk.open(this.path, 'read-write')
     // Whether it was reused is not written down; to take it for reused is always right.
-    this.state = { kind: 'ready', spare: { file, isReused: true } }
+    this.state = { kind: 'ready', spare: { file, path: this.path, isReused: true } }
   }
 
   /** Starts making a spare in the background unless there is one. */
@@ -104,9 +111,20 @@ export class SpareSegment {
     return state.spare
   }
 
-  /** After a `take` that led to nothing. */
-  giveBack(spare: Spare): void {
-    this.state = { kind: 'ready', spare }
+  /**
+   * An empty file under the name of half a spare, for a segment that is made with records in it. Whatever becomes of it, no
+   * later segment is made of that file. (Its records would verify there: the number of a segment that was never recorded is
+   * used again.) Not while a spare is being made.
+   */
+  async draft(): Promise<Spare> {
+    await this.discard(this.draftPath)
+    return { file: await this.env.disk.open(this.draftPath, 'create'), path: this.draftPath, isReused: false }
+  }
+
+  /** After a `take` or a `draft` that led to nothing. */
+  async giveBack(spare: Spare): Promise<void> {
+    if (spare.path === this.path) this.state = { kind: 'ready', spare }
+    else await spare.file.close()
   }
 
   /**
@@ -155,7 +173,7 @@ export class SpareSegment {
     await disk.rename(this.retiredPath, this.path)
     this.hasRetired = false
     await disk.syncDirectory(this.options.directory)
-    return { file: await disk.open(this.path, 'read-write'), isReused: true }
+    return { file: await disk.open(this.path, 'read-write'), path: this.path, isReused: true }
   }
 
   private async writeZeros(): Promise<Spare> {
@@ -171,10 +189,10 @@ export class SpareSegment {
         if (!this.awaited && at + chunkBytes < segmentBytes) await this.env.clock.sleep(pauseMs)
       }
       this.env.at('log.prepare.before-rename')
-      if (this.isClosed()) return { file, isReused: false }
+      if (this.isClosed()) return { file, path: this.path, isReused: false }
       await disk.rename(this.draftPath, this.path)
       await disk.syncDirectory(directory)
-      return { file, isReused: false }
+      return { file, path: this.path, isReused: false }
     } catch (error) {
       await file.close()
       throw error

@@ -177,9 +177,11 @@ export class Applier {
 
 function firstOf(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
   let bytes = 0
-  for (const [at, entry] of entries.entries()) {
+  let at = 0
+  for (const entry of entries) {
     bytes += entryBytes(entry)
     if (bytes > maxBytes && at > 0) return entries.slice(0, at)
+    at++
   }
   return entries
 }

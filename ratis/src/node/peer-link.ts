@@ -52,8 +52,9 @@ export interface PeerLinkOptions {
  * that is sent in one turn of the loop leaves as one batch, whatever groups it is of, and while as many batches are under
  * way as may be, the next one grows.
  *
- * When the connection is lost, so is all that was gathered and under way. The next message of each group that lost
- * something is refused: so its sender learns that it has to ask where the peer stands.
+ * When the connection is lost, so is all that was gathered and under way. The next append of each group that lost appends is
+ * refused: so its leader learns that it has to ask where the peer stands. Other messages are never refused for that: a
+ * question for votes that is dropped because an answer to the last leader was lost costs the group an election timeout.
  */
 export class PeerLink {
   private readonly options: PeerLinkOptions
@@ -76,7 +77,8 @@ export class PeerLink {
 
   send(group: string, message: Message): boolean {
     const { clock } = this.options.env
-    if (this.isClosed || this.losers.delete(group) || clock.monotonicMs() < this.pausedUntilMs) return false
+    if (this.isClosed || clock.monotonicMs() < this.pausedUntilMs) return false
+    if (message.kind === 'append' && this.losers.delete(group)) return false
     const bytes = messageBytes(message)
     const heldBytes = this.queuedBytes + this.underWayBytes
     if (heldBytes > 0 && heldBytes + bytes > this.options.limits.maxBytes) return false
@@ -84,6 +86,12 @@ export class PeerLink {
     this.queuedBytes += bytes
     this.schedule()
     return true
+  }
+
+  /** The peer has spoken to us: it is there, and is answered without a pause. */
+  heard(): void {
+    this.pausedUntilMs = -Infinity
+    this.pauseMs = this.options.limits.firstPauseMs
   }
 
   close(): void {
@@ -158,7 +166,7 @@ export class PeerLink {
 
   private lost(batch: readonly Addressed[], error: StoreError): void {
     if (!this.settle(batch)) return
-    for (const { group } of batch) this.losers.add(group)
+    this.noteLost(batch)
     if (error.code === 'Busy') {
       // The connection is good; the peer has no room for one more call.
       if (this.queue.length > 0) this.schedule()
@@ -177,13 +185,17 @@ export class PeerLink {
 
   /** Cuts the connection, with all that was to go over it. */
   private forget(): void {
-    for (const batch of this.underWay.keys()) for (const { group } of batch) this.losers.add(group)
-    for (const { group } of this.queue) this.losers.add(group)
+    for (const batch of this.underWay.keys()) this.noteLost(batch)
+    this.noteLost(this.queue)
     this.queue = []
     this.queuedBytes = 0
     this.underWay.clear()
     this.underWayBytes = 0
     this.client?.close()
     this.client = undefined
+  }
+
+  private noteLost(messages: readonly Addressed[]): void {
+    for (const { group, message } of messages) if (message.kind === 'append') this.losers.add(group)
   }
 }

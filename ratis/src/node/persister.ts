@@ -240,7 +240,8 @@ function groupsOf(entries: readonly Entry[], maxBytes: number): readonly Group[]
   const groups: Group[] = []
   let first = 0
   let bytes = 0
-  for (const [at, entry] of entries.entries()) {
+  let at = 0
+  for (const entry of entries) {
     const more = recordBytes(entry.payload.length)
     if (at > first && bytes + more > maxBytes) {
       groups.push({ entries: entries.slice(first, at), bytes })
@@ -248,6 +249,7 @@ function groupsOf(entries: readonly Entry[], maxBytes: number): readonly Group[]
       bytes = 0
     }
     bytes += more
+    at++
   }
   groups.push({ entries: first === 0 ? entries : entries.slice(first), bytes })
   return groups

@@ -85,6 +85,7 @@ export class RpcTransport implements RaftTransport {
    * where it says it listens: a new member knows nobody, one that was away for long knows where others once were.
    */
   deliver({ sender, messages }: Batch): void {
+    this.links.get(sender)?.heard()
     for (const { group, message } of messages) {
       const receivers = this.receivers.get(group)
       if (receivers === undefined) continue

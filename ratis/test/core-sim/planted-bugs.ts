@@ -50,6 +50,12 @@ export const plantedBugs: readonly Planted[] = [
   },
   { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: ['equal-state'], seeds: [1, 3, 4] },
   {
+    name: 'an entry that is being taken back is remembered as committed',
+    driver: 'floor-unverified',
+    foundBy: ['applied-prefix'],
+    seeds: [1669],
+  },
+  {
     name: 'a read does not wait for apply',
     driver: 'read-before-applied',
     foundBy: ['linear-reads'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { blockBytes } from '../../src/log/record.ts'
+import type { SegmentedLog } from '../../src/log/segmented-log.ts'
 import { append, failure, filled, onMachine, readAll, refusal, text, type Bench } from './sim.ts'
 
 const segment = /\.segment$|\/spare/
@@ -37,6 +38,92 @@ describe('a failed write or sync ends the log', () => {
       const again = await bench.restart('crash')
       expect((await readAll(again)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(['before'])
     }))
+
+  /** The pages of a failed sync are clean: reads show them, no sync writes them, the device does not have them. */
+  describe('and the next process, on the same page cache,', () => {
+    const payloads = async (log: SegmentedLog) =>
+      (await readAll(log)).map(({ payload }) => Buffer.from(payload).toString())
+
+    /** The process is gone, with its spare, and the disk is full. */
+    async function withoutReserve(bench: Bench): Promise<void> {
+      bench.node.kill()
+      bench.node.boot()
+      const { disk } = bench.node
+      for (const name of await disk.list('log')) if (name.startsWith('spare')) await disk.remove(`log/${name}`)
+      const { availableBytes, totalBytes } = await disk.space('.')
+      disk.capacityBytes = totalBytes - availableBytes
+    }
+
+    test('builds upon nothing that only the cache holds', async () => {
+      for (let seed = 0; seed < 20; seed++) {
+        await onMachine(async (bench) => {
+          const log = await bench.open()
+          await append(log, text('before'))
+          bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment })
+          await Promise.allSettled([append(log, text('one')), append(log, text('two'))])
+          const again = await bench.restart('kill')
+          expect(await payloads(again)).toEqual(['before', 'one', 'two'])
+          if (seed % 2 === 0) await append(again, text('after'))
+          const after = seed % 2 === 0 ? ['after'] : []
+          expect(await payloads(await bench.restart('crash'))).toEqual(['before', 'one', 'two', ...after])
+        }, seed)
+      }
+    })
+
+    test('may fail as well, and the one after it', () =>
+      onMachine(async (bench) => {
+        const log = await bench.open()
+        await append(log, text('before'))
+        bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment })
+        await failure(append(log, text('one')))
+        for (const after of [0, 1]) {
+          bench.node.kill()
+          bench.node.boot()
+          bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: segment, after })
+          expect((await failure(bench.open())).code).toBe('VolumeFailed')
+        }
+        await append(await bench.restart('kill'), text('after'))
+        expect(await payloads(await bench.restart('crash'))).toEqual(['before', 'one', 'after'])
+      }))
+
+    test('writes a hard state again whose copies agree', async () => {
+      for (let seed = 0; seed < 20; seed++) {
+        await onMachine(async (bench) => {
+          const log = await bench.open()
+          bench.node.disk.inject({ operation: 'sync', errno: 'EIO', path: /hard-state/, after: seed % 2 })
+          await failure(log.saveHardState({ term: 2, vote: 'me' }))
+          const again = await bench.restart('kill')
+          expect(again.hardState).toMatchObject({ term: 2, vote: 'me' })
+          void again.saveHardState({ commitFloor: 0 })
+          await bench.env.clock.sleep((seed % 5) / 10)
+          expect((await bench.restart('crash')).hardState).toMatchObject({ term: 2, vote: 'me' })
+        }, seed)
+      }
+    })
+
+    test('finds room for it on a full disk in what the segment has to spare', () =>
+      onMachine(async (bench) => {
+        const log = await bench.open()
+        await bench.env.clock.sleep(500)
+        for (let i = 0; i < 4; i++) await append(log, filled(8000, 1))
+        await withoutReserve(bench)
+        const again = await bench.open()
+        await append(again, text('goes on'))
+        expect(again.outOfSpace).toBe(true)
+        expect((await readAll(await bench.restart('crash'))).length).toBe(5)
+      }))
+
+    test('says so when there is none, and can be started later', () =>
+      onMachine(async (bench) => {
+        const log = await bench.open()
+        await append(log, filled(log.maxAppendBytes - 32, 1))
+        const roomy = bench.node.disk.capacityBytes
+        await withoutReserve(bench)
+        expect((await failure(bench.open())).code).toBe('OutOfSpace')
+        bench.node.disk.capacityBytes = roomy
+        expect((await readAll(await bench.open())).length).toBe(1)
+      }))
+  })
 
   test('a hard state that cannot be synced ends the log too', () =>
     onMachine(async (bench) => {

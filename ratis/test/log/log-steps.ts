@@ -96,6 +96,64 @@ export const conflictLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
   .array(episode, { minLength: 3, maxLength: 6, size: 'max' })
   .map((episodes) => [three, three, settle, ...episodes.flat()])
 
+const failSync = fc.record({
+  kind: fc.constant('fail-sync' as const),
+  of: fc.constantFrom('log' as const, 'log' as const, 'hard-state' as const),
+  after: fc.nat(5),
+  process: fc.constantFrom('this' as const, 'this' as const, 'next' as const),
+})
+const one = fc
+  .array(size, { minLength: 1, maxLength: 3 })
+  .map((sizes): LogStep => ({ kind: 'append', appends: [sizes] }))
+const powerCut: LogStep = { kind: 'down', how: 'crash', afterMs: 0 }
+
+/** A sync fails, another process goes on with what it sees, and the power goes. */
+const failure: fc.Arbitrary<readonly LogStep[]> = fc.oneof(
+  fc.tuple(failSync, append, fc.constant(settle), fc.constantFrom(settle, three), fc.constant(settle)),
+  fc.tuple(failSync, vote, one, fc.constant(settle), vote, fc.constant(settle)),
+  fc.tuple(failSync, fc.constantFrom<LogStep>({ kind: 'cut', keepBytes: 0 }, { kind: 'reopen' }), append),
+  fc.tuple(failSync, fc.oneof(truncate, reset), fc.constant(settle), one),
+  fc.tuple(failSync, trapAt(logSites.filter((site) => site.startsWith('log.carry.'))), append, fc.constant(settle)),
+  fc.tuple(failSync, append, down, fc.constant(settle)),
+)
+
+/** Programs on a disk whose syncs fail now and then; what a failed sync should have written stays in the page cache only. */
+export const failingLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 3, arbitrary: failure },
+      { weight: 1, arbitrary: fc.tuple(one, fc.constant(settle)) },
+      { weight: 1, arbitrary: fc.constant([powerCut]) },
+    ),
+    { minLength: 2, maxLength: 6, size: 'max' },
+  )
+  .map((episodes) => episodes.flat())
+
+/** The second copy of a hard state fails: those that the next process reads agree. Then a save is cut short. */
+const failedVote = fc.double({ min: 0, max: 1, noNaN: true }).map((afterMs): readonly LogStep[] => [
+  { kind: 'fail-sync', of: 'hard-state', after: 1, process: 'this' },
+  { kind: 'vote', wait: true },
+  { kind: 'vote', wait: false },
+  { kind: 'down', how: 'crash', afterMs },
+])
+
+/** Programs in which votes fail. */
+export const failedVoteLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(failedVote, { minLength: 4, maxLength: 8, size: 'max' })
+  .map((episodes) => episodes.flat())
+
+const blocks = (count: number): LogStep => ({ kind: 'append', appends: Array.from({ length: count }, () => [4064]) })
+
+/** Programs of batches of whole blocks that are torn behind entries which are known to be durable. */
+export const tornLogSteps: fc.Arbitrary<readonly LogStep[]> = fc
+  .array(
+    fc
+      .tuple(fc.constant<LogStep>({ kind: 'cut', keepBytes: 20_000 }), fc.integer({ min: 2, max: 4 }), downWithin(3))
+      .map(([cut, count, down]) => [cut, blocks(count), down, blocks(1), settle]),
+    { minLength: 2, maxLength: 5, size: 'max' },
+  )
+  .map((episodes) => [blocks(1), settle, ...episodes.flat(), powerCut])
+
 const repairSites = logSites.filter((site) => site.startsWith('log.repair.'))
 
 /** Programs of leader changes on a disk that rots and loses files while the machine is off. */

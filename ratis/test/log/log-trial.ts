@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Env } from '@o3/common/env'
-import { Simulation, type SimNode, type SimProcess, type SimRandom } from '@o3/common/env/sim'
+import { isStoreError } from '@o3/common/errors'
+import { Simulation, type DiskFault, type SimNode, type SimProcess, type SimRandom } from '@o3/common/env/sim'
 import {
   openLog,
   type HardState,
@@ -32,6 +33,16 @@ export type LogStep =
       readonly what: 'flip' | 'remove' | 'hard-state' | 'lose-hard-state'
       readonly at: number
     }
+  /**
+   * A sync of such a file fails, after some that do not: in this process, or in the next one, which may be at its recovery.
+   * The log ends, and another process opens it on the same machine: the page cache is still there.
+   */
+  | {
+      readonly kind: 'fail-sync'
+      readonly of: keyof typeof syncsOf
+      readonly after: number
+      readonly process: 'this' | 'next'
+    }
   /** The process or the machine goes down after `afterMs`, or at the nth passing of a site, also while it recovers. */
   | { readonly kind: 'down'; readonly how: 'crash' | 'kill'; readonly afterMs: number }
   | { readonly kind: 'trap'; readonly how: 'crash' | 'kill'; readonly site: string; readonly hit: number }
@@ -43,6 +54,11 @@ export interface LogTrialOptions {
 }
 
 const directory = 'log'
+
+const syncsOf = {
+  log: /\.segment$|\/spare(\.new)?$/,
+  'hard-state': /\/hard-state$/,
+} as const
 
 /** Small enough that a few appends fill a segment. */
 export const smallLog: LogOptions = { segmentBytes: 32 * 1024, maxBatchBytes: 16 * 1024 }
@@ -70,6 +86,11 @@ export class LogTrial {
   private isVoteLost = false
   private cutBelow = 1
   private pending: Promise<unknown>[] = []
+  /** What fails in the next process. */
+  private faults: DiskFault[] = []
+  /** A sync of this process failed, or will. */
+  private mayFail = false
+  failures = 0
   recoveries = 0
 
   constructor(options: LogTrialOptions) {
@@ -84,14 +105,28 @@ export class LogTrial {
     return this.simulation.run(async () => {
       await this.open()
       for (const step of steps) {
-        await this.step(step)
+        await this.unlessFailed(this.step(step))
         if (!this.node.isUp) await this.open()
       }
       this.node.onSite = () => 'go-on'
+      this.faults = []
       this.node.crash()
       await this.open()
       await this.whileUp(this.log.close())
     })
+  }
+
+  /** The process ends when its log has failed; the machine goes on. */
+  private async unlessFailed<T>(work: Promise<T>): Promise<T | 'failed'> {
+    try {
+      const result = await work
+      if (!this.mayFail || !this.node.isUp || this.log.failed === undefined) return result
+    } catch (error) {
+      if (!this.mayFail || !isStoreError(error, 'VolumeFailed', 'OutcomeUnknown', 'Closed')) throw error
+    }
+    this.failures++
+    this.node.kill()
+    return 'failed'
   }
 
   private async step(step: LogStep): Promise<void> {
@@ -111,6 +146,7 @@ export class LogTrial {
         return
       case 'vote': {
         const saved = this.saveVote()
+        saved.catch(() => undefined)
         if (step.wait) await this.whileUp(saved)
         return
       }
@@ -134,10 +170,22 @@ export class LogTrial {
       case 'trap':
         this.setTrap(step)
         return
+      case 'fail-sync': {
+        const { process, after } = step
+        const fault: DiskFault = { operation: 'sync', errno: 'EIO', path: syncsOf[step.of], after }
+        if (process === 'this') this.arm(fault)
+        else this.faults.push(fault)
+        return
+      }
       case 'damage':
         await this.harm(step)
         return
     }
+  }
+
+  private arm(fault: DiskFault): void {
+    this.mayFail = true
+    this.node.disk.inject(fault)
   }
 
   private setTrap({ how, site, hit }: LogStep & { readonly kind: 'trap' }): void {
@@ -195,11 +243,11 @@ export class LogTrial {
     this.committed = index
     this.cutBelow = Math.max(this.cutBelow, index + 1)
     const { process } = this
-    this.pending.push(
-      log.resetTo({ index, term }).then(() => {
-        if (process.isAlive) acknowledge()
-      }),
-    )
+    const done = log.resetTo({ index, term }).then(() => {
+      if (process.isAlive) acknowledge()
+    })
+    done.catch(() => undefined)
+    this.pending.push(done)
   }
 
   private expectDone(act: (done: (error?: Error) => void) => void, acknowledge: () => void): void {
@@ -245,9 +293,12 @@ export class LogTrial {
       expect(attempts).toBeLessThan(10)
       const process = this.node.boot()
       this.process = process
+      this.mayFail = false
+      for (const fault of this.faults.splice(0)) this.arm(fault)
       const env: Env = this.options.planting === undefined ? process : plantedEnv(process, this.options.planting)
-      const opened = await process.whileUp(openLog(env, directory, this.options.log ?? smallLog))
-      if (opened === 'down') continue
+      const opening = process.whileUp(openLog(env, directory, this.options.log ?? smallLog))
+      const opened = await this.unlessFailed(opening)
+      if (opened === 'down' || opened === 'failed') continue
       this.log = opened
       this.recoveries++
       this.auditVote()

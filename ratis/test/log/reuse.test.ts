@@ -61,6 +61,7 @@ test('behind a cut end goes no more: the next entry opens a segment', () =>
   onMachine(async (bench) => {
     const log = await bench.open()
     await append(log, text('one'))
+    await log.saveHardState({ commitFloor: 1 })
     bench.node.kill()
     bench.node.boot()
     const file = await bench.env.disk.open('log/0000000000000001.segment', 'read-write')

@@ -38,7 +38,7 @@ test.each(seeds)('nor when single messages are lost, repeated, late and overtake
 test.each<[string, (call: PlantedCall) => boolean]>([
   ['entries that are acknowledged before they are durable', ({ site }) => site === 'log.append.before-sync'],
   ['terms and votes that are forgotten', ({ operation, path }) => operation === 'sync' && path.endsWith('hard-state')],
-])('finds %s', async (_, strikes) => {
+])('finds %s', { timeout: 60_000 }, async (_, strikes) => {
   const found: string[] = []
   for (let seed = 1; seed <= 30 && found.length === 0; seed++) {
     const planting = new Planting((call) => (strikes(call) ? 'skip' : 'keep'))

@@ -333,7 +333,9 @@ export class SimMember {
         if (!bugs.has('messages-early')) this.#send(running, persist.messages)
         this.#input('persisted', ({ core }) => {
           core.persisted(id)
-          this.disk.noteCommitted(core.commitIndex)
+          // Of a committed entry, another leader's may still be the durable one: the core knows.
+          const durable = bugs.has('floor-unverified') ? Infinity : core.status().durableIndex
+          this.disk.noteCommitted(Math.min(core.commitIndex, durable))
         })
       })
     })
