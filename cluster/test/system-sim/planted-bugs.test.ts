@@ -17,16 +17,17 @@ interface Hunt {
 const elsewhere = process.env['O3_SYSTEM_FIRST']
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a reply before the commit': {},
-  'reads without a barrier': {},
+  'a reply before the commit': { from: 5 },
+  'reads without a barrier': { from: 2 },
   'a snapshot without the ledger': {},
   'a snapshot without some rows': {},
   'a checkpoint that is not durable': {},
   'entries acknowledged before they are durable': {},
-  'terms and votes that are forgotten': {},
+  'terms and votes that are forgotten': { from: 5, perMinute: { 'power-cut': 30 } },
   'repetitions that are done again': {},
-  'leases that are granted twice': { budget: 40, perMinute: { transfer: 30, isolate: 20 } },
+  'leases that are granted twice': { from: 18, budget: 40, perMinute: { transfer: 30, isolate: 20 } },
   'an old leader of SCM that hands out blocks': {
+    from: 2,
     perMinute: { transfer: 30, partial: 10, 'one-way': 10, isolate: 10 },
   },
 }
