@@ -178,14 +178,13 @@ export class GroupMember<Command, Reply> implements WatchedMember {
       this.wasOpen = true
       return 'up'
     } catch (error) {
-      this.node.crash()
+      this.node.kill()
       throw error
     }
   }
 
-  /** Of a sync that failed the page cache knows more than the device: then the machine is started again, not only the process. */
   down(how: 'kill' | 'crash'): void {
-    this.node[this.failure === undefined ? how : 'crash']()
+    this.node[how]()
   }
 
   /** Holds its rows against those of the others at the same place. Not at once: the read is linearizable. */

@@ -67,14 +67,14 @@ export class StoreMachine implements StateMachine {
   appliedTerm: Term
   /** Entries that a start applied again, and those since. */
   appliedEntries = 0
-  /** Why commands cannot be planned here; undefined while this member leads. */
-  away: StoreError | undefined = notLeader(undefined)
   configuration: MachineStart['configuration']
   private readonly env: Env
   private readonly parts: MachineParts
   private readonly tables = new Map<string, Table<never, unknown>>()
   private claimedIndex: LogIndex
   private lastSequence: number
+  /** Whom this member follows; undefined while it leads. */
+  private followed: Followed | undefined = { term: 0, leader: undefined }
 
   constructor(env: Env, parts: MachineParts) {
     const { checkpoint, applied, configuration } = parts.loaded
@@ -86,6 +86,17 @@ export class StoreMachine implements StateMachine {
     this.lastSequence = applied.lastSequence
     this.configuration = configuration
     for (const table of parts.tables) this.tables.set(table.prefix, table)
+  }
+
+  /**
+   * Why commands cannot be planned here; undefined while this member leads. Said anew each time: where the leader listens may
+   * be known only later, with the entry or the snapshot that brings the configuration.
+   */
+  get away(): StoreError | undefined {
+    const { followed } = this
+    if (followed === undefined) return undefined
+    const { leader, term } = followed
+    return notLeader(leader === undefined ? undefined : this.placeOf(leader, term))
   }
 
   /** The rows may be ahead of what is applied (see `LoadedRows.applied`): from this index on they are whole. */
@@ -105,21 +116,23 @@ export class StoreMachine implements StateMachine {
 
   lead(term: Term): void {
     this.parts.pipeline.term = term
-    this.away = undefined
+    this.followed = undefined
     this.parts.events.onProgress()
   }
 
   follow({ term, leader }: { readonly term: Term; readonly role: Role; readonly leader: NodeId | undefined }): void {
-    this.away = notLeader(leader === undefined ? undefined : this.placeOf(leader, term))
+    this.followed = { term, leader }
+    const away = this.away ?? notLeader(undefined)
     const changed = new StoreError('OutcomeUnknown', 'leadership was lost before the entry was committed')
-    this.lose({ changed, unchanged: this.away })
-    this.parts.events.onAway(this.away)
+    this.lose({ changed, unchanged: away })
+    this.parts.events.onAway(away)
   }
 
   /** Why a command that names this term cannot be planned here. Undefined: it can. */
   awayFrom(term: Term | undefined): StoreError | undefined {
     const { pipeline, id } = this.parts
-    if (this.away !== undefined || term === undefined || term === pipeline.term) return this.away
+    const { away } = this
+    if (away !== undefined || term === undefined || term === pipeline.term) return away
     return notLeader(this.placeOf(id(), pipeline.term))
   }
 
@@ -272,6 +285,11 @@ function patchRow({ rowKey, value: bytes }: EntryRow): PatchRow {
 
 function systemRow(rowKey: string, bytes: Uint8Array): PatchRow {
   return { rowKey, value: undecoded, bytes }
+}
+
+interface Followed {
+  readonly term: Term
+  readonly leader: NodeId | undefined
 }
 
 interface LeaderPlace {
