@@ -49,6 +49,7 @@ async function leaders(role: string): Promise<readonly Process[]> {
 
 interface Member {
   readonly id: string
+  readonly address: string
   readonly role: string
   readonly state: string
   readonly lag?: number
@@ -151,20 +152,22 @@ test(
   },
 )
 
-test('an administrator moves the lead, and members in and out', { timeout: 90_000 }, async () => {
+test('an administrator moves the lead, and members out and in', { timeout: 90_000 }, async () => {
   const follower = await until('a member follows', async () => {
-    return (await members('om')).find(({ role }) => role === 'voter')?.id
+    return (await members('om')).find(({ role }) => role === 'voter')
   })
   await underLoad('admin', async () => {
-    expect((await run(`admin om transfer --to ${follower} --json`)).json()).toMatchObject([{ leader: follower }])
+    const { id, address } = follower
+    expect((await run(`admin om transfer --to ${id} --json`)).json()).toMatchObject([{ leader: id }])
     // The leader itself: another one leads before it goes.
-    expect(await run(`admin om remove ${follower}`)).toMatchObject({ code: 0 })
-    expect((await members('om')).map(({ id }) => id)).not.toContain(follower)
+    expect(await run(`admin om remove ${id}`)).toMatchObject({ code: 0 })
+    expect((await members('om')).map((member) => member.id)).not.toContain(id)
+    expect((await run('admin om snapshot --json')).json()).toHaveLength(2)
+    // Its process has been running all the time.
+    expect(await run(`admin om add ${id}=${address}`)).toMatchObject({ code: 0, out: `${id} votes in om\n` })
+    expect((await members('om')).map(({ role }) => role).toSorted()).toEqual(['leader', 'voter', 'voter'])
   })
-  const stopped = (await processes()).find(({ role }) => role === 'om')
-  expect(stopped?.state).toBe('up')
-  const snapshots = (await run('admin om snapshot --json')).json()
-  expect(snapshots).toHaveLength(2)
+  expect((await processes()).filter(({ role, state }) => role === 'om' && state === 'up')).toHaveLength(3)
 })
 
 test.each([

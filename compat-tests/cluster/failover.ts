@@ -1,7 +1,8 @@
 /**
- * `npm run failover [-- --seconds 120 --how kill|rolling]`: a cluster with OM and SCM in threes, under load, that loses its OM
- * leader to SIGKILL every five seconds, or has each process of the two groups restarted in turn. No request may fail, and
- * everything is read back. It says how long after each loss the next write was acknowledged.
+ * `npm run failover [-- --seconds 120 --how kill|pause|rolling --of om|scm]`: a cluster with OM and SCM in threes, under load.
+ * Every five seconds the leader of OM (or SCM) is killed, or stopped for three; or each process of the two groups is
+ * restarted in turn. No request may fail, and everything is read back. It says how long after each loss the next write was
+ * acknowledged.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -19,12 +20,16 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '120' },
     how: { type: 'string', default: 'kill' },
+    /** Whose leader is killed. */
+    of: { type: 'string', default: 'om' },
     workers: { type: 'string', default: '8' },
     every: { type: 'string', default: '5' },
     seed: { type: 'string', default: randomBytes(4).toString('hex') },
   },
 })
 const everyMs = Number(values.every) * 1000
+/** Longer than an election, shorter than it takes until somebody else is to be lost. */
+const pauseMs = 3_000
 /** A process that was stopped is back by then. */
 const backMs = 30_000
 
@@ -46,7 +51,8 @@ try {
   load.start(Number(values.workers))
   const endMs = performance.now() + Number(values.seconds) * 1000
   if (values.how === 'rolling') await rolling(endMs)
-  else await kills(endMs)
+  else if (values.how === 'pause') await lose(endMs, pause)
+  else await lose(endMs, kill)
   await load.stop()
   const wrong = await load.readBack()
   report(wrong)
@@ -56,15 +62,25 @@ try {
   else rmSync(root, { recursive: true, force: true })
 }
 
-async function kills(endMs: number): Promise<void> {
+async function lose(endMs: number, how: (pid: number) => void): Promise<void> {
   while (performance.now() + everyMs < endMs) {
     await sleep(everyMs)
-    const { id, pid } = await leaderOf(directory, 'om')
+    const { id, pid } = await leaderOf(directory, values.of)
     losses.push(performance.now())
-    process.kill(pid, 'SIGKILL')
-    process.stdout.write(`killed ${id}\n`)
+    how(pid)
+    process.stdout.write(`lost ${id}\n`)
   }
   await sleep(everyMs)
+}
+
+function kill(pid: number): void {
+  process.kill(pid, 'SIGKILL')
+}
+
+/** It wakes up in the belief that it leads. */
+function pause(pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  setTimeout(() => process.kill(pid, 'SIGCONT'), pauseMs)
 }
 
 /** Again and again, one after the other: the next one goes when the one before is back. */

@@ -13,6 +13,9 @@ export interface LoadOptions {
 /** With their names, in one datanode message, in several chunks. */
 const sizes = [100, 4000, 20_000, 20_000, 300_000, 1_500_000]
 
+/** A write that is done twice, because the answer to the first was lost, would be refused. */
+const onlyNew = [['if-none-match', '*']] as const
+
 interface Write {
   readonly beganMs: number
   readonly endedMs: number
@@ -94,7 +97,7 @@ export class Load {
   }
 
   private async write(number: number): Promise<string | undefined> {
-    const { status, body } = await put(this.server, this.target(number), this.bytes(number))
+    const { status, body } = await put(this.server, this.target(number), this.bytes(number), onlyNew)
     return status === 200 ? undefined : `PUT ${number}: ${status} ${body.toString().slice(0, 300)}`
   }
 
