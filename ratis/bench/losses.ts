@@ -1,6 +1,6 @@
 /** How long a group is without a leader: the leader is killed, and a survivor commits again. Default timeouts. */
 
-import { setTimeout } from 'node:timers/promises'
+import { nodeEnv } from '@o3/common/env/node'
 import type { SubjectProcess } from './subject-process.ts'
 
 export interface LossOptions {
@@ -37,7 +37,7 @@ export async function measureLosses({ losses, start, ids }: LossOptions): Promis
       members.set(leader, await start(leader))
       leader = next
       // One member is lost at a time: the one that came back has to be found and brought up to date first.
-      await setTimeout(1000)
+      await nodeEnv().clock.sleep(1000)
     }
   } finally {
     await Promise.all([...members.values()].map((member) => member.stop()))
