@@ -26,7 +26,8 @@ const { values: flags } = parseArgs({
     clients: { type: 'string', default: '64' },
     seconds: { type: 'string' },
     rounds: { type: 'string' },
-    warm: { type: 'string', default: '2' },
+    /** Seconds before the rounds begin. */
+    warm: { type: 'string', default: '4' },
     port: { type: 'string', default: '7950' },
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
@@ -91,7 +92,6 @@ const cases: readonly Case[] = [
   { name: 'log', title: 'the log alone', open: one, program: 'log-subject', floor: 'floor-subject' },
   { name: 'sole', title: 'sole voter', open: one, program: 'sole-subject', floor: 'floor-subject' },
   { name: 'one', title: 'group of one', open: one, program: 'member-subject', floor: 'floor-subject' },
-  { name: 'raft', title: 'Raft, alone', open: one, program: 'member-subject', floor: 'sole-subject' },
   { name: 'om', title: 'commitKey, 3 OMs', open: three, program: '../../om/bench/om-subject', floor: 'bare-three' },
   { name: 'three', title: 'three processes', open: three, program: 'member-subject', floor: 'bare-three' },
 ]
@@ -117,8 +117,8 @@ async function losses(): Promise<readonly Fact[]> {
   })
   const at = (share: number): string => `${(times[Math.floor(times.length * share)] ?? 0).toFixed(0)} ms`
   return [
-    [`${times.length} losses of the leader: to the next commit, half of them`, at(0.5)],
-    ['  99 of 100', at(0.99)],
+    [`the leader is killed, ${times.length} times: to the next commit, p50`, at(0.5)],
+    ['  p99', at(0.99)],
   ]
 }
 
@@ -158,7 +158,7 @@ async function restart(): Promise<readonly Fact[]> {
   await second.write(1)
   const tookMs = performance.now() - startMs
   await second.stop()
-  return [[`restart of an OM with ${written} keys, killed under load, to its next commit`, `${tookMs.toFixed(0)} ms`]]
+  return [[`an OM with ${written} keys is killed: to its next commit`, `${tookMs.toFixed(0)} ms`]]
 }
 
 type Fact = readonly [what: string, figure: string]
@@ -218,7 +218,7 @@ try {
   if (isAsked('dead')) facts.push(...(await deadFollower()))
   if (isAsked('restart')) facts.push(...(await restart()))
   const text = table(headings, rows.flatMap(linesOf))
-  const more = facts.length === 0 ? '' : `\n${table(['', 'figure'], facts)}`
+  const more = facts.length === 0 ? '' : `\n${table(['when something goes wrong', 'figure'], facts)}`
   process.stdout.write(`\n${text}${more}`)
   if (flags.save) await saveSection(`${text}${more}`)
 } finally {

@@ -3,8 +3,6 @@
 import { nodeEnv } from '@o3/common/env/node'
 import type { SubjectProcess } from './subject-process.ts'
 
-const { clock } = nodeEnv()
-
 export interface LossOptions {
   readonly losses: number
   /** Of three; the first one is `start`ed again and again under its own id and directory. */
@@ -39,7 +37,7 @@ export async function measureLosses({ losses, start, ids }: LossOptions): Promis
       members.set(leader, await start(leader))
       leader = next
       // One member is lost at a time: the one that came back has to be found and brought up to date first.
-      await clock.sleep(1000)
+      await nodeEnv().clock.sleep(1000)
     }
   } finally {
     await Promise.all([...members.values()].map((member) => member.stop()))

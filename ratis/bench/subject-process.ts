@@ -19,9 +19,7 @@ export class SubjectProcess {
 
   /** Resolves when it is ready to be measured. */
   static async start({ program, given }: SubjectProcessOptions): Promise<SubjectProcess> {
-    const child = fork(program, [JSON.stringify(given)], {
-      execArgv: [...process.execArgv, ...(process.env['O3_FLAGS'] ?? '').split(' ').filter(Boolean)],
-    })
+    const child = fork(program, [JSON.stringify(given)])
     const subject = new SubjectProcess(child)
     await subject.next('open')
     return subject

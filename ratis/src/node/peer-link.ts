@@ -14,7 +14,7 @@ export interface PeerLimits {
   readonly maxBatchBytes: number
   /** A batch that is not taken for so long: the connection is cut. Default 2,000. */
   readonly answerMs: number
-  /** The first pause after a connection was lost; it doubles up to `longestPauseMs`. Defaults 20 and 1,000. */
+  /** The first pause after a connection was lost; it doubles up to `longestPauseMs`. Defaults 20 and 250: so long a member that is back may wait. */
   readonly firstPauseMs: number
   readonly longestPauseMs: number
 }
@@ -25,7 +25,7 @@ export const defaultPeerLimits: PeerLimits = {
   maxBatchBytes: 1024 * 1024,
   answerMs: 2_000,
   firstPauseMs: 20,
-  longestPauseMs: 1_000,
+  longestPauseMs: 250,
 }
 
 export const messagesMethod = 'raft.messages.1'
