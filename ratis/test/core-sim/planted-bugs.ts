@@ -50,12 +50,6 @@ export const plantedBugs: readonly Planted[] = [
   },
   { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: ['equal-state'], seeds: [1, 3, 4] },
   {
-    name: 'an entry that is being taken back is remembered as committed',
-    driver: 'floor-unverified',
-    foundBy: ['applied-prefix'],
-    seeds: [1669],
-  },
-  {
     name: 'a read does not wait for apply',
     driver: 'read-before-applied',
     foundBy: ['linear-reads'],
@@ -228,18 +222,6 @@ export const plantedBugs: readonly Planted[] = [
     core: edit('follower.ts', '< target || core.persists.durable < target) return', '< 0) return'),
     foundBy: ['leader-completeness'],
     seeds: [46],
-  },
-  {
-    name: 'a member that an uncommitted change removes never campaigns',
-    core: edit('election.ts', 'return index > core.commitIndex &&', 'return index < 0 &&'),
-    foundBy: ['progress'],
-    seeds: [382],
-  },
-  {
-    name: 'a change of members begins while another is under way',
-    core: edit('membership.ts', '|| index > core.commitIndex || isJoint(current)) return', ') return'),
-    foundBy: ['leader-completeness'],
-    seeds: [827],
   },
 
   // Reads.
