@@ -54,8 +54,16 @@ export class DatanodeStub {
     }
   }
 
-  /** What a client writes; the container comes with its first block. False: it is closed. */
+  /** Names of the blocks that are here. */
+  get blocks(): readonly string[] {
+    return [...this.containers].flatMap(([container, { blocks }]) =>
+      [...blocks.keys()].map((local) => blockName({ container, local })),
+    )
+  }
+
+  /** What a client writes; the container comes with its first block. False: it is closed, or the block was deleted already. */
   write(block: BlockId, bytes: number): boolean {
+    if (this.deletedMs.has(blockName(block))) return false
     const container = this.containers.get(block.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() }
     if (container.state !== 'OPEN') return false
     this.containers.set(block.container, container)

@@ -104,6 +104,38 @@ export class Workload {
     }
   }
 
+  /** When leases and delays are over, the datanode has the blocks that keys are in, and no others. */
+  async expectNoGarbage(withinMs: number): Promise<void> {
+    const { world } = this
+    const { simulation, datanode } = world
+    const endMs = simulation.nowMs + withinMs
+    for (;;) {
+      const named = await this.namedBlocks()
+      const stray = datanode.blocks.filter((block) => !named.has(block))
+      if (stray.length === 0) return
+      if (simulation.nowMs > endMs) {
+        world.accuse('no-garbage', `after ${withinMs} ms nobody names ${stray.length} blocks, as ${stray[0]}`)
+        return
+      }
+      await simulation.clock.sleep(1_000)
+    }
+  }
+
+  private async namedBlocks(): Promise<ReadonlySet<string>> {
+    const [seat] = this.seats
+    const named = new Set<string>()
+    if (seat === undefined) return named
+    const { keys } = this.world.plan.workload
+    for (const name of ['probe', ...Array.from({ length: keys }, (_, n) => `k${n}`)]) {
+      const at = { volume, bucket: keysBucket, key: name }
+      const outcome = await insist(seat.env.clock, 10_000, () => found(seat.om.getKey(at)))
+      if (outcome.kind === 'answer' && outcome.value !== undefined) {
+        for (const block of blocksOf(outcome.value.content)) named.add(block)
+      }
+    }
+    return named
+  }
+
   /** Every key is read from every member, one after the other. */
   async readBack(): Promise<void> {
     const [seat] = this.seats
