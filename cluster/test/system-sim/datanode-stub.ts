@@ -31,6 +31,8 @@ export class DatanodeStub {
   readonly deletedMs = new Map<string, number>()
   refusedCommands = 0
   private readonly containers = new Map<number, Container>()
+  /** They are not made anew by a block of a lease that is older than their end. */
+  private readonly gone = new Set<number>()
   private readonly done = new Set<number>()
   private highestTerm = 0
 
@@ -65,7 +67,7 @@ export class DatanodeStub {
   write(block: BlockId, bytes: number): boolean {
     if (this.deletedMs.has(blockName(block))) return false
     const container = this.containers.get(block.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() }
-    if (container.state !== 'OPEN') return false
+    if (container.state !== 'OPEN' || this.gone.has(block.container)) return false
     this.containers.set(block.container, container)
     container.usedBytes += bytes
     container.blocks.set(block.local, bytes)
@@ -124,6 +126,7 @@ export class DatanodeStub {
   private carryOut(command: DatanodeCommand): void {
     switch (command.kind) {
       case 'create-container':
+        if (this.gone.has(command.container)) return
         this.containers.set(
           command.container,
           this.containers.get(command.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() },
@@ -139,6 +142,7 @@ export class DatanodeStub {
           this.deletedMs.set(blockName({ container: command.container, local }), this.nowMs())
         }
         this.containers.delete(command.container)
+        this.gone.add(command.container)
         return
       case 'delete-blocks':
         for (const range of command.blocks) this.delete(range)

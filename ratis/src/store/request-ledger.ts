@@ -38,6 +38,12 @@ export class RequestLedger {
   private readonly window: LedgerWindow
   /** In order of remembering. */
   private readonly answers = new Map<RequestId, Remembered>()
+  /**
+   * Goes through them once, behind the oldest. To look for the oldest from the beginning each time would be to pass the places
+   * of all that were forgotten, which a map keeps until it is made anew: with a full window, tens of thousands for each request.
+   */
+  private walk: MapIterator<[RequestId, Remembered]> | undefined
+  private oldest: readonly [RequestId, Remembered] | undefined
 
   constructor(window: LedgerWindow) {
     this.window = window
@@ -77,6 +83,8 @@ export class RequestLedger {
   /** The state is another one now: that of a snapshot, with the replies in it. */
   replace(records: readonly LedgerRecord[]): void {
     this.answers.clear()
+    this.walk = undefined
+    this.oldest = undefined
     this.restore(records)
   }
 
@@ -105,10 +113,25 @@ export class RequestLedger {
   }
 
   private forgetOld(nowMs: number): void {
-    for (const [requestId, answer] of this.answers) {
+    for (let oldest = this.findOldest(); oldest !== undefined; oldest = this.findOldest()) {
+      const [requestId, answer] = oldest
       if (this.answers.size <= this.window.maxRequests && !this.isOld(answer, nowMs)) return
       this.answers.delete(requestId)
     }
+  }
+
+  private findOldest(): readonly [RequestId, Remembered] | undefined {
+    // One that was remembered again is no longer the oldest.
+    while (this.oldest === undefined || this.answers.get(this.oldest[0]) !== this.oldest[1]) {
+      this.walk ??= this.answers.entries()
+      const { value, done } = this.walk.next()
+      if (done === true) {
+        this.walk = undefined
+        this.oldest = undefined
+        if (this.answers.size === 0) return undefined
+      } else this.oldest = value
+    }
+    return this.oldest
   }
 
   private isOld(answer: Remembered, nowMs: number): boolean {

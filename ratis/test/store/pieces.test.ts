@@ -120,6 +120,32 @@ test('a piece of a snapshot comes back as it was', () => {
   expect(Buffer.from(encodePiece([{ key: 'a', value: Uint8Array.of(7) }], 16)).toString('hex')).toBe('010101610107')
 })
 
+test('the ledger remembers what a plain list would', () => {
+  const window = { maxRequests: 5, maxAgeMs: 100 }
+  const step = fc.record({ id: fc.nat(8), afterMs: fc.nat(40), isCleared: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const ledger = new RequestLedger(window)
+      let list: { readonly id: string; readonly index: number; readonly wallMs: number }[] = []
+      let wallMs = 0
+      for (const [at, { id, afterMs, isCleared }] of steps.entries()) {
+        if (isCleared && at % 7 === 6) {
+          ledger.replace([])
+          list = []
+        }
+        wallMs += afterMs
+        const answer = { id: `r${id}`, index: at + 1, wallMs }
+        ledger.rememberReply(answer.id, Uint8Array.of(at), answer)
+        list = [...list.filter((each) => each.id !== answer.id), answer]
+        while (list.length > window.maxRequests || wallMs - (list[0]?.wallMs ?? 0) > window.maxAgeMs) list.shift()
+        expect(ledger.repliesAfter(0).map(({ requestId, index }) => [requestId, index])).toEqual(
+          list.map((each) => [each.id, each.index]),
+        )
+      }
+    }),
+  )
+})
+
 describe('the row cache', () => {
   test('knows rows that do not exist', () => {
     const cache = new RowCache(10_000)
