@@ -21,8 +21,21 @@ export const crashBucket = 'crash'
 const keysPerWorker = 12
 const partBytes = 5 * 1024 * 1024
 
+/** What the workers ask for. */
+export interface Mix {
+  readonly sizes: readonly number[]
+  /** Of the requests, those that upload in parts. */
+  readonly multiparts: number
+}
+
 /** Inline, at the inline limit and just over it, one message, several chunks. */
-const sizes = [0, 1, 200, 4096, 4097, 20_000, 300_000, 1_048_576, 1_048_577, 3_000_000]
+const wholeMix: Mix = {
+  sizes: [0, 1, 200, 4096, 4097, 20_000, 300_000, 1_048_576, 1_048_577, 3_000_000],
+  multiparts: 0.05,
+}
+
+/** Where moving bytes is slow, and many small requests say more than a few large ones. */
+export const lightMix: Mix = { sizes: [0, 1, 200, 200, 4096, 4097, 4097, 20_000, 20_000, 300_000], multiparts: 0.002 }
 
 export interface ConnectOptions {
   /** Default 1: a retry would hide what became of the first try. A reader that waits for what comes back may have some. */
@@ -46,7 +59,13 @@ export function connect(
 }
 
 /** Works until `stopped` says so or the server is gone. */
-export async function worker(client: S3Client, oracle: Oracle, id: number, stopped: () => boolean): Promise<void> {
+export async function worker(
+  client: S3Client,
+  oracle: Oracle,
+  id: number,
+  stopped: () => boolean,
+  { sizes, multiparts }: Mix = wholeMix,
+): Promise<void> {
   while (!stopped()) {
     const key = keyOf(id, Math.floor(Math.random() * keysPerWorker))
     const size = sizes[Math.floor(Math.random() * sizes.length)] ?? 0
@@ -56,7 +75,7 @@ export async function worker(client: S3Client, oracle: Oracle, id: number, stopp
         ? await put(client, oracle, key, size)
         : chance < 0.85
           ? await remove(client, oracle, key)
-          : chance < 0.95
+          : chance < 1 - multiparts
             ? await copy(client, oracle, key, keyOf(id, keysPerWorker))
             : await multipart(client, oracle, key)
     if (!alive) return

@@ -11,8 +11,6 @@ ip link set lo up
 ip address add "$GUEST_ADDRESS/24" dev vec0
 ip link set vec0 up
 export HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin
-# Compiled once, not at each boot. What a cut leaves of it half written is compiled again.
-export NODE_COMPILE_CACHE=/mnt/disk/compiled
 export O3_ROOT_ACCESS_KEY=powercut-access-key O3_ROOT_SECRET_KEY=powercut-secret-key-0123456789abcdef
 cd /tmp || exit 1
 "$GUEST_NODE" "$GUEST_REPOSITORY/compat-tests/powercut/witness.ts" /mnt/disk &

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
-import { connect, crashBucket, verify, worker } from '../crash/load.ts'
+import { connect, crashBucket, lightMix, verify, worker } from '../crash/load.ts'
 import { Oracle } from '../crash/oracle.ts'
 import { runAgain } from '../harness/again.ts'
 import { run } from '../harness/command.ts'
@@ -38,7 +38,7 @@ const workers = 6
 const readyMs = 180_000
 /** Of the cuts, those that come while the cluster starts. */
 const earlyCuts = 0.2
-const loadMs = [2_000, 9_000] as const
+const loadMs = [3_000, 10_000] as const
 const memoryMb = 3_000
 
 function say(line: string): void {
@@ -116,7 +116,7 @@ class PowerCuts {
       let isOver = false
       const loop = async (id: number): Promise<void> => {
         while (!isOver) {
-          await worker(client, this.oracle, id, () => isOver)
+          await worker(client, this.oracle, id, () => isOver, lightMix)
           await sleep(20)
         }
       }

@@ -89,10 +89,7 @@ export function onVoteRequest(core: CoreState, request: VoteRequest): void {
     request.term >= core.term &&
     core.mayVote &&
     !core.isInstalling &&
-    core.log.isUpToDate(request.lastTerm, request.lastIndex) &&
-    !goesFirst(core, request)
-  if (isGranted && request.kind === 'pre-vote' && core.role === 'pre-candidate')
-    becomeFollower(core, core.term, undefined)
+    core.log.isUpToDate(request.lastTerm, request.lastIndex)
   if (isGranted && request.kind === 'vote') {
     if (core.vote !== request.from) core.changeDurable({ vote: request.from })
     resetElectionTimer(core)
@@ -100,18 +97,6 @@ export function onVoteRequest(core: CoreState, request: VoteRequest): void {
   const kind = request.kind === 'vote' ? 'vote-reply' : 'pre-vote-reply'
   const term = isGranted ? request.term : core.term
   core.send({ kind, from: core.id, to: request.from, term, isGranted })
-}
-
-/**
- * Two who ask in the same moment would both be told yes, and then split the votes: each would have its own, and both would wait
- * for another election timeout. So of equals the one with the smaller name goes on, and the other one gives way. (Who cannot
- * win holds nobody up: it hears the question of the other one, so if that one does not hear its, it does not get a vote from
- * here either.)
- */
-function goesFirst(core: CoreState, request: VoteRequest): boolean {
-  const { role, term, log, id } = core
-  if (request.kind !== 'pre-vote' || role !== 'pre-candidate' || request.term !== term + 1) return false
-  return request.lastTerm === log.lastTerm && request.lastIndex === log.lastIndex && id < request.from
 }
 
 /** Whether a leader is known to live: then nobody is voted for, unless that leader asked for it. */

@@ -24,7 +24,10 @@ test.each(plantedBugs)('caught: $name', { timeout: 2 * patienceMs }, async (plan
   const caught = firstOf(planted.seeds, planted, coreFactory) ?? search(planted, coreFactory)
   expect(caught, `no seed below ${budget} finds it within ${patienceMs} ms`).toBeDefined()
   found.push(`${planted.name}: seed ${caught?.seed ?? 0}, ${caught?.violation.checker ?? ''}`)
-  expect(planted.foundBy).toContain(caught?.violation.checker)
+  if (caught === undefined || planted.foundBy.includes(caught.violation.checker)) return
+  // Another checker saw it first. That it saw this bug, and not another: without it the seed keeps every promise.
+  const clean = runSeed(caught.seed, { coreFactory: (options, start) => new RaftCore(options, start) })
+  expect(clean.violation).toBeUndefined()
 })
 
 function factoryOf(planted: Planted): Promise<CoreFactory> {

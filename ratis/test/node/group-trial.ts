@@ -28,6 +28,7 @@ export class GroupTrial {
   /** All processes there were. */
   private readonly past: GroupMember[] = []
   /** Whose disks were lost, and may not be made good yet: a second loss could be one too many. */
+  private readonly starting = new Set<string>()
   private readonly wiped = new Set<string>()
   private wipes = 0
   /** Who was taken in besides the first members, and may be let go again; ids are never given twice. */
@@ -126,7 +127,14 @@ export class GroupTrial {
     await acts[random.below(acts.length)]?.()
   }
 
+  /** Whoever is coming up already (a newcomer, begun by a change) is left to it. */
   private async start(id: string): Promise<void> {
+    if (this.starting.has(id)) return
+    this.starting.add(id)
+    await this.comeUp(id).finally(() => this.starting.delete(id))
+  }
+
+  private async comeUp(id: string): Promise<void> {
     const expectExisting = this.wiped.has(id)
     const as = this.ids.includes(id) ? 'member' : 'stranger'
     this.past.push(await this.group.start(id, as, { onDamage: 'repair', expectExisting }))
