@@ -56,8 +56,16 @@ export class DatanodeStub {
     }
   }
 
-  /** What a client writes; the container comes with its first block. False: it is closed. */
+  /** Names of the blocks that are here. */
+  get blocks(): readonly string[] {
+    return [...this.containers].flatMap(([container, { blocks }]) =>
+      [...blocks.keys()].map((local) => blockName({ container, local })),
+    )
+  }
+
+  /** What a client writes; the container comes with its first block. False: it is closed, or the block was deleted already. */
   write(block: BlockId, bytes: number): boolean {
+    if (this.deletedMs.has(blockName(block))) return false
     const container = this.containers.get(block.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() }
     if (container.state !== 'OPEN' || this.gone.has(block.container)) return false
     this.containers.set(block.container, container)
@@ -70,11 +78,7 @@ export class DatanodeStub {
     let isRegistered = false
     while (!signal.aborted) {
       try {
-        const told = [...this.done]
-        const answer: DatanodeAnswer = isRegistered
-          ? await scm.heartbeat(this.report(told))
-          : await scm.register(this.registration())
-        if (isRegistered && answer.term !== undefined) for (const transaction of told) this.done.delete(transaction)
+        const answer: DatanodeAnswer = isRegistered ? await this.beat(scm) : await scm.register(this.registration())
         isRegistered = !answer.commands.some(({ kind }) => kind === 'register')
         this.obey(answer)
       } catch (error) {
@@ -82,6 +86,14 @@ export class DatanodeStub {
       }
       await env.clock.sleep(isRegistered ? heartbeatMs : heartbeatMs / 4, signal).catch(() => undefined)
     }
+  }
+
+  private async beat(scm: ScmDatanodeProtocol): Promise<DatanodeAnswer> {
+    const told = [...this.done]
+    const answer = await scm.heartbeat(this.report(told))
+    // Only a leader writes it down.
+    if (answer.term !== undefined) for (const transaction of told) this.done.delete(transaction)
+    return answer
   }
 
   private registration(): Parameters<ScmDatanodeProtocol['register']>[0] {
@@ -118,24 +130,14 @@ export class DatanodeStub {
   private carryOut(command: DatanodeCommand): void {
     switch (command.kind) {
       case 'create-container':
-        if (this.gone.has(command.container)) return
-        this.containers.set(
-          command.container,
-          this.containers.get(command.container) ?? { state: 'OPEN', usedBytes: 0, blocks: new Map() },
-        )
-        return
+        return this.createContainer(command.container)
       case 'close-container': {
         const container = this.containers.get(command.container)
         if (container !== undefined) container.state = 'CLOSED'
         return
       }
       case 'delete-container':
-        for (const local of this.containers.get(command.container)?.blocks.keys() ?? []) {
-          this.deletedMs.set(blockName({ container: command.container, local }), this.nowMs())
-        }
-        this.containers.delete(command.container)
-        this.gone.add(command.container)
-        return
+        return this.deleteContainer(command.container)
       case 'delete-blocks':
         for (const range of command.blocks) this.delete(range)
         this.done.add(command.transaction)
@@ -143,6 +145,19 @@ export class DatanodeStub {
       case 'full-report':
       case 'register':
     }
+  }
+
+  private createContainer(id: number): void {
+    if (this.gone.has(id) || this.containers.has(id)) return
+    this.containers.set(id, { state: 'OPEN', usedBytes: 0, blocks: new Map() })
+  }
+
+  private deleteContainer(id: number): void {
+    for (const local of this.containers.get(id)?.blocks.keys() ?? []) {
+      this.deletedMs.set(blockName({ container: id, local }), this.nowMs())
+    }
+    this.containers.delete(id)
+    this.gone.add(id)
   }
 
   private delete({ container, firstLocal, count }: BlockRange): void {

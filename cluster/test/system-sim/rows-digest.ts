@@ -6,16 +6,12 @@ export async function digestOf<Command, Reply>(view: StateView, rules: StoreRule
   const hash = createHash('sha256')
   for (const table of rules.tables) {
     const cursor = view.cursor(table, { from: '' })
-    try {
-      for (let rows = await cursor.next(500); rows.length > 0; rows = await cursor.next(500)) {
-        for (const { rowKey, value } of rows) {
-          hash.update(rowKey, 'latin1')
-          hash.update(encodeWith(table, value))
-        }
-      }
-    } finally {
-      await cursor.close()
+    let rows = await cursor.next(500)
+    while (rows.length > 0) {
+      for (const { rowKey, value } of rows) hash.update(rowKey, 'latin1').update(encodeWith(table, value))
+      rows = await cursor.next(500)
     }
+    await cursor.close()
   }
   return hash.digest('hex')
 }

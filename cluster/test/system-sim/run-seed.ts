@@ -33,6 +33,13 @@ export interface RunResult {
 /** In election timeouts: how soon a healed majority must answer. Clients give a silent member some seconds. */
 const answerWithin = 20
 
+/** How soon nothing is left of leases that have run out and of keys that were deleted. */
+const garbageMs = 40_000
+
+/** Leases end by the wall clocks of leaders, so not where those were set. */
+const isSoonCollected = ({ om, perMinute }: SystemPlan): boolean =>
+  om.leaseDurationMs < 5_000 && perMinute['clock-step'] === undefined
+
 interface Run {
   readonly world: SystemWorld
   readonly workload: Workload
@@ -106,6 +113,7 @@ async function live(run: Run): Promise<void> {
   await expectEqual(world)
   await eachLeads(run)
   await workload.audit()
+  if (isSoonCollected(plan)) await workload.expectNoGarbage(garbageMs)
   await supervisor.stop()
   await world.stopDatanode()
   workload.close()

@@ -1,26 +1,35 @@
-import type { Clock, Env } from '@o3/common/env'
+import type { Env } from '@o3/common/env'
 import type { SimRandom } from '@o3/common/env/sim'
-import { isStoreError } from '@o3/common/errors'
 import type { GroupClient } from '@o3/common/rpc'
-import type { Content, Key, KeyAttributes, Lease, NewContent, OmCommand, OmReply } from '@o3/om/api'
+import type { Key, Lease, NewContent, OmCommand, OmReply } from '@o3/om/api'
 import { RemoteOm } from '@o3/om/client'
 import { History, type CallId } from '@o3/ratis/testing'
-import { blockName } from './datanode-stub.ts'
 import { insist, type Outcome } from './insist.ts'
 import type { BucketInput, BucketOutput, Condition, KeyInput, KeyOutput, TreeInput, TreeOutput } from './models.ts'
+import {
+  blocksOf,
+  blocksOfNew,
+  bucketCommandOf,
+  commandOf,
+  copyOf,
+  found,
+  isChange,
+  keyOutputOf,
+  keysBucket,
+  owner,
+  treeCommandOf,
+  treeInput,
+  volume,
+} from './om-commands.ts'
+import { SeatLease, type Seat } from './seat.ts'
 import { groupClient } from './services.ts'
 import type { SystemWorld } from './world.ts'
 
-const volume = 'vol'
-const keysBucket = 'keys'
-const owner = 'ann'
 /** A tree is checked as one object: beyond so many operations it is left, and another one begun. */
 const mostTreeOperations = 60
 
 /** Less than OM remembers. */
 const mostRemembered = 300
-
-const attributesOf = (etag: string): KeyAttributes => ({ etag, headers: {}, metadata: {}, tags: {} })
 
 export interface WorkloadCounts {
   answered: number
@@ -92,7 +101,7 @@ export class Workload {
     const endMs = world.simulation.nowMs + withinMs
     const content: NewContent = { kind: 'inline', bytes: new Uint8Array(3) }
     const put = (): Promise<KeyOutput | undefined> =>
-      this.onKey(seat, 'probe', { kind: 'put', etag: this.newEtag() }, content)
+      this.onKey(seat, 'probe', { input: { kind: 'put', etag: this.newEtag() }, content })
     const lease = (): Promise<Lease | undefined> => this.lease(seat, new SeatLease())
     for (const [what, ask] of [
       ['took no write', put],
@@ -102,6 +111,38 @@ export class Workload {
       while (answer === undefined && world.simulation.nowMs < endMs) answer = await ask()
       if (answer === undefined) world.accuse('progress', `${withinMs} ms after it was healed a majority ${what}`)
     }
+  }
+
+  /** When leases and delays are over, the datanode has the blocks that keys are in, and no others. */
+  async expectNoGarbage(withinMs: number): Promise<void> {
+    const { world } = this
+    const { simulation, datanode } = world
+    const endMs = simulation.nowMs + withinMs
+    for (;;) {
+      const named = await this.namedBlocks()
+      const stray = datanode.blocks.filter((block) => !named.has(block))
+      if (stray.length === 0) return
+      if (simulation.nowMs > endMs) {
+        world.accuse('no-garbage', `after ${withinMs} ms nobody names ${stray.length} blocks, as ${stray[0]}`)
+        return
+      }
+      await simulation.clock.sleep(1_000)
+    }
+  }
+
+  private async namedBlocks(): Promise<ReadonlySet<string>> {
+    const [seat] = this.seats
+    const named = new Set<string>()
+    if (seat === undefined) return named
+    const { keys } = this.world.plan.workload
+    for (const name of ['probe', ...Array.from({ length: keys }, (_, n) => `k${n}`)]) {
+      const at = { volume, bucket: keysBucket, key: name }
+      const outcome = await insist(seat.env.clock, 10_000, () => found(seat.om.getKey(at)))
+      if (outcome.kind === 'answer' && outcome.value !== undefined) {
+        for (const block of blocksOf(outcome.value.content)) named.add(block)
+      }
+    }
+    return named
   }
 
   /** Every key is read from every member, one after the other. */
@@ -166,9 +207,9 @@ export class Workload {
       if (dice < memberShare) {
         const { members } = this.world.om
         await this.readAt(seat, members[random.below(members.length)]?.id ?? '', key)
-      } else if (dice < memberShare + 0.15) await this.onKey(seat, key, { kind: 'get' })
+      } else if (dice < memberShare + 0.15) await this.read(seat, seat.om, key)
       else if (dice < memberShare + 0.25)
-        await this.onKey(seat, key, { kind: 'delete', ...this.condition(key, random) })
+        await this.onKey(seat, key, { input: { kind: 'delete', ...this.condition(key, random) } })
       else await this.put({ seat, key, random, holding })
     }
     if (holding.lease !== undefined && random.chance(0.5)) await this.endLease(seat, holding.lease)
@@ -181,18 +222,19 @@ export class Workload {
     readonly holding: SeatLease
   }): Promise<void> {
     const { seat, key, random, holding } = asked
-    const input: KeyInput = { kind: 'put', etag: this.newEtag(), ...this.condition(key, random) }
+    const input = { kind: 'put', etag: this.newEtag(), ...this.condition(key, random) } as const
     const source = this.lastRead.get(`k${random.below(this.world.plan.workload.keys)}`)
     if (source !== undefined && random.chance(0.15)) {
-      await this.onKey(seat, key, { kind: 'put', etag: input.etag }, copyOf(source), this.contents.get(source.etag))
+      const blocks = this.contents.get(source.etag) ?? []
+      await this.onKey(seat, key, { input: { kind: 'put', etag: input.etag }, content: copyOf(source), blocks })
       return
     }
     if (random.chance(0.4)) {
-      await this.onKey(seat, key, input, { kind: 'inline', bytes: random.bytes(random.below(1_500)) })
+      await this.onKey(seat, key, { input, content: { kind: 'inline', bytes: random.bytes(random.below(1_500)) } })
       return
     }
     const content = await this.leasedContent(seat, holding, random)
-    if (content !== undefined) await this.onKey(seat, key, input, content)
+    if (content !== undefined) await this.onKey(seat, key, { input, content })
   }
 
   private condition(key: string, random: SimRandom): { readonly condition?: Condition } {
@@ -232,31 +274,21 @@ export class Workload {
     await insist(env.clock, 3_000, () => om.execute({ kind: 'end-lease', lease: id }))
   }
 
-  /** What the command is answered, recorded. Undefined: nothing happened, or nobody knows. */
-  private async onKey(
-    seat: Seat,
-    key: string,
-    input: KeyInput,
-    content?: NewContent,
-    blocks = content === undefined ? [] : blocksOfNew(content),
-  ): Promise<KeyOutput | undefined> {
+  /** What the change is answered, recorded. Undefined: nothing happened, or nobody knows. */
+  private async onKey(seat: Seat, key: string, { input, content, blocks }: KeyChange): Promise<KeyOutput | undefined> {
     const { env, om } = seat
-    if (input.kind === 'get') return this.read(seat, om, key)
     const command = commandOf(key, input, content)
-    if (input.kind === 'put' && content !== undefined) this.contents.set(input.etag, blocks)
+    if (input.kind === 'put') this.contents.set(input.etag, blocks ?? blocksOfNew(content))
     const requestId = env.random.uuid()
     const floor = this.highestUpdateId
     const id = this.keys.call({ client: this.name(), key, input })
     const came = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
-    // The source of a copy is gone, which says nothing about the key.
-    const isWithoutSource = content?.kind === 'copy' && came.kind === 'refused' && came.code === 'KeyNotFound'
-    const outcome: typeof came = isWithoutSource ? { kind: 'refused', code: 'ConcurrentChange' } : came
+    const outcome = content?.kind === 'copy' ? withoutSource(came) : came
     const output = this.settle(this.keys, id, outcome, (reply) => keyOutputOf(reply))
-    if (outcome.kind === 'answer') {
-      if (input.kind === 'put') this.lastEtag.set(key, input.etag)
-      if (outcome.value.kind === 'key') this.placed(outcome.value.updateId, floor, command)
-      this.repeatLater(seat, command, requestId, outcome.value)
-    }
+    if (outcome.kind !== 'answer') return output
+    if (input.kind === 'put') this.lastEtag.set(key, input.etag)
+    if (outcome.value.kind === 'key') this.placed(outcome.value.updateId, floor, command)
+    this.repeatLater(seat, { command, requestId, first: outcome.value })
     return output
   }
 
@@ -269,10 +301,9 @@ export class Workload {
   }
 
   /** The same request once more, some time after its answer: it is answered alike, and not done again. */
-  private repeatLater(seat: Seat, command: OmCommand, requestId: string, first: OmReply): void {
+  private repeatLater(seat: Seat, done: Done): void {
     const { world } = this
-    if (!isChange(command, first)) return // it may be judged anew
-    const done = { command, requestId, first }
+    if (!isChange(done.command, done.first)) return // it may be judged anew
     this.done.push(done)
     if (this.done.length > mostRemembered) this.done.shift()
     if (!world.random.chance(world.plan.workload.repeatShare) || this.isOver) return
@@ -385,7 +416,7 @@ export class Workload {
     const id = this.trees.call({ client: this.name(), key: bucket, input })
     const outcome = await insist(env.clock, 8_000, () => om.execute(command, { requestId }))
     this.settle(this.trees, id, outcome, (reply) => (reply.kind === 'deleted' ? { existed: reply.existed } : 'ok'))
-    if (outcome.kind === 'answer') this.repeatLater(seat, command, requestId, outcome.value)
+    if (outcome.kind === 'answer') this.repeatLater(seat, { command, requestId, first: outcome.value })
   }
 
   // ------------------------------------------------------------------------------------------------ buckets
@@ -449,128 +480,16 @@ interface Done {
   readonly first: OmReply
 }
 
-/** A machine of clients, as a gateway is one. */
-interface Seat {
-  readonly env: Env & { readonly clock: Clock }
-  readonly om: RemoteOm
-  /** Each member by itself, whoever leads. */
-  readonly members: Map<string, RemoteOm>
+interface KeyChange {
+  readonly input: Exclude<KeyInput, { kind: 'get' }>
+  readonly content?: NewContent
+  /** Those of a copy's source. */
+  readonly blocks?: readonly string[]
 }
 
-/** The blocks that one client may write to. */
-class SeatLease {
-  lease: Lease | undefined
-  private left: { readonly container: number; readonly local: number }[] = []
-
-  take(lease: Lease): void {
-    this.lease = lease
-    this.left = lease.ranges.flatMap(({ container, firstLocal, count }) =>
-      Array.from({ length: count }, (_, n) => ({ container, local: firstLocal + n })),
-    )
-  }
-
-  draw(): { readonly container: number; readonly local: number } | undefined {
-    return this.left.shift()
-  }
-}
-
-/** What changed nothing is remembered only for the life of the process that said so. */
-function isChange(command: OmCommand, reply: OmReply): boolean {
-  if (command.kind === 'rename-key') return command.key !== command.to
-  return reply.kind !== 'deleted' || reply.existed
-}
-
-async function found(key: Key | Promise<Key>): Promise<Key | undefined> {
-  try {
-    return await key
-  } catch (error) {
-    if (isStoreError(error, 'KeyNotFound')) return undefined
-    throw error
-  }
-}
-
-function commandOf(key: string, input: Exclude<KeyInput, { kind: 'get' }>, content: NewContent | undefined): OmCommand {
-  const at = { volume, bucket: keysBucket, key }
-  const { condition } = input
-  const preconditions =
-    condition === undefined
-      ? {}
-      : condition.kind === 'absent'
-        ? { ifNoneMatch: '*' as const }
-        : { ifMatch: [condition.etag] }
-  if (input.kind === 'delete') return { kind: 'delete-key', ...at, preconditions }
-  const given = content ?? { kind: 'inline', bytes: new Uint8Array(0) }
-  return {
-    kind: 'commit-key',
-    ...at,
-    owner,
-    size: sizeOf(given),
-    content: given,
-    attributes: attributesOf(input.etag),
-    preconditions,
-  }
-}
-
-function sizeOf(content: NewContent): number {
-  if (content.kind === 'inline') return content.bytes.length
-  if (content.kind === 'copy') return content.range?.length ?? 0
-  return content.kind === 'leased' ? content.extents.reduce((sum, { length }) => sum + length, 0) : 0
-}
-
-const copyOf = ({ name, updateId, size }: Key): NewContent => ({
-  kind: 'copy',
-  source: { volume, bucket: keysBucket, key: name },
-  sourceUpdateId: updateId,
-  range: { offset: 0, length: size },
-})
-
-const blocksOfNew = (content: NewContent): readonly string[] =>
-  content.kind === 'leased' ? content.extents.map(({ block }) => blockName(block)) : []
-
-const blocksOf = (content: Content): readonly string[] =>
-  content.kind === 'blocks'
-    ? content.segments.flatMap((segment) => (segment.kind === 'block' ? [blockName(segment.block)] : []))
-    : []
-
-const keyOutputOf = (reply: OmReply): KeyOutput => (reply.kind === 'deleted' ? { existed: reply.existed } : 'ok')
-
-const treeNames = ['a/1', 'a/2', 'a/3/x', 'b/1', 'b/2', 'c'] as const
-const directories = ['a/', 'b/', 'd/'] as const
-
-function treeInput(random: SimRandom, newEtag: () => string): TreeInput {
-  const any = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T
-  const dice = random.fraction()
-  if (dice < 0.35) return { kind: 'put', name: any(treeNames), etag: newEtag() }
-  if (dice < 0.5) return { kind: 'delete', name: any(treeNames) }
-  if (dice < 0.6) return { kind: 'rename', from: any(treeNames), to: any(treeNames), replace: random.chance(0.5) }
-  if (dice < 0.75) return { kind: 'rename', from: any(directories), to: any(directories), replace: false }
-  return { kind: 'list', prefix: any(['', 'a/', 'b']), after: any(['', '', 'a/1', 'b/1']), most: any([2, 100]) }
-}
-
-function treeCommandOf(
-  at: { readonly volume: string; readonly bucket: string },
-  input: Exclude<TreeInput, { kind: 'list' }>,
-): OmCommand {
-  switch (input.kind) {
-    case 'put':
-      return {
-        kind: 'commit-key',
-        ...at,
-        key: input.name,
-        owner,
-        size: 2,
-        content: { kind: 'inline', bytes: new Uint8Array(2) },
-        attributes: attributesOf(input.etag),
-        preconditions: {},
-      }
-    case 'delete':
-      return { kind: 'delete-key', ...at, key: input.name, preconditions: {} }
-    case 'rename':
-      return { kind: 'rename-key', ...at, key: input.from, to: input.to, replace: input.replace }
-  }
-}
-
-function bucketCommandOf(bucket: string, { kind }: BucketInput): OmCommand {
-  if (kind === 'delete') return { kind: 'delete-bucket', volume, bucket }
-  return { kind: 'create-bucket', volume, bucket, owner, quota: {}, replication: 'RATIS/ONE' }
+/** Of a copy whose source is gone: that says nothing about the key. */
+function withoutSource<T>(outcome: Outcome<T>): Outcome<T> {
+  return outcome.kind === 'refused' && outcome.code === 'KeyNotFound'
+    ? { kind: 'refused', code: 'ConcurrentChange' }
+    : outcome
 }
