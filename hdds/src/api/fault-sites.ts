@@ -21,6 +21,8 @@ export const hddsFaultSites = [
   'hdds.compact.before-rename',
   'hdds.compact.before-directory-sync',
   'hdds.compact.before-switch',
+  'hdds.deleted.before-sync',
+  'hdds.deleted.before-directory-sync',
   'hdds.container.before-remove',
   'hdds.file.before-remove',
   'hdds.file.removed',

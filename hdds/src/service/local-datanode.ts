@@ -23,8 +23,6 @@ export interface LocalDatanodeOptions {
   readonly buffers: ReadBuffers
 }
 
-const maxRememberedDeletions = 10_000
-
 /** The datanode of this process: its disks, and which of them has which container. */
 export class LocalDatanode implements Datanode {
   readonly id: DatanodeId
@@ -32,8 +30,6 @@ export class LocalDatanode implements Datanode {
   private readonly options: LocalDatanodeOptions
   private readonly containerById = new Map<ContainerId, Container>()
   private readonly creating = new Map<ContainerId, Promise<Container>>()
-  /** A late writer must not bring a deleted container back by its first write. */
-  private readonly deleted = new Set<ContainerId>()
   private closed: Promise<void> | undefined
 
   constructor(options: LocalDatanodeOptions) {
@@ -94,11 +90,6 @@ export class LocalDatanode implements Datanode {
     this.assertRunning()
     const container = this.containerById.get(id)
     if (container === undefined) return
-    this.deleted.add(id)
-    if (this.deleted.size > maxRememberedDeletions) {
-      const [oldest] = this.deleted
-      if (oldest !== undefined) this.deleted.delete(oldest)
-    }
     await this.diskOf(container).deleteContainer(id)
     this.containerById.delete(id)
   }
@@ -195,7 +186,8 @@ export class LocalDatanode implements Datanode {
   }
 
   private async createNow(id: ContainerId): Promise<Container> {
-    if (this.deleted.has(id) || this.dataDisks.some((disk) => disk.lost.has(id))) {
+    // A late writer must not bring a deleted container back by its first write.
+    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id))) {
       throw new StoreError('ContainerNotFound', `container ${id} was deleted`, { details: { container: id } })
     }
     const container = await this.chooseDisk().createContainer(id)

@@ -21,6 +21,7 @@ import { Container } from './container.ts'
 import type { ContainerView } from './container.ts'
 import { compactContainer } from './compact-container.ts'
 import { ContainerFile, FilePool } from './container-file.ts'
+import { DeletedContainers } from './deleted-containers.ts'
 import { DiskHealth } from './disk-health.ts'
 import { assertOwner, readLabel, writeLabel } from './disk-label.ts'
 import type { DiskScope } from './disk-scope.ts'
@@ -115,6 +116,7 @@ export class DataDisk {
   private readonly stopping = new AbortController()
   private readonly removals = new Set<Promise<void>>()
   private readonly checkpointed = new Map<Container, number>()
+  private deleted: DeletedContainers | undefined
 
   constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: DirectoryLock) {
     this.options = options
@@ -167,8 +169,16 @@ export class DataDisk {
     const recovered = await recoverDisk(this.scope)
     for (const { file, ledger, highestLocal } of recovered.containers) this.addContainer(file, ledger, highestLocal)
     for (const lost of recovered.lost) this.lost.set(lost.container, lost)
+    const { env, path, log } = this.scope
+    const known = [...this.containers.keys(), ...this.lost.keys()]
+    this.deleted = await DeletedContainers.open({ env, path, log, known })
     await this.checkpointIndex()
     await this.scope.index.store.confirm()
+  }
+
+  /** A container of this id was here, and was deleted: it never comes again. */
+  wasDeleted(id: ContainerId): boolean {
+    return this.deleted?.has(id) === true
   }
 
   /** The container's file and its name are durable when it resolves. Called once per container. */
@@ -202,6 +212,7 @@ export class DataDisk {
     await container.turns.run(async () => {
       if (container.isRemoved) return
       health.assertWritable()
+      await this.remember(id)
       await this.forget(container)
       await container.stop()
       env.at('hdds.container.before-remove')
@@ -212,6 +223,15 @@ export class DataDisk {
       }
       this.containers.delete(id)
     })
+  }
+
+  /** A full disk only puts the deletion off: SCM asks again. */
+  private async remember(id: ContainerId): Promise<void> {
+    try {
+      await this.deleted?.add(id)
+    } catch (error) {
+      throw isStoreError(error, 'OutOfSpace') ? error : this.scope.health.fail(error)
+    }
   }
 
   /**

@@ -46,13 +46,28 @@ describe('a deleted container', () => {
       await datanode.writeBlock(block(1), [patternOf(1, 1000)])
       await datanode.deleteContainer(1)
       await datanode.deleteContainer(1)
-      await rejection(datanode.writeBlock(block(2), [patternOf(1, 10)]), 'ContainerNotFound')
       for await (const store of beforeAndAfter(datanode, crash)) {
+        // Also by a datanode that was started since: SCM has forgotten the container, and what it took would be lost.
+        await rejection(store.writeBlock(block(2), [patternOf(1, 10)]), 'ContainerNotFound')
         expect(store.containers()).toEqual([])
         expect(await machine.node.disk.list('/disk1/containers')).toEqual([])
         expect(store.findings()).toEqual([])
       }
     })
+  })
+})
+
+test('when the list of deleted containers is damaged, all older ones that are not here count as deleted', async () => {
+  await withDatanode(async ({ datanode, machine, crash }) => {
+    for (const container of [1, 2, 4]) await datanode.writeBlock({ container, local: 1 }, [patternOf(1, 1000)])
+    await datanode.deleteContainer(2)
+    machine.node.disk.flip('/disk1/DELETED', 5)
+    const store = await crash()
+    // 2 was deleted, and 3 may have been; 4 is here, and 5 is new.
+    await rejection(store.writeBlock({ container: 2, local: 2 }, [patternOf(1, 10)]), 'ContainerNotFound')
+    await rejection(store.writeBlock({ container: 3, local: 1 }, [patternOf(1, 10)]), 'ContainerNotFound')
+    await store.writeBlock({ container: 4, local: 2 }, [patternOf(1, 10)])
+    await store.writeBlock({ container: 5, local: 1 }, [patternOf(1, 10)])
   })
 })
 

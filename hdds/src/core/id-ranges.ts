@@ -1,0 +1,86 @@
+/**
+ * A set of container ids that only grows, as runs without gaps between them: ids are given out in order, and most containers
+ * of a disk's past are gone, so that a million deletions are a few runs.
+ */
+
+import type { ContainerId } from '@o3/scm/api'
+import { ByteReader, ByteWriter } from '@o3/common/codec'
+import { StoreError } from '@o3/common/errors'
+
+/** Both ends belong to it. */
+export interface IdRange {
+  readonly first: ContainerId
+  readonly last: ContainerId
+}
+
+export class IdRanges {
+  private readonly ranges: IdRange[]
+
+  /** Rising, and neither overlapping nor touching. */
+  constructor(ranges: readonly IdRange[] = []) {
+    this.ranges = [...ranges]
+  }
+
+  get all(): readonly IdRange[] {
+    return this.ranges
+  }
+
+  has(id: ContainerId): boolean {
+    const range = this.ranges[this.place(id)]
+    return range !== undefined && range.first <= id
+  }
+
+  add(id: ContainerId): void {
+    const at = this.place(id)
+    const next = this.ranges[at]
+    if (next !== undefined && next.first <= id) return
+    const before = this.ranges[at - 1]
+    const joinsBefore = before !== undefined && before.last === id - 1
+    const joinsNext = next !== undefined && next.first === id + 1
+    const range = { first: joinsBefore ? before.first : id, last: joinsNext ? next.last : id }
+    this.ranges.splice(at - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsNext ? 1 : 0), range)
+  }
+
+  /** The first range that ends at `id` or behind it. */
+  private place(id: ContainerId): number {
+    let low = 0
+    let high = this.ranges.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.ranges[middle] as IdRange).last < id) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+const version = 1
+
+/** | version 1 | ranges: gap to the one before, ids in it less one |, varints. */
+export function encodeIdRanges({ all }: IdRanges): Uint8Array {
+  const writer = new ByteWriter(64).u8(version)
+  let end = 0
+  return writer
+    .list(all, (to, { first, last }) => {
+      to.varint(first - end).varint(last - first)
+      end = last
+    })
+    .finish()
+}
+
+/** Throws `Damaged`, and `Incompatible` for a version that this release does not know. */
+export function decodeIdRanges(bytes: Uint8Array): IdRanges {
+  const reader = new ByteReader(bytes)
+  const found = reader.u8()
+  if (found !== version) {
+    throw new StoreError('Incompatible', `id ranges of version ${found}; this release reads version ${version}`)
+  }
+  let end = 0
+  return new IdRanges(
+    reader.list((from) => {
+      const first = end + from.varint()
+      end = first + from.varint()
+      return { first, last: end }
+    }),
+  )
+}
