@@ -4,7 +4,7 @@ import type { Graph } from '@o3/common/di'
 import { BlockDeletion } from './reconcilers/block-deletion.ts'
 import { LeaseExpiry } from './reconcilers/lease-expiry.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
-import { Leadership } from './service/leadership.ts'
+import { Leadership } from '@o3/ratis/leadership'
 import { OmService } from './service/om-service.ts'
 import { OM, OM_CONFIG, OM_ENV, OM_LOG, OM_RECONCILERS, OM_SCM, OM_STORE } from './tokens.ts'
 
@@ -12,7 +12,7 @@ export { defaultOmConfig } from './config.ts'
 export type { OmConfig } from './config.ts'
 export { omRules } from './core/rules.ts'
 export { Reconcilers } from './reconcilers/reconcilers.ts'
-export type { Standing } from './service/leadership.ts'
+export type { Standing } from '@o3/ratis/leadership'
 export { OmService } from './service/om-service.ts'
 export { referencedBlocks } from './storage/referenced-blocks.ts'
 export type { ReferencedBlocks } from './storage/referenced-blocks.ts'
@@ -40,7 +40,7 @@ export function installOm(graph: Graph): void {
     return new Reconcilers({
       env,
       config,
-      leadership: new Leadership(store),
+      leadership: new Leadership('OM', store),
       log: parts.get(OM_LOG),
       reconcilers: [new LeaseExpiry({ store, clock }), new BlockDeletion({ store, scm, clock, config })],
     })

@@ -8,7 +8,7 @@ export { defaultScmConfig } from './config.ts'
 export type { ScmConfig } from './config.ts'
 export type { ScmCommand, ScmReply } from './core/command.ts'
 export { scmRules } from './core/rules.ts'
-export type { Standing } from './service/leadership.ts'
+export type { Standing } from '@o3/ratis/leadership'
 export { ScmService } from './service/scm-service.ts'
 export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BlockRange, ContainerId } from '../src/api/api.ts'
 import type { ScmService } from '../src/module.ts'
-import type { Fate } from './fixtures/scripted-group.ts'
+import type { Fate } from '@o3/ratis/testing'
 import { healthy, ids, withMembers } from './fixtures/three-members.ts'
 import type { MemberId, ThreeMembers } from './fixtures/three-members.ts'
 

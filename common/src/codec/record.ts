@@ -4,7 +4,7 @@
  * not compile. The order of the fields is the order on the wire.
  */
 
-import { ByteReader, ByteWriter } from '../codec/codec.ts'
+import { ByteReader, ByteWriter } from './codec.ts'
 import { StoreError } from '../errors.ts'
 
 /** Both ways of one type. `read` throws `Damaged` or `InvalidArgument` for what `write` cannot have written. */
@@ -179,23 +179,23 @@ export function listOf<T>(codec: Codec<T>): Codec<readonly T[]> {
   }
 }
 
-/** By name, in insertion order. */
-export function mapOf<T>(codec: Codec<T>): Codec<Readonly<Record<string, T>>> {
+/** By name, in insertion order. `name`: how names are written. */
+export function mapOf<T>(codec: Codec<T>, name: Codec<string> = text): Codec<Readonly<Record<string, T>>> {
   const entry: Codec<readonly [string, T]> = {
-    write(writer, [name, value]) {
-      text.write(writer, name)
+    write(writer, [key, value]) {
+      name.write(writer, key)
       codec.write(writer, value)
     },
-    read: (reader) => [text.read(reader), codec.read(reader)],
+    read: (reader) => [name.read(reader), codec.read(reader)],
   }
   const entries = listOf(entry)
   return {
     write: (writer, values) => entries.write(writer, Object.entries(values)),
     read(reader) {
       const values: Record<string, T> = {}
-      for (const [name, value] of entries.read(reader)) {
+      for (const [key, value] of entries.read(reader)) {
         // A header named __proto__ must become a key, not a prototype.
-        Object.defineProperty(values, name, { value, enumerable: true, writable: true, configurable: true })
+        Object.defineProperty(values, key, { value, enumerable: true, writable: true, configurable: true })
       }
       return values
     },

@@ -3,8 +3,8 @@
 import type { ByteReader, ByteWriter } from '../codec/codec.ts'
 import { StoreError, assert } from '../errors.ts'
 import type { GroupCallOptions, GroupPayload } from './group-client.ts'
-import { decode, encode } from './record.ts'
-import type { Codec } from './record.ts'
+import { decode, encode } from '../codec/record.ts'
+import type { Codec } from '../codec/record.ts'
 import type { RpcMethods } from './rpc-server.ts'
 import type { RpcCall } from './server-call.ts'
 

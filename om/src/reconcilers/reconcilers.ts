@@ -1,7 +1,7 @@
 import type { Env, Task } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { OmConfig } from '../config.ts'
-import type { Leadership } from '../service/leadership.ts'
+import type { Leadership } from '@o3/ratis/leadership'
 import { runReconciler } from './reconciler.ts'
 import type { Reconciler } from './reconciler.ts'
 

@@ -12,8 +12,8 @@ import {
   ownBytes,
   record,
   text,
-} from '@o3/common/rpc/record'
-import type { Codec } from '@o3/common/rpc/record'
+} from '@o3/common/codec/record'
+import type { Codec } from '@o3/common/codec/record'
 import type { OmCommand, OmReply } from '../api/api.ts'
 import { decodeReply, encodeReply } from '../core/reply.ts'
 import * as r from './records.ts'

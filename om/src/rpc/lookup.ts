@@ -2,8 +2,8 @@
 
 import { StoreError, storeErrorCodes } from '@o3/common/errors'
 import type { ErrorRecord } from '@o3/common/errors'
-import { listOf, optional, record, text } from '@o3/common/rpc/record'
-import type { Codec } from '@o3/common/rpc/record'
+import { listOf, optional, record, text } from '@o3/common/codec/record'
+import type { Codec } from '@o3/common/codec/record'
 import type { Found, LookupAnswer, LookupRequest } from '../api/api.ts'
 import * as r from './records.ts'
 

@@ -1,8 +1,8 @@
 /** OM's interface on the wire: a method for each of its doors, and the compiler sees to it that none is missing. */
 
 import type { Fenced, Method } from '@o3/common/rpc'
-import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/rpc/record'
-import type { Page } from '@o3/common/rpc/record'
+import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/codec/record'
+import type { Page } from '@o3/common/codec/record'
 import type { ListKeysQuery, ListUploadsQuery, OmClient, OmCommand, Part } from '../api/api.ts'
 import * as commands from './commands.ts'
 import { lookupAnswer, lookupRequest } from './lookup.ts'

@@ -12,8 +12,8 @@ import {
   record,
   text,
   word,
-} from '@o3/common/rpc/record'
-import type { Codec } from '@o3/common/rpc/record'
+} from '@o3/common/codec/record'
+import type { Codec } from '@o3/common/codec/record'
 import type { BlockId, BlockRange, ReplicationConfig } from '@o3/scm/api'
 import type {
   AccessKey,

@@ -46,8 +46,8 @@ import { readLive } from '../storage/live-rows.ts'
 import { readLookup } from '../storage/lookup.ts'
 import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
 import { BlockStock } from './block-stock.ts'
-import { Leadership } from './leadership.ts'
-import type { Standing } from './leadership.ts'
+import { Leadership } from '@o3/ratis/leadership'
+import type { Standing } from '@o3/ratis/leadership'
 
 export interface OmServiceParts {
   readonly store: ReplicatedStore<OmCommand, OmReply>
@@ -75,7 +75,7 @@ export class OmService implements OmClient {
     this.store = parts.store
     this.config = parts.config
     this.stock = new BlockStock(parts)
-    this.leadership = new Leadership(parts.store)
+    this.leadership = new Leadership('OM', parts.store)
   }
 
   /** Where this member stands in its group: for readiness, never for correctness. */

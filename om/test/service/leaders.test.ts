@@ -3,7 +3,7 @@ import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import { SimulatedStore } from '@o3/ratis/testing'
 import { describe, expect, test } from 'vitest'
-import { ScriptedGroup } from '../fixtures/scripted-group.ts'
+import { ScriptedGroup } from '@o3/ratis/testing'
 import type { Lease, OmClient, OmCommand, OmReply } from '../../src/api/api.ts'
 import {
   defaultOmConfig,

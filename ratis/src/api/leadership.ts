@@ -2,9 +2,9 @@
 
 import { StoreError } from '@o3/common/errors'
 import type { ErrorRecord } from '@o3/common/errors'
-import type { StoreStatus, Term } from '@o3/ratis/api'
+import type { StoreStatus, Term } from './api.ts'
 
-/** Where a member of OM stands in its group. It can serve while it `leads`, or `follows` one who does. */
+/** Where a member stands in its group. It can serve while it `leads`, or `follows` one who does. */
 export type Standing =
   | { readonly kind: 'leads'; readonly term: Term }
   | { readonly kind: 'follows'; readonly term: Term; readonly leader: string }
@@ -19,9 +19,12 @@ export type Standing =
  * store to say, by its log and its read barrier.
  */
 export class Leadership {
+  private readonly service: string
   private readonly store: { status(): StoreStatus }
 
-  constructor(store: { status(): StoreStatus }) {
+  /** `service`: for messages, 'OM'. */
+  constructor(service: string, store: { status(): StoreStatus }) {
+    this.service = service
     this.store = store
   }
 
@@ -38,7 +41,7 @@ export class Leadership {
   expectTerm(named?: Term): Term {
     const { role, term, leader, leaderAddress: address } = this.store.status()
     if (role === 'leader' && (named === undefined || named === term)) return term
-    throw new StoreError('NotLeader', 'this member of OM does not lead in that term', {
+    throw new StoreError('NotLeader', `this member of ${this.service} does not lead in that term`, {
       details: leader === undefined ? {} : address === undefined ? { leader, term } : { leader, address, term },
     })
   }

@@ -163,6 +163,7 @@ class SoleVoter implements Consensus {
     const [{ index }] = entries as readonly [LogEntry]
     if (error === undefined) {
       this.appliedIndex = index
+      // It rejects when the rows can never be written: then the store has failed, and proposes nothing more.
       void this.machine.apply(entries)?.catch(() => undefined)
       this.log.noteCommitted(index)
     } else if (error.code === 'OutcomeUnknown') this.machine.fail(error)

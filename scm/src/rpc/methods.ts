@@ -1,8 +1,8 @@
 /** SCM's doors on the wire: a method for each, and the compiler sees to it that none is missing. */
 
 import type { Fenced, Method } from '@o3/common/rpc'
-import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/rpc/record'
-import type { Page } from '@o3/common/rpc/record'
+import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/codec/record'
+import type { Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
   ContainerId,

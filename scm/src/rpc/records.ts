@@ -1,7 +1,7 @@
 /** The records of SCM as they cross the wire. */
 
-import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text, word } from '@o3/common/rpc/record'
-import type { Codec, Page } from '@o3/common/rpc/record'
+import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text, word } from '@o3/common/codec/record'
+import type { Codec, Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
   ContainerInfo,

@@ -8,7 +8,7 @@ import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
 import { nodes } from '../core/tables.ts'
 import { readContainers } from './container-rows.ts'
-import type { Leadership } from './leadership.ts'
+import type { Leadership } from '@o3/ratis/leadership'
 import type { NodeRegistry } from './node-registry.ts'
 
 interface OpenContainer {

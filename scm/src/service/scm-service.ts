@@ -29,8 +29,8 @@ import { containers, deletions, nodes } from '../core/tables.ts'
 import type { ContainerRow, DeletionRow } from '../core/tables.ts'
 import { BlockAllocator } from './block-allocator.ts'
 import { readContainers } from './container-rows.ts'
-import { Leadership } from './leadership.ts'
-import type { Standing } from './leadership.ts'
+import { Leadership } from '@o3/ratis/leadership'
+import type { Standing } from '@o3/ratis/leadership'
 import { NodeEnrolment } from './node-enrolment.ts'
 import { NodeRegistry } from './node-registry.ts'
 
@@ -66,7 +66,7 @@ export class ScmService implements Scm {
     this.store = options.store
     this.config = options.config
     this.log = options.log
-    this.leadership = new Leadership(options.store)
+    this.leadership = new Leadership('SCM', options.store)
     this.registry = new NodeRegistry(options.env.clock, options.config)
     this.enrolment = new NodeEnrolment(options.store, this.registry)
     this.allocator = new BlockAllocator({ ...options, leadership: this.leadership, registry: this.registry })

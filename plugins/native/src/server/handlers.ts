@@ -160,6 +160,8 @@ function answered<M extends Exclude<Method, BodyMethod>>(handler: Plain<M>): Han
 type AnyPlain = Plain<Exclude<Method, BodyMethod>>
 
 export const handlers = {
-  ...Object.fromEntries(Object.entries(plain).map(([method, handler]) => [method, answered(handler as AnyPlain)])),
+  ...Object.fromEntries(
+    Object.entries(plain).map(([method, handler]) => [method, answered(handler as unknown as AnyPlain)]),
+  ),
   ...withBodies,
 } as Handlers

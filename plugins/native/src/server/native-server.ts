@@ -69,7 +69,7 @@ export class NativeServer {
   }
 
   private handlerOf(method: Method, counted: ReturnType<typeof callMetrics>): RpcHandler<Peer> {
-    const { request, reply } = calls[method] as Call<never, unknown>
+    const { request, reply } = calls[method] as unknown as Call<never, unknown>
     const handler = handlers[method] as AnyHandler
     const foresee = tellerOf(method)
     const metrics = counted.of(method)
