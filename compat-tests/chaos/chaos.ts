@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- <scenario> [--seconds 60] [--every 5] [--workers 8] [--seed …]`: the processes of a cluster in threes
+ * `npm run chaos -- <scenario> [--seconds 60] [--every 5] [--of om|scm] [--workers 8] [--seed …]`: the processes of a cluster in threes
  * under faults and under load. No request may fail within its budget, everything is read back byte for byte, and what the
  * clients were told must be explained by one order of what they asked.
  */
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     every: { type: 'string', default: '5' },
+    of: { type: 'string', default: 'om' },
     workers: { type: 'string', default: '8' },
     /** Of the hosts that `links` made for itself. */
     network: { type: 'string' },
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
 const seconds = Number(values.seconds)
 
 const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
-  'leader-kills': (stage) => leaderKills(stage, { seconds, every: Number(values.every) }),
+  'leader-kills': (stage) => leaderKills(stage, { seconds, every: Number(values.every), group: values.of }),
   mixed: (stage) => mixed(stage, { seconds }),
 }
 

@@ -2,7 +2,7 @@
 
 import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processesOf } from '../cluster/processes.ts'
+import { processesOf } from './processes.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface Victim {

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { leaderOf } from '../cluster/processes.ts'
+import { leaderOf } from './processes.ts'
 import { runAgain } from '../harness/again.ts'
 import { omHosts, restHost, startOnHosts } from './cluster-on-hosts.ts'
 import { CutNetwork } from './cut-network.ts'

@@ -30,16 +30,3 @@ export async function leaderOf(directory: string, role: string): Promise<Process
   }
   throw new Error(`nobody leads ${role}`)
 }
-
-/** Resolves when the process runs again, as another one than before. */
-export async function isUp(
-  directory: string,
-  { id, not }: { readonly id: string; readonly not: number },
-  withinMs: number,
-): Promise<void> {
-  for (const endMs = performance.now() + withinMs; performance.now() < endMs; await sleep(100)) {
-    const found = (await processesOf(directory)).find((each) => each.id === id)
-    if (found?.state === 'up' && found.pid !== not) return
-  }
-  throw new Error(`${id} is not back after ${withinMs} ms`)
-}
