@@ -1,4 +1,4 @@
-import type { Address, Env } from '@o3/common/env'
+import type { Address, Cancel, Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { defaultRpcLimits, RpcClient, type ClientAuthentication } from '@o3/common/rpc'
 import type { Message } from '../core/message.ts'
@@ -17,6 +17,8 @@ export interface PeerLimits {
   /** The first pause after a connection was lost; it doubles up to `longestPauseMs`. Defaults 20 and 250: so long a member that is back may wait. */
   readonly firstPauseMs: number
   readonly longestPauseMs: number
+  /** How often an empty batch tries the connection, when nothing is under way. Default 1,000. */
+  readonly probeMs: number
 }
 
 export const defaultPeerLimits: PeerLimits = {
@@ -26,6 +28,7 @@ export const defaultPeerLimits: PeerLimits = {
   answerMs: 2_000,
   firstPauseMs: 20,
   longestPauseMs: 250,
+  probeMs: 1_000,
 }
 
 export const messagesMethod = 'raft.messages.1'
@@ -55,6 +58,10 @@ export interface PeerLinkOptions {
  * When the connection is lost, so is all that was gathered and under way. The next append of each group that lost appends is
  * refused: so its leader learns that it has to ask where the peer stands. Other messages are never refused for that: a
  * question for votes that is dropped because an answer to the last leader was lost costs the group an election timeout.
+ *
+ * The connection is there before it is needed, and an idle one is tried now and then: followers say nothing to each other
+ * until their leader is gone, and two whose questions for votes first had to dial would ask in the same moment, and split the
+ * votes.
  */
 export class PeerLink {
   private readonly options: PeerLinkOptions
@@ -68,11 +75,13 @@ export class PeerLink {
   private pausedUntilMs = -Infinity
   private pauseMs: number
   private readonly losers = new Set<string>()
+  private cancelProbe: Cancel
   private isClosed = false
 
   constructor(options: PeerLinkOptions) {
     this.options = options
     this.pauseMs = options.limits.firstPauseMs
+    this.cancelProbe = options.env.clock.after(0, () => this.probe())
   }
 
   send(group: string, message: Message): boolean {
@@ -96,7 +105,13 @@ export class PeerLink {
 
   close(): void {
     this.isClosed = true
+    this.cancelProbe()
     this.forget()
+  }
+
+  private probe(): void {
+    if (this.underWay.size === 0 && this.options.env.clock.monotonicMs() >= this.pausedUntilMs) this.begin([], 0)
+    if (!this.isClosed) this.cancelProbe = this.options.env.clock.after(this.options.limits.probeMs, () => this.probe())
   }
 
   private schedule(): void {
@@ -109,16 +124,10 @@ export class PeerLink {
   }
 
   private flush(): void {
-    while (this.queue.length > 0 && this.underWay.size < this.options.limits.maxCalls) {
-      const batch = this.takeBatch()
-      this.deliver(batch).then(
-        () => this.taken(batch),
-        (error: unknown) => this.lost(batch, StoreError.from(error)),
-      )
-    }
+    while (this.queue.length > 0 && this.underWay.size < this.options.limits.maxCalls) this.beginNext()
   }
 
-  private takeBatch(): readonly Addressed[] {
+  private beginNext(): void {
     const { maxBatchBytes } = this.options.limits
     let bytes = 0
     let count = 0
@@ -130,9 +139,16 @@ export class PeerLink {
     }
     const batch = this.queue.splice(0, count)
     this.queuedBytes -= bytes
+    this.begin(batch, bytes)
+  }
+
+  private begin(batch: readonly Addressed[], bytes: number): void {
     this.underWay.set(batch, bytes)
     this.underWayBytes += bytes
-    return batch
+    this.deliver(batch).then(
+      () => this.taken(batch),
+      (error: unknown) => this.lost(batch, StoreError.from(error)),
+    )
   }
 
   private async deliver(batch: readonly Addressed[]): Promise<void> {

@@ -5,6 +5,7 @@ import type { Env } from '@o3/common/env'
 import { nullLogger } from '@o3/common/logger'
 import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import type { Message } from '../../src/core/message.ts'
+import { decodeBatch } from '../../src/node/message-codec.ts'
 import type { PeerLimits } from '../../src/node/peer-link.ts'
 import { parsePeerAddress } from '../../src/node/peer-address.ts'
 import { raftMethods, RpcTransport } from '../../src/node/rpc-transport.ts'
@@ -38,7 +39,10 @@ interface Peer {
   readonly port: number
   /** What arrived, `group commitIndex`. */
   readonly heard: string[]
+  /** Sizes of the batches that had messages in them. */
   readonly batches: number[]
+  /** Of the empty ones, which only try the connection. */
+  readonly probes: number[]
   close(): Promise<void>
 }
 
@@ -52,6 +56,7 @@ async function peerOn(
   const transport = new RpcTransport({ env, address, authentication: trustedClient, limits })
   const heard: string[] = []
   const batches: number[] = []
+  const probes: number[] = []
   for (const group of groups) {
     transport.receive(group, (message) => {
       heard.push(message.kind === 'heartbeat' ? `${group} ${message.commitIndex}` : `${group} ${message.kind}`)
@@ -65,7 +70,8 @@ async function peerOn(
     authentication: trustedServer,
     methods: {
       [name]: (call) => {
-        batches.push(call.payload.length)
+        const isProbe = call.body === undefined && decodeBatch(call.payload).messages.length === 0
+        ;(isProbe ? probes : batches).push(call.payload.length)
         return handler(call)
       },
     },
@@ -77,6 +83,7 @@ async function peerOn(
     port: bound.kind === 'tcp' ? bound.port : 0,
     heard,
     batches,
+    probes,
     close: async () => {
       await transport.close()
       await server.close(0)
@@ -110,6 +117,15 @@ describe('messages over the wire', () => {
       await simulation.clock.sleep(50)
       expect(b.heard).toEqual(Array.from({ length: 50 }, (_, i) => `${i % 2 === 0 ? 'om' : 'scm'} ${i}`))
       expect(b.batches).toHaveLength(1)
+    }))
+
+  test('have a connection before there are any, and it is tried again and again', () =>
+    simulated(async ({ simulation, b }) => {
+      await simulation.clock.sleep(50)
+      expect(b.probes).toHaveLength(1)
+      await simulation.clock.sleep(3_000)
+      expect(b.probes).toHaveLength(4)
+      expect(b.batches).toEqual([])
     }))
 
   test('to a member whose address nobody knows, or to a group that is not there, are lost', () =>
