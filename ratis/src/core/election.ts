@@ -5,7 +5,7 @@ import type { CoreState, Leading } from './core-state.ts'
 import type { VoteReply, VoteRequest } from './message.ts'
 import { quorumContactMs } from './quorum.ts'
 import { appendOwn, syncProgress } from './replication.ts'
-import { becomeFollower, resetElectionTimer } from './roles.ts'
+import { becomeFollower, resetCampaignTimer, resetElectionTimer } from './roles.ts'
 import { yieldEvery } from './transfer.ts'
 
 /** A voter that has its whole log. While a snapshot is being put in place, it has not. */
@@ -57,7 +57,7 @@ export function runForLeader(core: CoreState, why: 'election' | 'transfer'): voi
 }
 
 function startCampaign(core: CoreState, kind: VoteRequest['kind'], isTransfer: boolean): void {
-  resetElectionTimer(core)
+  resetCampaignTimer(core)
   core.campaign = { votes: new Map([[core.id, true]]), isTransfer }
   const { voters, outgoing } = core.configuration
   for (const to of new Set([...voters, ...outgoing])) {

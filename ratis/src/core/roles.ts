@@ -27,6 +27,15 @@ export function becomeFollower(core: CoreState, term: Term, leader: NodeId | und
   resetElectionTimer(core)
 }
 
+/**
+ * The wait of a campaign is half of that: nobody is known to lead, so nobody's lead is disturbed, and of two who split the votes
+ * of a group one should soon try again. Not less: the answers of a slow network have to come in. As random as the other.
+ */
+export function resetCampaignTimer(core: CoreState): void {
+  const { electionTimeoutMs, random } = core.options
+  core.electionDueMs = core.nowMs + electionTimeoutMs * (0.5 + random())
+}
+
 /** Word from this term's leader: nobody campaigns against it for a while. */
 export function hearLeader(core: CoreState, from: NodeId): void {
   assert(core.role !== 'leader', `${from} also leads in term ${core.term}`)
