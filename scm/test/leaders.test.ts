@@ -139,7 +139,7 @@ describe('a new leader', () => {
       await expect(allocate(members.at('b'))).rejects.toThrow(code('Unavailable'))
       await members.beat('dn', ['b'])
       const { container } = await allocate(members.at('b'))
-      expect(await members.at('b').locate(container)).toEqual([{ datanode: 'dn', address: 'dn:1' }])
+      expect((await members.at('b').locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'dn:1' }])
       expect(members.alarms).toEqual([])
     }))
 
@@ -151,7 +151,7 @@ describe('a new leader', () => {
       await members.register('dn', ['b', 'c'], 'moved:1')
       members.group.elect('b')
       for (let i = 0; i < 3; i++) await members.beat('dn')
-      expect(await members.at('b').locate(container)).toEqual([{ datanode: 'dn', address: 'moved:1' }])
+      expect((await members.at('b').locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'moved:1' }])
       const registrations = members.group.executed.filter(({ command }) => command.kind === 'register-node')
       expect(registrations.map(({ id }) => id)).toEqual(['a', 'b'])
     }))
@@ -165,7 +165,7 @@ describe('a new leader', () => {
       await members.register('dn', ['b', 'c'], 'moved:1')
       members.group.elect('a')
       await members.register('dn')
-      expect(await members.at('a').locate(container)).toEqual([{ datanode: 'dn', address: 'dn:1' }])
+      expect((await members.at('a').locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'dn:1' }])
     }))
 
   test('does not overwrite an address by an older one that it heard of', () =>
@@ -175,7 +175,7 @@ describe('a new leader', () => {
       await members.register('dn', ['a'], 'moved:1')
       members.group.elect('b')
       const { container } = await allocate(members.at('b'))
-      expect(await members.at('b').locate(container)).toEqual([{ datanode: 'dn', address: 'moved:1' }])
+      expect((await members.at('b').locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'moved:1' }])
     }))
 
   test('that was started anew knows a datanode within one heartbeat', () =>

@@ -173,12 +173,12 @@ describe.each(doors)('%s', (_where, door) => {
         await register(scm)
         const [range] = await scm.allocateBlocks({ count: 1, replication: 'RATIS/ONE' })
         const { container } = range!
-        expect(await scm.locate(container)).toEqual([{ datanode: 'dn', address: 'here' }])
+        expect((await scm.locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'here' }])
         await scm.register({ id: 'dn', address: 'there:1', disks: [healthy], containers: [] })
         const again = await restart()
-        expect(await again.locate(container)).toEqual([{ datanode: 'dn', address: 'there:1' }])
+        expect((await again.locate(container)).replicas).toEqual([{ datanode: 'dn', address: 'there:1' }])
         await again.register({ id: 'dn', address: undefined, disks: [healthy], containers: [] })
-        expect(await again.locate(container)).toEqual([{ datanode: 'dn', address: undefined }])
+        expect((await again.locate(container)).replicas).toEqual([{ datanode: 'dn', address: undefined }])
         expect(await again.listNodes()).toMatchObject([{ address: 'local' }])
       }))
 

@@ -144,6 +144,14 @@ export class DatanodeStub {
         return
       case 'full-report':
       case 'register':
+        return
+      case 'create-pipeline':
+      case 'close-pipeline':
+      case 'copy-container':
+      case 'reconcile-container':
+      case 'encode-container':
+      case 'reconstruct-shards':
+        throw new Error(`SCM asked a datanode that knows nothing of it to ${command.kind}`)
     }
   }
 

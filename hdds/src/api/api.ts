@@ -3,7 +3,17 @@
  * name.
  */
 
-import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerId,
+  ContainerReport,
+  DatanodeId,
+  DiskReport,
+  PipelineId,
+  PipelineMember,
+  PipelineReport,
+} from '@o3/scm/api'
 
 /** A chunk of a block may be at most this long; it is the unit of a write and of the record in the container file. */
 export const maxChunkBytes = 1024 * 1024
@@ -28,6 +38,22 @@ export interface BlockReceipt {
   readonly block: BlockId
   readonly lengthBytes: number
   readonly datanodes: readonly DatanodeId[]
+  /** CRC32C over the CRC32Cs of its units, little-endian, in order. */
+  readonly checksum?: number
+  /** What each of `datanodes` signed after its sync: OM checks them before it commits a key. */
+  readonly proofs?: readonly Uint8Array[]
+}
+
+/** How a caller reaches a block. */
+export interface BlockAccess {
+  /** That OM allows it, as bytes that only SCM, OM and datanodes can check. Not needed within a process. */
+  readonly token?: Uint8Array
+}
+
+/** At one replica. */
+export interface ReplicaAccess extends BlockAccess {
+  /** Writing through its log; without it the replica is written directly, which only `RATIS/ONE` allows. */
+  readonly pipeline?: PipelineId
 }
 
 export interface ReadRange {
@@ -39,22 +65,33 @@ export interface ReadRange {
 /** The block client: what the store above sees. */
 export interface BlockStore {
   /** One small block in one message: durable when it resolves. At most `maxChunkBytes` in all. */
-  writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt>
-  openWriter(block: BlockId): Promise<BlockWriter>
+  writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: BlockAccess): Promise<BlockReceipt>
+  openWriter(block: BlockId, access?: BlockAccess): Promise<BlockWriter>
   /**
    * The bytes of `range`, in pieces of at most `maxChunkBytes`, each verified against its checksum before it is handed
    * out; at most two pieces are read ahead. A piece is valid until the next one is asked for.
    * Errors: `BlockNotFound`, `InvalidRange`, `Damaged` (details: container, local, offset, path) when every replica is
    * rotten, `Unavailable`.
    */
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array>
+  read(block: BlockId, range: ReadRange, access?: BlockAccess): AsyncIterable<Uint8Array>
   /** The whole of a small range in one piece (≤ `maxChunkBytes`), without an iterator. Same errors. */
-  readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array>
+  readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array>
 }
 
 export interface BlockInfo {
   readonly block: BlockId
   readonly lengthBytes: number
+  /** As in `BlockReceipt`. */
+  readonly checksum?: number
+}
+
+/** A block whose bytes are durable on `holders`, a majority of the pipeline; where they are not, they are fetched from those. */
+export interface AgreedBlock {
+  readonly pipeline: PipelineId
+  readonly block: BlockId
+  readonly lengthBytes: number
+  readonly checksum: number
+  readonly holders: readonly DatanodeId[]
 }
 
 export interface ScrubFinding {
@@ -68,9 +105,29 @@ export interface ScrubFinding {
 
 type MaybePromise<T> = T | Promise<T>
 
-/** One datanode, as its clients and SCM's executor see it: in this process, where it answers at once, or over the wire. */
+/** A datanode as a member of pipelines. */
+export interface PipelineMembership {
+  /** Takes part in the pipeline's group from now on, also after a restart. Idempotent. */
+  createPipeline(pipeline: PipelineId, members: readonly PipelineMember[]): Promise<void>
+  /** Leaves it for good and drops its log, after sealing what is still open of it (`QUASI_CLOSED`). Idempotent. */
+  closePipeline(pipeline: PipelineId): Promise<void>
+  pipelines(): MaybePromise<readonly PipelineReport[]>
+  /**
+   * At the leader: every member has the block, or will. Resolves when the pipeline's log says so durably on a majority.
+   * `NotLeader` (details: `leader`), `Unavailable` for an unknown pipeline or a closed container, `OutcomeUnknown`.
+   */
+  agreeBlock(agreed: AgreedBlock, access?: BlockAccess): Promise<void>
+}
+
+/**
+ * One datanode, as its clients and SCM's executor see it: in this process, where it answers at once, or over the wire. Its
+ * `writeBlock` through a pipeline is durable on a majority of the members when it resolves, and wants the leader
+ * (`NotLeader`); its `openWriter` and their `commit` are of this replica alone, also where there is a pipeline.
+ */
 export interface Datanode extends BlockStore {
   readonly id: DatanodeId
+  writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: ReplicaAccess): Promise<BlockReceipt>
+  openWriter(block: BlockId, access?: ReplicaAccess): Promise<BlockWriter>
   createContainer(container: ContainerId): Promise<void>
   /** No more writes; resolves when durable. Idempotent. */
   closeContainer(container: ContainerId): Promise<void>

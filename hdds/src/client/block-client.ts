@@ -90,7 +90,7 @@ export class BlockClient implements BlockStore {
 
   /** Throws `ContainerNotFound`, `Unavailable`. */
   private async locate(container: ContainerId): Promise<{ readonly place: Place; readonly datanode: Datanode }> {
-    for (const { datanode: id, address } of await this.options.locations.locate(container)) {
+    for (const { datanode: id, address } of (await this.options.locations.locate(container)).replicas) {
       const place = this.datanodes.get(id) ?? { id, address }
       place.address = address
       this.datanodes.set(id, place)

@@ -16,7 +16,20 @@ const maxRunningCommands = 64
 type DeletionCommand = Extract<DatanodeCommand, { readonly kind: 'delete-blocks' }>
 /** About the talk itself: see `Heartbeating`. */
 type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 'register' }>
-type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand>
+/** What datanodes learn to do next. */
+type LaterCommand = Extract<
+  DatanodeCommand,
+  {
+    readonly kind:
+      | 'create-pipeline'
+      | 'close-pipeline'
+      | 'copy-container'
+      | 'reconcile-container'
+      | 'encode-container'
+      | 'reconstruct-shards'
+  }
+>
+type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand>
 
 /**
  * Carries out what SCM asks of this datanode, whichever member asked. Commands run beside the heartbeats, each at most once
@@ -64,6 +77,13 @@ export class ScmCommands {
         case 'full-report':
         case 'register':
           break
+        case 'create-pipeline':
+        case 'close-pipeline':
+        case 'copy-container':
+        case 'reconcile-container':
+        case 'encode-container':
+        case 'reconstruct-shards':
+          throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
         case 'delete-blocks':
           deletions.push(command)
           break

@@ -5,7 +5,7 @@ import type {
   DatanodeId,
   Heartbeat,
   RegisterRequest,
-  ReplicaLocation,
+  ContainerPlace,
   ScmDatanodeProtocol,
   ScmLocationProtocol,
 } from '@o3/scm/api'
@@ -43,8 +43,16 @@ export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
     return { term, commands }
   }
 
-  locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
+  locate(container: ContainerId): Promise<ContainerPlace> {
     this.located.push(container)
-    return Promise.resolve(this.places.map((datanode) => ({ datanode, address: this.addresses.get(datanode) })))
+    const replicas = this.places.map((datanode) => ({ datanode, address: this.addresses.get(datanode) }))
+    return Promise.resolve({
+      container,
+      state: 'OPEN',
+      replication: 'RATIS/ONE',
+      pipeline: undefined,
+      replicas,
+      ec: undefined,
+    })
   }
 }

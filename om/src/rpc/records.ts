@@ -14,6 +14,7 @@ import {
   word,
 } from '@o3/common/codec/record'
 import type { Codec } from '@o3/common/codec/record'
+import { replicationConfigs } from '@o3/scm/api'
 import type { BlockId, BlockRange, ReplicationConfig } from '@o3/scm/api'
 import type {
   AccessKey,
@@ -61,7 +62,7 @@ export const keyRef = record<KeyRef>({ volume: text, bucket: text, key: text })
 export const texts = mapOf(text)
 export const volumeRight: Codec<VolumeRight> = word('read', 'create-bucket', 'all')
 export const bucketRight: Codec<BucketRight> = word('read', 'write', 'all')
-export const replication: Codec<ReplicationConfig> = word('RATIS/ONE')
+export const replication: Codec<ReplicationConfig> = word(...replicationConfigs)
 export const quota = record<Quota>({ bytes: optional(integer), keys: optional(integer), buckets: optional(integer) })
 
 // -------------------------------------------------------------------------------------------- volumes and buckets

@@ -23,6 +23,7 @@ import type {
   Volume,
   VolumeRight,
 } from '@o3/om/api'
+import { replicationConfigs } from '@o3/scm/api'
 import type { ContainerInfo, DatanodeInfo, ReplicationConfig, ScmSummary } from '@o3/scm/api'
 import type { Clock, Random, Tasks } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
@@ -50,6 +51,7 @@ export type {
   Volume,
   VolumeRight,
 }
+export { replicationConfigs }
 
 // ---------------------------------------------------------------------------------------------------------- bytes
 

@@ -22,12 +22,33 @@ export interface BlockRange {
   readonly count: number
 }
 
-/** How a bucket's blocks are replicated. Later issues add `RATIS/THREE` and the erasure-coded forms. */
-export type ReplicationConfig = 'RATIS/ONE'
+/** Reed-Solomon with so many data and parity shards, in cells of 1 MiB. */
+export type EcPolicy = 'rs-3-2-1024k' | 'rs-6-3-1024k' | 'rs-10-4-1024k'
+
+/**
+ * How a bucket's blocks are replicated. Erasure-coded ones are written like those of `RATIS/THREE`, and encoded once their
+ * container is closed.
+ */
+export type ReplicationConfig = 'RATIS/ONE' | 'RATIS/THREE' | `EC/${EcPolicy}`
+
+/** All of them. The order is persisted: append, never reorder. */
+export const replicationConfigs: readonly ReplicationConfig[] = [
+  'RATIS/ONE',
+  'RATIS/THREE',
+  'EC/rs-3-2-1024k',
+  'EC/rs-6-3-1024k',
+  'EC/rs-10-4-1024k',
+]
 
 export type ContainerState = 'OPEN' | 'CLOSING' | 'QUASI_CLOSED' | 'CLOSED' | 'DELETING' | 'DELETED'
 
-export type NodeOperationalState = 'IN_SERVICE' | 'DECOMMISSIONING' | 'DECOMMISSIONED'
+/** What an administrator wants of a datanode. Planned states are reached when SCM has made copies of what it holds. */
+export type NodeOperationalState =
+  | 'IN_SERVICE'
+  | 'DECOMMISSIONING'
+  | 'DECOMMISSIONED'
+  | 'ENTERING_MAINTENANCE'
+  | 'IN_MAINTENANCE'
 export type NodeHealth = 'HEALTHY' | 'STALE' | 'DEAD'
 
 export interface DatanodeInfo {
@@ -67,19 +88,50 @@ export interface ContainerInfo {
 /** What a datanode says of one of its containers. */
 export interface ContainerReport {
   readonly id: ContainerId
-  readonly state: 'OPEN' | 'CLOSED' | 'UNHEALTHY'
+  /** `QUASI_CLOSED`: sealed by itself, because its pipeline was lost; it may lack blocks that another replica has. */
+  readonly state: 'OPEN' | 'QUASI_CLOSED' | 'CLOSED' | 'UNHEALTHY'
   readonly generation: number
   readonly usedBytes: number
   readonly liveBytes: number
   readonly blockCount: number
+  /**
+   * Of the live blocks, whatever their order in the file: 16 hex digits. Replicas with the same blocks and bytes, and only
+   * those, have the same. Undefined while it is not known.
+   */
+  readonly contentHash?: string
+  /** Of an open container that is written through a pipeline. */
+  readonly pipeline?: PipelineId
+}
+
+/** What a datanode says of a pipeline that it is a member of. */
+export interface PipelineReport {
+  readonly id: PipelineId
+  /** `failed`: its log is; the pipeline wants closing. */
+  readonly state: 'open' | 'failed'
+  readonly leader: DatanodeId | undefined
+  readonly term: number
+}
+
+/** Work that takes time: copies, encodings, reconstructions. The last report of a task says how it ended. */
+export interface TaskReport {
+  /** As the command named it. */
+  readonly task: string
+  readonly state: 'running' | 'done' | 'failed'
+  readonly doneBytes: number
+  readonly totalBytes: number
+  /** Why it failed. */
+  readonly message?: string
 }
 
 export interface RegisterRequest {
   readonly id: DatanodeId
   /** `host:port` of its RPC listener, as clients reach it; undefined when it has none: it is called in its process. */
   readonly address: string | undefined
+  /** Where it stands: `/rack` or `/room/rack`. Default `/default`. */
+  readonly rack?: string
   readonly disks: readonly DiskReport[]
   readonly containers: readonly ContainerReport[]
+  readonly pipelines?: readonly PipelineReport[]
 }
 
 /** Sent every few seconds. Only what changed since the last one that this member answered; all of it when `full`. */
@@ -90,13 +142,69 @@ export interface Heartbeat {
   readonly containers: readonly ContainerReport[]
   /** Deletion transactions carried out durably. */
   readonly deletedTransactions: readonly number[]
+  /** All that it is a member of. */
+  readonly pipelines?: readonly PipelineReport[]
+  /** Those under way, and those that ended since the last heartbeat that was answered. */
+  readonly tasks?: readonly TaskReport[]
+}
+
+export interface PipelineMember {
+  readonly datanode: DatanodeId
+  readonly address: string
+}
+
+/** A shard of an erasure-coded container is a container of its own, with one replica. */
+export interface EcShard {
+  readonly container: ContainerId
+  readonly replicas: readonly ReplicaLocation[]
+}
+
+/** Shards in the order of the code: data first, then parity. */
+export interface EcLayout {
+  readonly policy: EcPolicy
+  readonly shards: readonly EcShard[]
 }
 
 /** What SCM asks of a datanode, in the answer to a heartbeat. Idempotent. */
 export type DatanodeCommand =
   | { readonly kind: 'create-container'; readonly container: ContainerId }
-  | { readonly kind: 'close-container'; readonly container: ContainerId }
+  /** `agreed`: through the log of its pipeline. `alone`: now, with what is here, because the pipeline is lost. */
+  | { readonly kind: 'close-container'; readonly container: ContainerId; readonly how?: 'agreed' | 'alone' }
+  /** Also of a replica that is one too many. */
   | { readonly kind: 'delete-container'; readonly container: ContainerId }
+  | { readonly kind: 'create-pipeline'; readonly pipeline: PipelineId; readonly members: readonly PipelineMember[] }
+  /** Forgets the pipeline and its log; its containers are closed before. */
+  | { readonly kind: 'close-pipeline'; readonly pipeline: PipelineId }
+  /** Makes a closed replica here out of those at `sources`, from several at once. */
+  | {
+      readonly kind: 'copy-container'
+      readonly task: string
+      readonly container: ContainerId
+      readonly sources: readonly ReplicaLocation[]
+    }
+  /** Takes from `sources` the blocks that its own sealed replica lacks; then it is `CLOSED`. */
+  | {
+      readonly kind: 'reconcile-container'
+      readonly task: string
+      readonly container: ContainerId
+      readonly sources: readonly ReplicaLocation[]
+    }
+  /** Encodes a closed container that is here into shards, each made at its place. */
+  | {
+      readonly kind: 'encode-container'
+      readonly task: string
+      readonly container: ContainerId
+      readonly policy: EcPolicy
+      readonly shards: readonly { readonly container: ContainerId; readonly at: ReplicaLocation }[]
+    }
+  /** Makes shards anew, here, out of those that are left. */
+  | {
+      readonly kind: 'reconstruct-shards'
+      readonly task: string
+      readonly container: ContainerId
+      readonly layout: EcLayout
+      readonly wanted: readonly number[]
+    }
   | { readonly kind: 'delete-blocks'; readonly transaction: number; readonly blocks: readonly BlockRange[] }
   | { readonly kind: 'full-report' }
   /** This member does not know the datanode (it was started anew): it wants a registration before the next heartbeat. */
@@ -149,12 +257,25 @@ export interface ReplicaLocation {
   readonly datanode: DatanodeId
   /** As its datanode last registered it; undefined: it is called in its process. It may have moved since. */
   readonly address: string | undefined
+  readonly rack?: string
+}
+
+/** Where the blocks of a container are. */
+export interface ContainerPlace {
+  readonly container: ContainerId
+  readonly state: ContainerState
+  readonly replication: ReplicationConfig
+  /** While it is open and written through one: `replicas` are its members. */
+  readonly pipeline: PipelineId | undefined
+  /** In the order in which a reader that knows nothing better should try; none once it is erasure-coded. */
+  readonly replicas: readonly ReplicaLocation[]
+  readonly ec: EcLayout | undefined
 }
 
 /** Where the readers and writers of blocks find replicas. */
 export interface ScmLocationProtocol {
-  /** In the order in which a reader should try. `ContainerNotFound`. */
-  locate(container: ContainerId): Promise<readonly ReplicaLocation[]>
+  /** `ContainerNotFound`. */
+  locate(container: ContainerId): Promise<ContainerPlace>
 }
 
 export interface ScmAdminProtocol {

@@ -8,7 +8,7 @@ import type {
   DatanodeInfo,
   Heartbeat,
   RegisterRequest,
-  ReplicaLocation,
+  ContainerPlace,
   Scm,
   ScmSummary,
 } from '../api/api.ts'
@@ -61,7 +61,7 @@ export class RemoteScm implements Scm {
     }
   }
 
-  locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
+  locate(container: ContainerId): Promise<ContainerPlace> {
     return this.ask('scm.locate.1', container)
   }
 

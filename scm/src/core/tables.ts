@@ -3,6 +3,7 @@
 import type { Table } from '@o3/ratis/api'
 import { ByteReader, ByteWriter, readU64Key, u64Key } from '@o3/common/codec'
 import { StoreError } from '@o3/common/errors'
+import { replicationConfigs } from '../api/api.ts'
 import type {
   BlockRange,
   ContainerId,
@@ -50,9 +51,14 @@ function unknownVersion(what: string, found: number, newest: number): StoreError
 }
 
 // The order is persisted: append, never reorder.
-const operationalStates: readonly NodeOperationalState[] = ['IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED']
+const operationalStates: readonly NodeOperationalState[] = [
+  'IN_SERVICE',
+  'DECOMMISSIONING',
+  'DECOMMISSIONED',
+  'ENTERING_MAINTENANCE',
+  'IN_MAINTENANCE',
+]
 const containerStates: readonly ContainerState[] = ['OPEN', 'CLOSING', 'QUASI_CLOSED', 'CLOSED', 'DELETING', 'DELETED']
-const replications: readonly ReplicationConfig[] = ['RATIS/ONE']
 
 function pick<T>(values: readonly T[], index: number): T {
   const value = values[index]
@@ -110,7 +116,7 @@ export const containers: Table<ContainerId, ContainerRow> = {
     new ByteWriter()
       .u8(version)
       .u8(containerStates.indexOf(row.state))
-      .u8(replications.indexOf(row.replication))
+      .u8(replicationConfigs.indexOf(row.replication))
       .utf8(row.pipeline)
       .list(row.datanodes, (writer, id) => writer.utf8(id))
       .varint(row.createdMs)
@@ -120,7 +126,7 @@ export const containers: Table<ContainerId, ContainerRow> = {
     const reader = open(bytes, 'container')
     return {
       state: pick(containerStates, reader.u8()),
-      replication: pick(replications, reader.u8()),
+      replication: pick(replicationConfigs, reader.u8()),
       pipeline: reader.utf8(),
       datanodes: reader.list((each) => each.utf8()),
       createdMs: reader.varint(),

@@ -71,7 +71,7 @@ export const scmMethods = {
     reply: nothing,
     ...change,
   },
-  'scm.locate.1': { request: count, reply: listOf(r.replicaLocation), ...small },
+  'scm.locate.1': { request: count, reply: r.containerPlace, ...small },
 
   'scm.listNodes.1': {
     request: record<ListNodesRequest>({ after: optional(text) }),

@@ -15,9 +15,17 @@ import type {
   ReplicaLocation,
   ReplicationConfig,
   ScmSummary,
+  ContainerPlace,
+  EcLayout,
+  EcPolicy,
+  EcShard,
+  PipelineMember,
+  PipelineReport,
+  TaskReport,
 } from '../api/api.ts'
+import { replicationConfigs } from '../api/api.ts'
 
-export const replication: Codec<ReplicationConfig> = word('RATIS/ONE')
+export const replication: Codec<ReplicationConfig> = word(...replicationConfigs)
 export const containerState: Codec<ContainerState> = word(
   'OPEN',
   'CLOSING',
@@ -26,7 +34,24 @@ export const containerState: Codec<ContainerState> = word(
   'DELETING',
   'DELETED',
 )
-export const replicaLocation = record<ReplicaLocation>({ datanode: text, address: orUndefined(text) })
+export const replicaLocation = record<ReplicaLocation>({
+  datanode: text,
+  address: orUndefined(text),
+  rack: optional(text),
+})
+const ecPolicy: Codec<EcPolicy> = word('rs-3-2-1024k', 'rs-6-3-1024k', 'rs-10-4-1024k')
+const ecLayout = record<EcLayout>({
+  policy: ecPolicy,
+  shards: listOf(record<EcShard>({ container: count, replicas: listOf(replicaLocation) })),
+})
+export const containerPlace = record<ContainerPlace>({
+  container: count,
+  state: containerState,
+  replication,
+  pipeline: orUndefined(text),
+  replicas: listOf(replicaLocation),
+  ec: orUndefined(ecLayout),
+})
 export const blockRange = record<BlockRange>({ container: count, firstLocal: count, count })
 
 // ------------------------------------------------------------------------------------------------------- datanodes
@@ -42,18 +67,37 @@ export const diskReport = record<DiskReport>({
 
 export const containerReport = record<ContainerReport>({
   id: count,
-  state: word('OPEN', 'CLOSED', 'UNHEALTHY'),
+  state: word('OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED'),
   generation: count,
   usedBytes: count,
   liveBytes: count,
   blockCount: count,
+  contentHash: optional(text),
+  pipeline: optional(text),
+})
+
+export const pipelineReport = record<PipelineReport>({
+  id: text,
+  state: word('open', 'failed'),
+  leader: orUndefined(text),
+  term: count,
+})
+
+export const taskReport = record<TaskReport>({
+  task: text,
+  state: word('running', 'done', 'failed'),
+  doneBytes: count,
+  totalBytes: count,
+  message: optional(text),
 })
 
 export const registerRequest = record<RegisterRequest>({
   id: text,
   address: orUndefined(text),
+  rack: optional(text),
   disks: listOf(diskReport),
   containers: listOf(containerReport),
+  pipelines: optional(listOf(pipelineReport)),
 })
 
 export const heartbeat = record<Heartbeat>({
@@ -62,16 +106,34 @@ export const heartbeat = record<Heartbeat>({
   disks: listOf(diskReport),
   containers: listOf(containerReport),
   deletedTransactions: listOf(count),
+  pipelines: optional(listOf(pipelineReport)),
+  tasks: optional(listOf(taskReport)),
 })
+
+const pipelineMember = record<PipelineMember>({ datanode: text, address: text })
+const newShard = record<{ readonly container: number; readonly at: ReplicaLocation }>({
+  container: count,
+  at: replicaLocation,
+})
+const taskFields = { task: text, container: count }
 
 /** A kind is sent as its place in the list: new ones go to the end. */
 export const datanodeCommand = oneOf<DatanodeCommand>({
   'create-container': record({ container: count }),
-  'close-container': record({ container: count }),
+  'close-container': record<Omit<Extract<DatanodeCommand, { readonly kind: 'close-container' }>, 'kind'>>({
+    container: count,
+    how: optional(word('agreed', 'alone')),
+  }),
   'delete-container': record({ container: count }),
   'delete-blocks': record({ transaction: count, blocks: listOf(blockRange) }),
   'full-report': record({}),
   register: record({}),
+  'create-pipeline': record({ pipeline: text, members: listOf(pipelineMember) }),
+  'close-pipeline': record({ pipeline: text }),
+  'copy-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
+  'reconcile-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
+  'encode-container': record({ ...taskFields, policy: ecPolicy, shards: listOf(newShard) }),
+  'reconstruct-shards': record({ ...taskFields, layout: ecLayout, wanted: listOf(count) }),
 })
 
 /** Commands that an answer does not hold come with a later heartbeat: SCM repeats them until they are done. */
@@ -87,7 +149,7 @@ export const datanodeAnswer = record<PagedAnswer>({ term: orUndefined(count), co
 export const datanodeInfo = record<DatanodeInfo>({
   id: text,
   address: text,
-  operational: word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED'),
+  operational: word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED', 'ENTERING_MAINTENANCE', 'IN_MAINTENANCE'),
   health: word('HEALTHY', 'STALE', 'DEAD'),
   registeredMs: count,
   lastHeartbeatMs: count,

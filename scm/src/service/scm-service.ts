@@ -17,7 +17,7 @@ import type {
   DatanodeInfo,
   Heartbeat,
   RegisterRequest,
-  ReplicaLocation,
+  ContainerPlace,
   ReplicationConfig,
   Scm,
   ScmSummary,
@@ -193,7 +193,7 @@ export class ScmService implements Scm {
     if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks }, options)
   }
 
-  async locate(container: ContainerId): Promise<readonly ReplicaLocation[]> {
+  async locate(container: ContainerId): Promise<ContainerPlace> {
     this.leadership.expectTerm()
     const row = await this.store.get(containers, container)
     if (row === undefined) throw new StoreError('ContainerNotFound', `there is no container ${container}`)
@@ -201,7 +201,14 @@ export class ScmService implements Scm {
       const node = await this.store.get(nodes, datanode)
       return { datanode, address: node?.address }
     })
-    return await Promise.all(found)
+    return {
+      container,
+      state: row.state,
+      replication: row.replication,
+      pipeline: undefined,
+      replicas: await Promise.all(found),
+      ec: undefined,
+    }
   }
 
   // ----------------------------------------------------------------------------------------------------- admin

@@ -51,10 +51,17 @@ export const calls: {
   'scm.deleteBlocks.1': { request: { requestId: 'r2', term: 7, blocks: [range] }, reply: undefined },
   'scm.locate.1': {
     request: 7,
-    reply: [
-      { datanode: 'dn', address: 'host:1' },
-      { datanode: 'here', address: undefined },
-    ],
+    reply: {
+      container: 7,
+      state: 'CLOSED',
+      replication: 'EC/rs-3-2-1024k',
+      pipeline: 'p1',
+      replicas: [
+        { datanode: 'dn', address: 'host:1', rack: '/r1' },
+        { datanode: 'here', address: undefined },
+      ],
+      ec: { policy: 'rs-3-2-1024k', shards: [{ container: 8, replicas: [{ datanode: 'dn', address: 'host:1' }] }] },
+    },
   },
   'scm.listNodes.1': {
     request: { after: 'dn' },

@@ -2,6 +2,7 @@
 
 import { readU64Key, u64Key, utf8ToBinary } from '@o3/common/codec'
 import type { Table } from '@o3/ratis/api'
+import { replicationConfigs } from '@o3/scm/api'
 import type { ReplicationConfig } from '@o3/scm/api'
 import type { Bucket, BucketId, BucketRef, BucketRight, DirectoryId, Usage } from '../../api/api.ts'
 import { choice, openRow, startRow } from './row.ts'
@@ -17,7 +18,7 @@ export interface BucketUsageRow extends Usage {
 
 // The orders are persisted: append, never reorder.
 const rights: readonly BucketRight[] = ['read', 'write', 'all']
-export const replications: readonly ReplicationConfig[] = ['RATIS/ONE']
+export const replications: readonly ReplicationConfig[] = replicationConfigs
 
 /** By volume and name. NUL is in neither, so the buckets of a volume stand together, in the order of their names. */
 export const buckets: Table<BucketRef, BucketRow> = {

@@ -36,6 +36,7 @@ import type {
   Volume,
   VolumeRight,
 } from '@o3/protocol-bus/api'
+import { replicationConfigs } from '@o3/protocol-bus/api'
 import { ByteWriter } from '@o3/common/codec'
 import { bytes, count, flag, integer, listOf, mapOf, oneOf, optional, record, text, word } from './codec.ts'
 import type { Codec } from './codec.ts'
@@ -49,7 +50,7 @@ export const principal = record<Principal>({ user: text, admin: flag })
 export const texts = mapOf(text)
 export const volumeRight: Codec<VolumeRight> = word('read', 'create-bucket', 'all')
 export const bucketRight: Codec<BucketRight> = word('read', 'write', 'all')
-export const replication: Codec<ReplicationConfig> = word('RATIS/ONE')
+export const replication: Codec<ReplicationConfig> = word(...replicationConfigs)
 export const quota = record<Quota>({ bytes: optional(count), keys: optional(count), buckets: optional(count) })
 
 const usage = record<Bucket['usage']>({ bytes: count, keys: count })
@@ -226,7 +227,7 @@ export const scmSummary = record<ScmSummary>({
 export const datanodeInfo = record<DatanodeInfo>({
   id: text,
   address: text,
-  operational: word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED'),
+  operational: word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED', 'ENTERING_MAINTENANCE', 'IN_MAINTENANCE'),
   health: word('HEALTHY', 'STALE', 'DEAD'),
   registeredMs: count,
   lastHeartbeatMs: count,
