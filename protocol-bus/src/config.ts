@@ -4,6 +4,7 @@ import { choice, duration, integer, section, size } from '@o3/common/config'
 import type { SectionValues } from '@o3/common/config'
 import type { AccessLogLevel } from './host/access-log.ts'
 import type { HttpLimits } from './host/http-limits.ts'
+import type { ReplicationConfig } from './api/api.ts'
 import type { StoreConfig } from './store/store.ts'
 
 export const storeSection = section('The store.', {
@@ -56,13 +57,14 @@ export type HostSettings = SectionValues<typeof hostSection>
 /** Chunks of large bodies: what is written at once, and the unit of `memory`. */
 export const chunkSizeBytes = 512 * 1024
 
-export function storeConfigOf(settings: StoreSettings): StoreConfig {
+/** `replication`: of buckets whose creator asks for nothing else. */
+export function storeConfigOf(settings: StoreSettings, replication: ReplicationConfig): StoreConfig {
   return {
     // A block holds whole chunks.
     blockBytes: Math.ceil(settings.blockSize / chunkSizeBytes) * chunkSizeBytes,
     maxBodyBytes: settings.maxBody,
     leaseBlocks: settings.leaseBlocks,
-    replication: 'RATIS/ONE',
+    replication,
   }
 }
 
