@@ -25,7 +25,7 @@ interface Asked<F> {
   readonly out: Output
 }
 
-export function addAdminGroup(admin: Command, env: Environment, name: GroupName): void {
+export function addAdminGroup(admin: Command, env: Environment, name: GroupName): Command {
   const command = admin.command(name).description(`the members of ${name}: who leads, who belongs to it`)
   const define = <F>(line: Command, run: (asked: Asked<F>) => Promise<void>): void => {
     line
@@ -95,6 +95,7 @@ export function addAdminGroup(admin: Command, env: Environment, name: GroupName)
         throw new StoreError('Unavailable', `${failed.id} made no checkpoint: ${failed.problem}`)
     },
   )
+  return command
 }
 
 function memberOf(argument: string): Member {
