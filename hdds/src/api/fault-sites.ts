@@ -13,6 +13,7 @@ export const hddsFaultSites = [
   'hdds.delete.after-tombstone',
   'hdds.close.before-seal',
   'hdds.close.after-seal',
+  'hdds.close.before-agreed',
   'hdds.index.before-write',
   'hdds.index.before-checkpoint',
   'hdds.index.after-checkpoint',

@@ -32,6 +32,6 @@ export class ReportDelta {
   }
 }
 
-function factsOf({ state, generation, usedBytes, liveBytes, blockCount }: ContainerReport): string {
-  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount}`
+function factsOf({ state, generation, usedBytes, liveBytes, blockCount, contentHash }: ContainerReport): string {
+  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount} ${contentHash}`
 }

@@ -45,8 +45,8 @@ export class LocalDatanode implements Datanode {
 
   async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
     const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
-    await container.writeBlock(block.local, pieces)
-    return { block, lengthBytes: totalLength(pieces), datanodes: [this.id] }
+    const checksum = await container.writeBlock(block.local, pieces)
+    return { block, lengthBytes: totalLength(pieces), datanodes: [this.id], checksum }
   }
 
   async openWriter(block: BlockId): Promise<BlockWriter> {
@@ -103,7 +103,9 @@ export class LocalDatanode implements Datanode {
       await index.flush()
       const blocks: BlockInfo[] = []
       await index.scan(blockRange(keyPrefix), (key, row) => {
-        blocks.push({ block: { container: id, local: localOfKey(key) }, lengthBytes: row.lengthBytes })
+        const { lengthBytes, checksum } = row
+        const block = { container: id, local: localOfKey(key) }
+        blocks.push(checksum === undefined ? { block, lengthBytes } : { block, lengthBytes, checksum })
       })
       return blocks
     } finally {
@@ -234,7 +236,7 @@ class DatanodeBlockWriter implements BlockWriter {
   }
 
   async commit(): Promise<BlockReceipt> {
-    return { block: this.block, lengthBytes: await this.writer.commit(), datanodes: [this.datanode] }
+    return { block: this.block, ...(await this.writer.commit()), datanodes: [this.datanode] }
   }
 
   abort(): Promise<void> {
