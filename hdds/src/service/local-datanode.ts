@@ -1,8 +1,29 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
-import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
-import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerId,
+  ContainerReport,
+  DatanodeId,
+  DiskReport,
+  PipelineId,
+  PipelineMember,
+  PipelineReport,
+} from '@o3/scm/api'
+import type {
+  AgreedBlock,
+  BlockAccess,
+  BlockInfo,
+  BlockReceipt,
+  BlockWriter,
+  Datanode,
+  PipelineMembership,
+  ReadRange,
+  ReplicaAccess,
+  ScrubFinding,
+} from '../api/api.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
@@ -24,7 +45,7 @@ export interface LocalDatanodeOptions {
 }
 
 /** The datanode of this process: its disks, and which of them has which container. */
-export class LocalDatanode implements Datanode {
+export class LocalDatanode implements Datanode, PipelineMembership {
   readonly id: DatanodeId
   readonly dataDisks: readonly DataDisk[]
   private readonly options: LocalDatanodeOptions
@@ -43,23 +64,29 @@ export class LocalDatanode implements Datanode {
 
   // ------------------------------------------------------------------------------------------------------ blocks
 
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+  async writeBlock(
+    block: BlockId,
+    pieces: readonly Uint8Array[],
+    { pipeline }: ReplicaAccess = {},
+  ): Promise<BlockReceipt> {
+    if (pipeline !== undefined) throw unknownPipeline(pipeline)
     const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
     const checksum = await container.writeBlock(block.local, pieces)
     return { block, lengthBytes: totalLength(pieces), datanodes: [this.id], checksum }
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
+  async openWriter(block: BlockId, { pipeline }: ReplicaAccess = {}): Promise<BlockWriter> {
+    if (pipeline !== undefined) throw unknownPipeline(pipeline)
     const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
     return new DatanodeBlockWriter(block, this.id, await container.openWriter(block.local))
   }
 
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+  read(block: BlockId, range: ReadRange, _access?: BlockAccess): AsyncIterable<Uint8Array> {
     const container = () => this.container(block.container)
     return readPieces({ container, local: block.local, range, buffers: this.options.buffers })
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
+  async readSmall(block: BlockId, range: ReadRange, _access?: BlockAccess): Promise<Uint8Array> {
     return await readSmall(this.container(block.container), block.local, range)
   }
 
@@ -127,6 +154,24 @@ export class LocalDatanode implements Datanode {
 
   disks(): readonly DiskReport[] {
     return this.dataDisks.map((disk) => disk.report())
+  }
+
+  // --------------------------------------------------------------------------------------------------- pipelines
+
+  createPipeline(pipeline: PipelineId, _members: readonly PipelineMember[]): Promise<void> {
+    return Promise.reject(new StoreError('Unavailable', `no other datanode reaches this one for ${pipeline}`))
+  }
+
+  closePipeline(_pipeline: PipelineId): Promise<void> {
+    return Promise.resolve()
+  }
+
+  pipelines(): readonly PipelineReport[] {
+    return []
+  }
+
+  agreeBlock({ pipeline }: AgreedBlock, _access?: BlockAccess): Promise<void> {
+    return Promise.reject(unknownPipeline(pipeline))
   }
 
   // ------------------------------------------------------------------------------------------------- maintenance
@@ -217,6 +262,10 @@ export class LocalDatanode implements Datanode {
   private assertRunning(): void {
     if (this.closed !== undefined) throw new StoreError('Closed', 'the datanode is closed')
   }
+}
+
+function unknownPipeline(pipeline: PipelineId): StoreError {
+  return new StoreError('Unavailable', `this datanode is no member of pipeline ${pipeline}`, { details: { pipeline } })
 }
 
 /** A container's writer, with the receipt that clients expect. */
