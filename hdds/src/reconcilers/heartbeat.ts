@@ -83,7 +83,13 @@ export class Heartbeating implements Reconciler {
   private async register(): Promise<DatanodeAnswer> {
     const { datanode, member, address } = this.options
     const containers = datanode.containers()
-    const answer = await member.scm.register({ id: datanode.id, address, disks: datanode.disks(), containers })
+    const answer = await member.scm.register({
+      id: datanode.id,
+      address,
+      disks: datanode.disks(),
+      containers,
+      pipelines: datanode.pipelines(),
+    })
     this.isRegistered = !asksFor('register', answer)
     this.heard(answer, containers)
     return answer
@@ -101,6 +107,7 @@ export class Heartbeating implements Reconciler {
       ...this.delta.news(reports),
       disks: datanode.disks(),
       deletedTransactions,
+      pipelines: datanode.pipelines(),
     })
     if (asksFor('register', answer)) {
       this.isRegistered = false

@@ -204,6 +204,21 @@ export class Container {
     return checksumOfUnits(unitChecksums(pieces), crc32c)
   }
 
+  /** False: no block with this id was ever begun here. */
+  mayHave(local: LocalId): boolean {
+    return local <= this.highestLocal || this.spent.has(local)
+  }
+
+  /**
+   * A block that was begun here and given up may be written after all, by whoever knows that it is the same block: the log
+   * of a pipeline. For anybody else its id stays spent.
+   */
+  async readmit(local: LocalId): Promise<void> {
+    await this.settled()
+    if (this.writers.has(local) || (await this.find(this.view, local)) !== undefined) return
+    this.spent.delete(local)
+  }
+
   /** What a write may have to wait for: a look into the index for an old id, and for the index to catch up. */
   private async prepare(local: LocalId): Promise<void> {
     if (this.scope.index.isBehind) await this.scope.index.catchUp()
