@@ -57,7 +57,10 @@ export function encodeWriteBlock(block: BlockId, pieces: readonly Uint8Array[]):
 export function encodeEntry(entry: AgreeBlockEntry | CloseContainerEntry): Uint8Array {
   const writer = head(entry.kind, 64)
   if (entry.kind === 'close-container') {
-    return writer.varint(entry.container).optional(entry.contentHash, (each, hash) => each.utf8(hash)).finish()
+    return writer
+      .varint(entry.container)
+      .optional(entry.contentHash, (each, hash) => each.utf8(hash))
+      .finish()
   }
   const { block, lengthBytes, checksum, holders } = entry
   writer.varint(block.container).varint(block.local).varint(lengthBytes).u32(checksum)

@@ -56,8 +56,10 @@ export class PipelineGroup {
   private readonly machine: PipelineMachine
   private readonly writing = new Map<string, Writing>()
   private readonly record: PipelineRecord
-  /** This member leads and closes them: it proposes nothing more for them. */
+  /** This member leads and closes them: no new block of them is begun. */
   private readonly closings = new Map<ContainerId, Promise<void>>()
+  /** Their close is about to be proposed: nothing else about them is. */
+  private readonly finished = new Set<ContainerId>()
   /** Not yet committed. */
   private readonly proposals = new Map<ContainerId, Set<Promise<void>>>()
   private node: RaftNode | undefined
@@ -117,7 +119,9 @@ export class PipelineGroup {
     const { node, id } = this
     const isOpen = node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined
     const term = Math.max(this.knownTerm, node?.term ?? 0)
-    const leader: string | undefined = isOpen ? node.leader : undefined
+    // Elected, it first has to apply what earlier leaders committed.
+    const isRising = isOpen && node.role === 'leader' && !node.mayPropose
+    const leader: string | undefined = isOpen && !isRising ? node.leader : undefined
     return { id, state: isOpen ? 'open' : 'failed', leader, term }
   }
 
@@ -157,22 +161,22 @@ export class PipelineGroup {
   }
 
   private async proposeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<void> {
-    const container = await this.writable(block.container)
+    const container = await this.writable(block.container, 'new')
     const { local } = block
     if (container.mayHave(local)) {
       await this.applier.whenApplied(block)
       const row = await container.find(container.current, local)
       if (row !== undefined) return void (await container.writeBlock(local, pieces))
     }
-    this.expectLeading(block.container)
+    this.expectLeading(block.container, 'new')
     await this.propose(block.container, encodeWriteBlock(block, pieces))
   }
 
   /** Writes into this replica alone. `Unavailable`, `InvalidArgument`, `OutOfSpace`, `VolumeFailed`. */
   async openWriter(block: BlockId): Promise<ReplicaWriter> {
-    const container = await this.obtain(block.container)
+    const container = await this.obtain(block.container, 'new')
     const writer = await container.openWriter(block.local)
-    if (this.takesBlocks(block.container)) return this.streams.begin(block, writer)
+    if (this.takesBlock(block.container, 'new')) return this.streams.begin(block, writer)
     await writer.abort()
     throw closedContainer(block.container)
   }
@@ -183,8 +187,8 @@ export class PipelineGroup {
     if (known.size * 2 <= this.record.members.length) {
       throw new StoreError('InvalidArgument', 'the holders of a block are not a majority of its pipeline')
     }
-    await this.writable(block.container)
-    this.expectLeading(block.container)
+    await this.writable(block.container, 'begun')
+    this.expectLeading(block.container, 'begun')
     const entry = encodeEntry({ kind: 'agree-block', block, lengthBytes, checksum, holders: [...known] })
     await this.propose(block.container, entry)
   }
@@ -227,7 +231,10 @@ export class PipelineGroup {
   closeContainer(id: ContainerId): Promise<void> {
     const under = this.closings.get(id)
     if (under !== undefined) return under
-    const closing = this.closeAgreed(id).finally(() => this.closings.delete(id))
+    const closing = this.closeAgreed(id).finally(() => {
+      this.closings.delete(id)
+      this.finished.delete(id)
+    })
     this.closings.set(id, closing)
     return closing
   }
@@ -239,7 +246,8 @@ export class PipelineGroup {
     if (!node.mayPropose) throw this.notLeader()
     // Clients are in the middle of their blocks: a container that is full must not cost them those.
     await this.streams.quiet(id, env.clock, config.closePatienceMs)
-    await Promise.allSettled(this.proposals.get(id) ?? [])
+    this.finished.add(id)
+    await Promise.allSettled([...(this.proposals.get(id) ?? [])])
     const isComplete = await this.applier.settle(id)
     const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
     await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))
@@ -381,13 +389,15 @@ export class PipelineGroup {
     throw new StoreError('Unavailable', message, { details: { pipeline: this.id } })
   }
 
-  private takesBlocks(id: ContainerId): boolean {
+  /** While the leader waits for streams to end, those that have begun may still be agreed to. */
+  private takesBlock(id: ContainerId, block: 'new' | 'begun'): boolean {
     this.running()
-    return !this.closings.has(id) && !this.applier.isClosing(id)
+    if (this.finished.has(id) || this.applier.isClosing(id)) return false
+    return block === 'begun' || !this.closings.has(id)
   }
 
-  private async obtain(id: ContainerId): Promise<Container> {
-    if (!this.takesBlocks(id)) throw closedContainer(id)
+  private async obtain(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+    if (!this.takesBlock(id, block)) throw closedContainer(id)
     const { containers } = this.options
     const container = containers.find(id) ?? (await containers.obtain(id))
     if (!container.isOpen) throw closedContainer(id)
@@ -396,20 +406,21 @@ export class PipelineGroup {
   }
 
   /** At the leader only: a follower makes no container for what it refuses. */
-  private async writable(id: ContainerId): Promise<Container> {
+  private async writable(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
     if (!this.running().mayPropose) throw this.notLeader()
-    return await this.obtain(id)
+    return await this.obtain(id, block)
   }
 
   /** In the turn of the proposal, so that nothing is proposed behind the close of its container. */
-  private expectLeading(id: ContainerId): void {
-    if (!this.takesBlocks(id)) throw closedContainer(id)
+  private expectLeading(id: ContainerId, block: 'new' | 'begun'): void {
+    if (!this.takesBlock(id, block)) throw closedContainer(id)
     if (!this.running().mayPropose) throw this.notLeader()
   }
 
   private notLeader(): StoreError {
     const leader: string | undefined = this.node?.leader
-    if (leader === undefined) return new StoreError('NotLeader', `pipeline ${this.id} has no leader that is known here`)
+    if (leader === undefined || leader === this.options.self)
+      return new StoreError('NotLeader', `pipeline ${this.id} has no leader that is known here`)
     const address = this.record.addressOf(leader)
     const details = { leader, ...(address !== undefined && { address }) }
     return new StoreError('NotLeader', `${leader} leads pipeline ${this.id}`, { details })

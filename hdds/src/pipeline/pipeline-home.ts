@@ -63,6 +63,7 @@ export class PipelineHome {
   remove(): Promise<void> {
     return this.turns.run(() =>
       this.guarded(async ({ disk, at }) => {
+        if ((await disk.stat(this.directory)) === undefined) return
         const description = `${this.directory}/${descriptionName}`
         if ((await disk.stat(description)) !== undefined) {
           await disk.remove(description)
