@@ -212,7 +212,13 @@ export class PipelineGroup {
   private async whenApplied(block: BlockId): Promise<void> {
     const applying = this.applier.whenApplied(block)
     if (applying === undefined) return
-    await withinDeadline(this.options.env.clock, this.options.config.silenceMs, 'a block on its way to disk', applying)
+    const { env, config } = this.options
+    try {
+      await withinDeadline(env.clock, config.silenceMs, 'a block on its way into its container', applying)
+    } catch (cause) {
+      // Its disk is full, or none of its holders answers: another replica may have it.
+      throw new StoreError('Unavailable', `block ${keyOf(block)} is not here yet`, { cause })
+    }
   }
 
   private async catchUp(): Promise<void> {
@@ -247,7 +253,7 @@ export class PipelineGroup {
     // Clients are in the middle of their blocks: a container that is full must not cost them those.
     await this.streams.quiet(id, env.clock, config.closePatienceMs)
     this.finished.add(id)
-    await Promise.allSettled([...(this.proposals.get(id) ?? [])])
+    await Promise.allSettled(this.proposals.get(id) ?? new Set<Promise<void>>())
     const isComplete = await this.applier.settle(id)
     const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
     await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))

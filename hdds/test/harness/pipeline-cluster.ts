@@ -1,7 +1,7 @@
 /** Datanodes on simulated machines that are members of pipelines with each other, over the simulated network. */
 
 import type { Env } from '@o3/common/env'
-import { Simulation } from '@o3/common/env/sim'
+import { Simulation, diskLatency } from '@o3/common/env/sim'
 import type { SimNode, SimProcess, SimulationOptions } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
@@ -68,6 +68,8 @@ export class PipelineCluster {
   readonly simulation: Simulation
   readonly ids: readonly string[]
   readonly up = new Map<string, ClusterMember>()
+  /** Disks take so many times as long. */
+  readonly slowness = new Map<string, number>()
   private readonly options: PipelineClusterOptions
   private readonly memory: MemoryNetwork | undefined
 
@@ -92,7 +94,8 @@ export class PipelineCluster {
   }
 
   node(id: string): SimNode {
-    return this.simulation.node(id)
+    const usual = diskLatency()
+    return this.simulation.node(id, { latency: (operation) => usual(operation) * (this.slowness.get(id) ?? 1) })
   }
 
   member(id: string): ClusterMember {
