@@ -13,6 +13,7 @@ export const hddsFaultSites = [
   'hdds.delete.after-tombstone',
   'hdds.close.before-seal',
   'hdds.close.after-seal',
+  'hdds.close.before-agreed',
   'hdds.index.before-write',
   'hdds.index.before-checkpoint',
   'hdds.index.after-checkpoint',
@@ -34,3 +35,13 @@ export const hddsFaultSites = [
 ] as const
 
 export type HddsFaultSite = (typeof hddsFaultSites)[number]
+
+/** The same, of a datanode that is a member of pipelines. */
+export const pipelineFaultSites = [
+  'hdds.pipeline.before-description',
+  'hdds.pipeline.before-directory-sync',
+  'hdds.pipeline.created',
+  'hdds.pipeline.description-removed',
+] as const
+
+export type PipelineFaultSite = (typeof pipelineFaultSites)[number]

@@ -2,9 +2,30 @@
 
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcResult } from '@o3/common/rpc'
-import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerId,
+  ContainerReport,
+  DatanodeId,
+  DiskReport,
+  PipelineId,
+  PipelineMember,
+  PipelineReport,
+} from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
-import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import type {
+  AgreedBlock,
+  BlockAccess,
+  BlockInfo,
+  BlockReceipt,
+  BlockWriter,
+  Datanode,
+  PipelineMembership,
+  ReadRange,
+  ReplicaAccess,
+  ScrubFinding,
+} from '../api/api.ts'
 import { checksumOf } from '../rpc/arrival.ts'
 import { readListing } from '../rpc/listing.ts'
 import { exchanges, listings } from '../rpc/methods.ts'
@@ -39,12 +60,12 @@ const patient: Carried = { lane: 'control', deadline: 'none' }
 
 /**
  * The same promises as of a datanode in this process. Beside its refusals: `Unavailable` when it cannot be reached, or
- * another datanode answers in its place; `writeBlock` and `commit` then reject with `OutcomeUnknown` or `DeadlineExceeded`
+ * another datanode answers in its place; `writeBlock`, `commit` and `agreeBlock` then reject with `OutcomeUnknown` or `DeadlineExceeded`
  * when the block may be there all the same (the same `writeBlock` again tells). Nothing is sent twice but a read whose
  * first byte has not come. Memory that was given to a call may be used again when it has settled, also while the last bytes
  * of a call that was given up are still on their way: the datanode refuses what is not what was sent.
  */
-export class RemoteDatanode implements Datanode {
+export class RemoteDatanode implements Datanode, PipelineMembership {
   readonly id: DatanodeId
   private readonly channel: DatanodeChannel
   private readonly deadlineMs: number
@@ -67,7 +88,7 @@ export class RemoteDatanode implements Datanode {
 
   // ------------------------------------------------------------------------------------------------------ blocks
 
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: ReplicaAccess): Promise<BlockReceipt> {
     let lengthBytes = 0
     for (const piece of pieces) lengthBytes += piece.length
     if (lengthBytes > maxChunkBytes) {
@@ -75,27 +96,32 @@ export class RemoteDatanode implements Datanode {
     }
     const how: Carried = { lane: laneOf(lengthBytes), deadline: 'limited', ...bodyOf(pieces, lengthBytes) }
     try {
-      const request = { block, lengthBytes, checksum: checksumOf(pieces) }
+      const request = { block, lengthBytes, checksum: checksumOf(pieces), ...access }
       return await this.channel.use(() => this.ask('hdds.writeBlock.1', request, how))
     } catch (error) {
       throw this.channel.withEffect(error)
     }
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
-    return await openRemoteWriter({ channel: this.channel, block, deadlineMs: this.deadlineMs })
+  async openWriter(block: BlockId, access: ReplicaAccess = {}): Promise<BlockWriter> {
+    return await openRemoteWriter({ channel: this.channel, block, access, deadlineMs: this.deadlineMs })
   }
 
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+  read(block: BlockId, range: ReadRange, access: BlockAccess = {}): AsyncIterable<Uint8Array> {
     const { channel, deadlineMs: silenceMs } = this
-    return new RemotePieces({ channel, block, range, silenceMs })
+    return new RemotePieces({ channel, block, range, access, silenceMs })
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
+  async readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array> {
     assertRange(range)
     return await this.repeatable(async () => {
       const how: Carried = { lane: laneOf(range.length), deadline: 'limited' }
-      const { body } = await this.call('hdds.readSmall.1', exchanges['hdds.readSmall.1'], { block, range }, how)
+      const { body } = await this.call(
+        'hdds.readSmall.1',
+        exchanges['hdds.readSmall.1'],
+        { block, range, ...access },
+        how,
+      )
       return await gather(body, range.length)
     })
   }
@@ -119,11 +145,11 @@ export class RemoteDatanode implements Datanode {
   }
 
   async listBlocks(container: ContainerId): Promise<readonly BlockInfo[]> {
-    return await this.list('hdds.listBlocks.1', container, control)
+    return await this.list('hdds.listBlocks.2', container, control)
   }
 
   async containers(): Promise<readonly ContainerReport[]> {
-    return await this.list('hdds.containers.1', undefined, control)
+    return await this.list('hdds.containers.2', undefined, control)
   }
 
   async disks(): Promise<readonly DiskReport[]> {
@@ -142,6 +168,28 @@ export class RemoteDatanode implements Datanode {
 
   async compact(): Promise<number> {
     return await this.repeatable(() => this.ask('hdds.compact.1', undefined, patient))
+  }
+
+  // --------------------------------------------------------------------------------------------------- pipelines
+
+  async createPipeline(pipeline: PipelineId, members: readonly PipelineMember[]): Promise<void> {
+    await this.repeatable(() => this.ask('hdds.createPipeline.1', { pipeline, members }, control))
+  }
+
+  async closePipeline(pipeline: PipelineId): Promise<void> {
+    await this.repeatable(() => this.ask('hdds.closePipeline.1', pipeline, patient))
+  }
+
+  async pipelines(): Promise<readonly PipelineReport[]> {
+    return await this.list('hdds.pipelines.1', undefined, control)
+  }
+
+  async agreeBlock(agreed: AgreedBlock, access?: BlockAccess): Promise<void> {
+    try {
+      await this.channel.use(() => this.ask('hdds.agreeBlock.1', { agreed, ...access }, control))
+    } catch (error) {
+      throw this.channel.withEffect(error)
+    }
   }
 
   // -------------------------------------------------------------------------------------------------------- calls

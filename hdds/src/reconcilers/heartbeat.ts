@@ -91,6 +91,7 @@ export class Heartbeating implements Reconciler {
       ...(rack === undefined ? {} : { rack }),
       disks: datanode.disks(),
       containers,
+      pipelines: datanode.pipelines(),
     })
     this.isRegistered = !asksFor('register', answer)
     this.heard(answer, containers)
@@ -109,6 +110,7 @@ export class Heartbeating implements Reconciler {
       ...this.delta.news(reports),
       disks: datanode.disks(),
       deletedTransactions,
+      pipelines: datanode.pipelines(),
     })
     if (asksFor('register', answer)) {
       this.isRegistered = false

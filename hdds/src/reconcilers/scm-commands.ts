@@ -1,7 +1,7 @@
 import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { ContainerId, DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
 import type { LocalDatanode } from '../service/local-datanode.ts'
 
 export interface ScmCommandsOptions {
@@ -20,16 +20,11 @@ type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 're
 type LaterCommand = Extract<
   DatanodeCommand,
   {
-    readonly kind:
-      | 'create-pipeline'
-      | 'close-pipeline'
-      | 'copy-container'
-      | 'reconcile-container'
-      | 'encode-container'
-      | 'reconstruct-shards'
+    readonly kind: 'copy-container' | 'reconcile-container' | 'encode-container' | 'reconstruct-shards'
   }
 >
-type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand>
+type PipelineCommand = Extract<DatanodeCommand, { readonly kind: 'create-pipeline' | 'close-pipeline' }>
+type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand | PipelineCommand>
 
 /**
  * Carries out what SCM asks of this datanode, whichever member asked. Commands run beside the heartbeats, each at most once
@@ -77,8 +72,6 @@ export class ScmCommands {
         case 'full-report':
         case 'register':
           break
-        case 'create-pipeline':
-        case 'close-pipeline':
         case 'copy-container':
         case 'reconcile-container':
         case 'encode-container':
@@ -86,6 +79,10 @@ export class ScmCommands {
           throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
         case 'delete-blocks':
           deletions.push(command)
+          break
+        case 'create-pipeline':
+        case 'close-pipeline':
+          this.begin(`${command.kind} ${command.pipeline}`, () => this.carryOutOnPipeline(command))
           break
         case 'create-container':
         case 'close-container':
@@ -121,17 +118,36 @@ export class ScmCommands {
     })
   }
 
-  private async carryOut({ kind, container }: ContainerCommand): Promise<void> {
+  private async carryOutOnPipeline(command: PipelineCommand): Promise<void> {
     const { datanode } = this.options
+    const { kind, pipeline } = command
+    if (kind === 'close-pipeline') return await datanode.closePipeline(pipeline)
+    await datanode.createPipeline(pipeline, command.members)
+  }
+
+  private async carryOut(command: ContainerCommand): Promise<void> {
+    const { datanode } = this.options
+    const { kind, container } = command
     switch (kind) {
       case 'create-container':
         return await datanode.createContainer(container)
       case 'close-container':
-        return await ignoreMissing(datanode.closeContainer(container))
+        return await ignoreMissing(this.close(container, command.how))
       case 'delete-container':
         return await datanode.deleteContainer(container)
       default:
-        return unreachable(kind)
+        return unreachable(command)
+    }
+  }
+
+  /** Every member of a pipeline is told, for SCM need not know who leads; those that follow have nothing to do. */
+  private async close(container: ContainerId, how: 'agreed' | 'alone' = 'agreed'): Promise<void> {
+    const { datanode } = this.options
+    if (how === 'alone') return await datanode.closeContainerAlone(container)
+    try {
+      await datanode.closeContainer(container)
+    } catch (error) {
+      if (!isStoreError(error, 'NotLeader')) throw error
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
 import { maxChunkBytes } from '../api/api.ts'
-import type { Datanode } from '../api/api.ts'
+import type { Datanode, PipelineMembership } from '../api/api.ts'
 import { assertArrived } from './arrival.ts'
 import { pagesOf } from './listing.ts'
 import { exchanges, listings } from './methods.ts'
@@ -43,8 +43,11 @@ interface Answer<Reply> {
   readonly body?: RpcBody
 }
 
+/** What is called from elsewhere. */
+export type ServedDatanode = Datanode & PipelineMembership
+
 interface Served {
-  readonly datanode: Datanode
+  readonly datanode: ServedDatanode
   readonly patience: Patience
 }
 
@@ -55,29 +58,31 @@ type Handler<Name extends ExchangeName> = (
 ) => Promise<Answer<ReplyOf<Name>>>
 
 type Lister<Name extends ListingName> = (
-  datanode: Datanode,
+  datanode: ServedDatanode,
   request: RequestOf<Name>,
 ) => readonly ItemOf<Name>[] | Promise<readonly ItemOf<Name>[]>
 
 const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
   async 'hdds.writeBlock.1'({ datanode, patience }, request, call) {
-    return { reply: await datanode.writeBlock(request.block, await receiveBlock(request, call, patience)) }
+    return { reply: await datanode.writeBlock(request.block, await receiveBlock(request, call, patience), request) }
   },
 
-  async 'hdds.openWriter.1'({ datanode, patience }, block, call) {
-    const writer = await datanode.openWriter(block)
+  async 'hdds.openWriter.1'({ datanode, patience }, request, call) {
+    const writer = await datanode.openWriter(request.block, request)
     return { reply: undefined, body: new ServedWriter(writer, new PatientBody(call.body ?? nothing(), patience)) }
   },
 
-  async 'hdds.read.1'({ datanode, patience }, { block, range }) {
-    return { reply: undefined, body: new ServedRead(datanode.read(block, range), patience) }
+  async 'hdds.read.1'({ datanode, patience }, request) {
+    const { block, range } = request
+    return { reply: undefined, body: new ServedRead(datanode.read(block, range, request), patience) }
   },
 
-  async 'hdds.readSmall.1'({ datanode }, { block, range }) {
+  async 'hdds.readSmall.1'({ datanode }, request) {
+    const { block, range } = request
     if (range.length > maxChunkBytes) {
       throw new StoreError('InvalidArgument', `a small read is of at most ${maxChunkBytes} bytes`)
     }
-    return { reply: undefined, body: await datanode.readSmall(block, range) }
+    return { reply: undefined, body: await datanode.readSmall(block, range, request) }
   },
 
   async 'hdds.createContainer.1'({ datanode }, container) {
@@ -99,21 +104,34 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
   async 'hdds.compact.1'({ datanode }) {
     return { reply: await datanode.compact() }
   },
+
+  async 'hdds.createPipeline.1'({ datanode }, { pipeline, members }) {
+    return { reply: await nothingFrom(datanode.createPipeline(pipeline, members)) }
+  },
+
+  async 'hdds.closePipeline.1'({ datanode }, pipeline) {
+    return { reply: await nothingFrom(datanode.closePipeline(pipeline)) }
+  },
+
+  async 'hdds.agreeBlock.1'({ datanode }, request) {
+    return { reply: await nothingFrom(datanode.agreeBlock(request.agreed, request)) }
+  },
 }
 
 const listers: { readonly [Name in ListingName]: Lister<Name> } = {
-  'hdds.listBlocks.1': (datanode, container) => datanode.listBlocks(container),
-  'hdds.containers.1': (datanode) => datanode.containers(),
+  'hdds.listBlocks.2': (datanode, container) => datanode.listBlocks(container),
+  'hdds.containers.2': (datanode) => datanode.containers(),
   'hdds.disks.1': (datanode) => datanode.disks(),
   'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
   'hdds.findings.1': (datanode) => datanode.findings(),
+  'hdds.pipelines.1': (datanode) => datanode.pipelines(),
 }
 
 /**
  * The methods of an RPC server. Whoever has proved to that server who it is may call all of them: they are for the other
  * services of the cluster, not for users.
  */
-export function serveDatanode(datanode: Datanode, options: ServeDatanodeOptions): RpcMethods<unknown> {
+export function serveDatanode(datanode: ServedDatanode, options: ServeDatanodeOptions): RpcMethods<unknown> {
   const { clock, silenceMs = defaultSilenceMs } = options
   const served = { datanode, patience: { clock, silenceMs } }
   const methods: Record<string, RpcHandler<unknown>> = {}
@@ -146,7 +164,7 @@ function listingHandler({ datanode }: Served, name: ListingName): RpcHandler<unk
     readonly items: ItemCodec<unknown>
   }
   const list = listers[name] as (
-    datanode: Datanode,
+    datanode: ServedDatanode,
     request: unknown,
   ) => readonly unknown[] | Promise<readonly unknown[]>
   return async (call): Promise<RpcReply> => {

@@ -8,7 +8,11 @@ import type { ContainerId, ContainerReport, LocalId } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
-import type { ContainerLedger, LedgerChange, LedgerRecord } from '../core/container-ledger.ts'
+import { checksumOfUnits } from '../core/block-checksum.ts'
+import { aloneMark } from '../core/container-ledger.ts'
+import type { ContainerLedger, LedgerChange, LedgerRecord, SealState } from '../core/container-ledger.ts'
+import { formatHash } from '../core/content-hash.ts'
+import type { ContentHash } from '../core/content-hash.ts'
 import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
@@ -16,7 +20,7 @@ import type { LocalRun } from '../core/tombstone.ts'
 import type { HeaderProof } from '../core/record.ts'
 import { Appender } from './appender.ts'
 import type { NewRecord } from './appender.ts'
-import { totalLength, unitChecksums } from './checksum.ts'
+import { crc32c, totalLength, unitChecksums } from './checksum.ts'
 import type { ContainerFile } from './container-file.ts'
 import { readSmall } from './container-reads.ts'
 import { ContainerWriter } from './container-writer.ts'
@@ -120,12 +124,19 @@ export class Container {
     const { ledgerOfView: ledger } = this
     return {
       id: this.id,
-      state: this.isDamaged ? 'UNHEALTHY' : ledger.isSealed ? 'CLOSED' : 'OPEN',
+      state: this.isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,
       blockCount: ledger.blocks,
+      ...(ledger.contentHash === undefined ? {} : { contentHash: formatHash(ledger.contentHash) }),
     }
+  }
+
+  /** Counted anew; under `turns`, so that it is the sum of this moment. */
+  setContentHash(hash: ContentHash): void {
+    this.ledgerOfView.setContentHash(hash)
+    this.changes++
   }
 
   checkpoint(): IndexCheckpoint {
@@ -134,8 +145,8 @@ export class Container {
 
   // ------------------------------------------------------------------------------------------------------ write
 
-  /** Durable when it resolves. */
-  async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<void> {
+  /** Durable when it resolves, with the block's checksum. */
+  async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<number> {
     const length = totalLength(pieces)
     if (length > maxChunkBytes) throw new StoreError('InvalidArgument', 'a block in one message is at most 1 MiB')
     if (local <= this.highestLocal || this.scope.index.isBehind) await this.prepare(local)
@@ -146,8 +157,11 @@ export class Container {
     this.scope.space.take(taken)
     this.spent.add(local)
     const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
+    const checksums = unitChecksums(pieces)
+    const checksum = checksumOfUnits(checksums, crc32c)
     try {
-      await this.append({ ...record, checksums: unitChecksums(pieces), pieces }, 'durable')
+      await this.append({ ...record, checksums, pieces, checksum }, 'durable')
+      return checksum
     } catch (error) {
       this.spent.delete(local)
       throw error
@@ -177,7 +191,7 @@ export class Container {
    * Other bytes under the same id are refused; ids are never used twice, so this is somebody's mistake, and the block
    * that was acknowledged stands.
    */
-  private async repeatBlock(local: LocalId, pieces: readonly Uint8Array[], length: number): Promise<void> {
+  private async repeatBlock(local: LocalId, pieces: readonly Uint8Array[], length: number): Promise<number> {
     await this.settled()
     const row = await this.find(this.view, local)
     if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
@@ -187,6 +201,22 @@ export class Container {
       if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)
       at += piece.length
     }
+    return checksumOfUnits(unitChecksums(pieces), crc32c)
+  }
+
+  /** False: no block with this id was ever begun here. */
+  mayHave(local: LocalId): boolean {
+    return local <= this.highestLocal || this.spent.has(local)
+  }
+
+  /**
+   * A block that was begun here and given up may be written after all, by whoever knows that it is the same block: the log
+   * of a pipeline. For anybody else its id stays spent.
+   */
+  async readmit(local: LocalId): Promise<void> {
+    await this.settled()
+    if (this.writers.has(local) || (await this.find(this.view, local)) !== undefined) return
+    this.spent.delete(local)
   }
 
   /** What a write may have to wait for: a look into the index for an old id, and for the index to catch up. */
@@ -334,18 +364,33 @@ export class Container {
 
   // ------------------------------------------------------------------------------------------------------ close
 
-  /** No new blocks from now on; when the writers that are under way have ended, the seal is made durable. Idempotent. */
-  close(): Promise<void> {
+  /**
+   * No new blocks from now on; when the writers that are under way have ended, the seal is made durable. `alone`: the
+   * pipeline is lost, the writers under way are given up, and it is `QUASI_CLOSED`. Idempotent: a container that is closed,
+   * or being closed, stays as it is.
+   */
+  close({ how = 'agreed' }: { readonly how?: Exclude<SealState, 'none'> } = {}): Promise<void> {
     if (this.isSealed) return Promise.resolve()
-    this.closing ??= this.seal().catch((error: unknown) => {
+    this.closing ??= this.seal(how).catch((error: unknown) => {
       this.closing = undefined
       throw error
     })
     return this.closing
   }
 
-  private async seal(): Promise<void> {
+  /** What it may have lacked is there: `QUASI_CLOSED` becomes `CLOSED`, durably. Idempotent; nothing for an open one. */
+  agree(): Promise<void> {
+    return this.turns.run(async () => {
+      if (this.ledgerOfView.sealState !== 'alone') return
+      this.assertWritable()
+      this.scope.env.at('hdds.close.before-agreed')
+      await this.append(sealRecord('agreed'), 'durable')
+    })
+  }
+
+  private async seal(how: Exclude<SealState, 'none'>): Promise<void> {
     this.scope.health.assertWritable()
+    if (how === 'alone') for (const writer of this.writers.values()) writer.cancel()
     if (this.writers.size > 0) {
       await new Promise<void>((resolve) => {
         this.whenNoWriters = resolve
@@ -354,7 +399,7 @@ export class Container {
     await this.turns.run(async () => {
       this.assertNotEnded()
       this.scope.env.at('hdds.close.before-seal')
-      await this.append(seal, 'durable')
+      await this.append(sealRecord(how), 'durable')
       this.scope.env.at('hdds.close.after-seal')
       this.spent = new SparseBits()
       await this.dropPreallocation()
@@ -402,14 +447,14 @@ export class Container {
   }
 }
 
-const seal: NewRecord = {
-  kind: 'seal',
-  local: 0,
-  whole: false,
-  blockOffset: 0,
-  length: 0,
-  checksums: [],
-  pieces: [],
+const stateOf = { none: 'OPEN', agreed: 'CLOSED', alone: 'QUASI_CLOSED' } as const satisfies Record<
+  SealState,
+  ContainerReport['state']
+>
+
+function sealRecord(how: Exclude<SealState, 'none'>): NewRecord {
+  const blockOffset = how === 'alone' ? aloneMark : 0
+  return { kind: 'seal', local: 0, whole: false, blockOffset, length: 0, checksums: [], pieces: [] }
 }
 
 export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerChange): void {

@@ -396,7 +396,8 @@ export class DataDisk {
 }
 
 function candidateOf(container: Container): CompactionCandidate {
-  const { ledger, id, isSealed, isDamaged } = container
-  const { usedBytes, live } = ledger
-  return { container: id, sealed: isSealed, damaged: isDamaged, usedBytes, liveBytes: live }
+  const { ledger, id, isDamaged } = container
+  const { usedBytes, live, sealState } = ledger
+  // One that was sealed alone keeps its tombstones: they say what must not come back from another replica.
+  return { container: id, sealed: sealState === 'agreed', damaged: isDamaged, usedBytes, liveBytes: live }
 }

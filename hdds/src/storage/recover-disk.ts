@@ -19,6 +19,7 @@ import {
 } from '../core/index-keys.ts'
 import { applyChange } from './container.ts'
 import { ContainerFile } from './container-file.ts'
+import { countContent } from './content-count.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory, proofOf } from './disk-scope.ts'
 import { recoverContainer } from './recover-container.ts'
@@ -134,12 +135,24 @@ async function recoverFile(
     })
     for (const range of recovered.damaged) reportDamage(scope, file, range)
     const { ledger } = recovered
+    await countWhereUncertain(scope, ledger, keyPrefix)
     const { tornBytes, scannedBytes } = recovered
     if (scannedBytes > 0) scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container read again')
     return { file, ledger, highestLocal: await highestLocal(scope, keyPrefix, recovered.abandoned) }
   } finally {
     file.release()
   }
+}
+
+/**
+ * Damaged headers hide blocks that the index may know, and old records say nothing of the hash: what is in the index counts.
+ * A container of an earlier release costs one row; it is counted when it is scrubbed.
+ */
+async function countWhereUncertain(scope: DiskScope, ledger: ContainerLedger, keyPrefix: string): Promise<void> {
+  if (!ledger.isDamaged && ledger.contentHash !== undefined) return
+  const hash = await countContent(scope.index, keyPrefix)
+  if (hash === undefined) ledger.forgetContentHash()
+  else ledger.setContentHash(hash)
 }
 
 /** One seek from the end. Blocks that were started and never committed count as well. */
