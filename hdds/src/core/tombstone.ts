@@ -28,7 +28,10 @@ const version = 2
 
 export function encodeTombstone(tombstone: Tombstone): Uint8Array {
   const { hash, blocks, freedBytes, runs } = tombstone
-  const writer = new ByteWriter(32).u8(hash === undefined ? bareVersion : version).varint(blocks).varint(freedBytes)
+  const writer = new ByteWriter(32)
+    .u8(hash === undefined ? bareVersion : version)
+    .varint(blocks)
+    .varint(freedBytes)
   if (hash !== undefined) writer.u32(hash.high).u32(hash.low)
   return writer.list(runs, (each, run) => each.varint(run.first).varint(run.count)).finish()
 }

@@ -163,7 +163,17 @@ class DiskChecker {
       const tailBytes = Math.max(0, size - scan.tail)
       const { container, generation } = name
       const contentHash = hash === undefined ? undefined : formatHash(hash)
-      this.containers.push({ container, generation, path, sealed, usedBytes, liveBytes, blocks, contentHash, tailBytes })
+      this.containers.push({
+        container,
+        generation,
+        path,
+        sealed,
+        usedBytes,
+        liveBytes,
+        blocks,
+        contentHash,
+        tailBytes,
+      })
     } finally {
       await file.close()
     }
