@@ -16,14 +16,18 @@ import type {
   AgreedBlock,
   BlockAccess,
   BlockInfo,
+  BlockPage,
   BlockReceipt,
   BlockWriter,
   Datanode,
   PipelineMembership,
   ReadRange,
   ReplicaAccess,
+  ReplicaSource,
+  ReplicaSummary,
   ScrubFinding,
 } from '../api/api.ts'
+import { framedBlocks, listPage, summarize } from '../copy/local-replica.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
@@ -45,7 +49,7 @@ export interface LocalDatanodeOptions {
 }
 
 /** The datanode of this process: its disks, and which of them has which container. */
-export class LocalDatanode implements Datanode, PipelineMembership {
+export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSource {
   readonly id: DatanodeId
   readonly dataDisks: readonly DataDisk[]
   private readonly options: LocalDatanodeOptions
@@ -154,6 +158,20 @@ export class LocalDatanode implements Datanode, PipelineMembership {
 
   disks(): readonly DiskReport[] {
     return this.dataDisks.map((disk) => disk.report())
+  }
+
+  // ---------------------------------------------------------------------------------------------------- replicas
+
+  async summarizeReplica(id: ContainerId): Promise<ReplicaSummary> {
+    return await summarize(this.container(id), this.options.env.clock)
+  }
+
+  async listReplica(page: BlockPage): Promise<readonly BlockInfo[]> {
+    return await listPage(this.container(page.container), page)
+  }
+
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
+    return framedBlocks((id) => this.container(id), blocks)
   }
 
   // --------------------------------------------------------------------------------------------------- pipelines
