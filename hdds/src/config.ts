@@ -23,6 +23,15 @@ export interface HddsConfig extends AppenderLimits {
   /** Every byte is verified once in this time. */
   readonly scrubDeadlineMs: number
   readonly heartbeatMs: number
+  /** Taken from other datanodes at most, for all copies together. */
+  readonly copyBytesPerSecond: number
+  /** Copies at a time; the others wait. Each holds a few MiB. */
+  readonly maxCopies: number
+  /** A source that sends nothing for so long loses what it was asked for to the others. */
+  readonly copySilenceMs: number
+  /** Damaged replicas that were deleted, per disk, and how long they are kept. */
+  readonly quarantineFiles: number
+  readonly quarantineMs: number
 }
 
 const KiB = 1024
@@ -47,4 +56,9 @@ export const defaultHddsConfig: HddsConfig = {
   compactBytesPerSecond: 64 * MiB,
   scrubDeadlineMs: 7 * 24 * 3_600_000,
   heartbeatMs: 1_000,
+  copyBytesPerSecond: 64 * MiB,
+  maxCopies: 4,
+  copySilenceMs: 15_000,
+  quarantineFiles: 8,
+  quarantineMs: 30 * 24 * 3_600_000,
 }

@@ -2,12 +2,15 @@ import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { CopyCommand, CopyCommands } from './copy-commands.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
 
 export interface ScmCommandsOptions {
   readonly env: Pick<Env, 'tasks'>
   readonly datanode: LocalDatanode
   readonly log: Logger
+  /** Takes what asks for copies; without it there are no other datanodes to copy from. */
+  readonly copies?: CopyCommands
 }
 
 /** More commands than this are not begun at a time; SCM repeats what was not done. */
@@ -20,16 +23,10 @@ type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 're
 type LaterCommand = Extract<
   DatanodeCommand,
   {
-    readonly kind:
-      | 'create-pipeline'
-      | 'close-pipeline'
-      | 'copy-container'
-      | 'reconcile-container'
-      | 'encode-container'
-      | 'reconstruct-shards'
+    readonly kind: 'create-pipeline' | 'close-pipeline' | 'encode-container' | 'reconstruct-shards'
   }
 >
-type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand>
+type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand | CopyCommand>
 
 /**
  * Carries out what SCM asks of this datanode, whichever member asked. Commands run beside the heartbeats, each at most once
@@ -79,11 +76,13 @@ export class ScmCommands {
           break
         case 'create-pipeline':
         case 'close-pipeline':
-        case 'copy-container':
-        case 'reconcile-container':
         case 'encode-container':
         case 'reconstruct-shards':
           throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
+        case 'copy-container':
+        case 'reconcile-container':
+          this.options.copies?.take(command)
+          break
         case 'delete-blocks':
           deletions.push(command)
           break

@@ -27,6 +27,7 @@ import type {
   ReplicaSummary,
   ScrubFinding,
 } from '../api/api.ts'
+import type { CopyHome } from '../copy/copy-scope.ts'
 import { framedBlocks, listPage, summarize } from '../copy/local-replica.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { totalLength } from '../storage/checksum.ts'
@@ -49,7 +50,7 @@ export interface LocalDatanodeOptions {
 }
 
 /** The datanode of this process: its disks, and which of them has which container. */
-export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSource {
+export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSource, CopyHome {
   readonly id: DatanodeId
   readonly dataDisks: readonly DataDisk[]
   private readonly options: LocalDatanodeOptions
@@ -98,7 +99,7 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     this.assertRunning()
     const runs = new Map<Container, { readonly first: number; readonly count: number }[]>()
     for (const { container: id, firstLocal, count } of blocks) {
-      const container = this.containerById.get(id)
+      const container = this.containerById.get(id) ?? this.copying(id)
       if (container === undefined) continue
       const list = runs.get(container) ?? []
       runs.set(container, list)
@@ -119,9 +120,11 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   async deleteContainer(id: ContainerId): Promise<void> {
     this.assertRunning()
-    const container = this.containerById.get(id)
-    if (container === undefined) return
-    await this.diskOf(container).deleteContainer(id)
+    for (const disk of this.dataDisks) {
+      await disk.forgetLost(id, 'remembered')
+      await disk.dropCopy(id)
+      await disk.deleteContainer(id)
+    }
     this.containerById.delete(id)
   }
 
@@ -172,6 +175,33 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
     return framedBlocks((id) => this.container(id), blocks)
+  }
+
+  // ----------------------------------------------------------------------------------------------------- copies
+
+  containerHere(id: ContainerId): Container | undefined {
+    this.assertRunning()
+    if (this.creating.has(id)) throw new StoreError('Busy', `container ${id} is being made`)
+    return this.containerById.get(id)
+  }
+
+  diskForCopy(): DataDisk {
+    return this.chooseDisk()
+  }
+
+  admit(container: Container): void {
+    if (!container.isRemoved && this.closed === undefined) this.containerById.set(container.id, container)
+  }
+
+  noteFinding(finding: ScrubFinding): void {
+    this.options.findings.add(finding)
+  }
+
+  /** What is deleted while it is copied must not be taken. */
+  private copying(id: ContainerId): Container | undefined {
+    for (const disk of this.dataDisks)
+      for (const container of disk.openCopies) if (container.id === id) return container
+    return undefined
   }
 
   // --------------------------------------------------------------------------------------------------- pipelines
@@ -252,8 +282,10 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   private async createNow(id: ContainerId): Promise<Container> {
     // A late writer must not bring a deleted container back by its first write.
-    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id))) {
-      throw new StoreError('ContainerNotFound', `container ${id} was deleted`, { details: { container: id } })
+    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id) || disk.copies.has(id))) {
+      throw new StoreError('ContainerNotFound', `container ${id} was deleted, or is being copied`, {
+        details: { container: id },
+      })
     }
     const container = await this.chooseDisk().createContainer(id)
     this.containerById.set(id, container)

@@ -57,6 +57,8 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     for (const disk of disks) await disk.close()
     throw failures[0]
   }
+  const present = disks.flatMap((disk) => [...disk.containers.keys()])
+  for (const disk of disks) await disk.readmit(present)
   for (const disk of disks) sampleDisk(options.metrics, disk)
   return new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
 }
