@@ -54,6 +54,15 @@ export interface HddsConfig extends AppenderLimits {
   readonly scrubDeadlineMs: number
   readonly heartbeatMs: number
   readonly pipeline: PipelineConfig
+  /** Taken from other datanodes at most, for all copies together. */
+  readonly copyBytesPerSecond: number
+  /** Copies at a time; the others wait. Each holds a few MiB. */
+  readonly maxCopies: number
+  /** A source that sends nothing for so long loses what it was asked for to the others. */
+  readonly copySilenceMs: number
+  /** Damaged replicas that were deleted, per disk, and how long they are kept. */
+  readonly quarantineFiles: number
+  readonly quarantineMs: number
 }
 
 const KiB = 1024
@@ -93,4 +102,9 @@ export const defaultHddsConfig: HddsConfig = {
     closePatienceMs: 60_000,
     stopMs: 2_000,
   },
+  copyBytesPerSecond: 64 * MiB,
+  maxCopies: 4,
+  copySilenceMs: 15_000,
+  quarantineFiles: 8,
+  quarantineMs: 30 * 24 * 3_600_000,
 }

@@ -5,8 +5,11 @@
  */
 
 import type { Graph } from '@o3/common/di'
+import type { Clock } from '@o3/common/env'
+import type { HddsConfig } from './config.ts'
 import { BlockClient } from './client/client.ts'
 import type { DatanodeDirectory } from './client/client.ts'
+import { CopyCommands } from './reconcilers/copy-commands.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
 import { Heartbeating } from './reconcilers/heartbeat.ts'
@@ -15,6 +18,8 @@ import { indexCheckpointing } from './reconcilers/index-checkpoint.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
 import { ScmCommands } from './reconcilers/scm-commands.ts'
 import { Scrubbing } from './reconcilers/scrubbing.ts'
+import { TaskRegistry } from './service/tasks.ts'
+import { Pace } from './storage/pace.ts'
 import { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
 
 export { defaultHddsConfig } from './config.ts'
@@ -58,12 +63,21 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
     const { clock } = env
     const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
     const where = rack === undefined ? {} : { rack }
-    const commands = new ScmCommands({ env, datanode, log })
+    const tasks = new TaskRegistry({ env, log, maxRunning: config.maxCopies })
+    const copies = new CopyCommands({
+      scope: { env, log, home: datanode, silenceMs: config.copySilenceMs, pace: copyPace(clock, config) },
+      tasks,
+      source: ({ datanode: id, address }) => datanodes?.find(id, address),
+    })
+    const commands = new ScmCommands({ env, datanode, log, copies })
     return new Reconcilers({
       env,
       log,
+      tasks,
       reconcilers: [
-        ...members.map((member) => new Heartbeating({ datanode, member, commands, address, ...where, config, log })),
+        ...members.map(
+          (member) => new Heartbeating({ datanode, member, commands, tasks, address, ...where, config, log }),
+        ),
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),
@@ -78,4 +92,8 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
       datanode: (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at)),
     })
   })
+}
+
+function copyPace(clock: Clock, config: HddsConfig): Pace {
+  return new Pace(clock, () => config.copyBytesPerSecond)
 }

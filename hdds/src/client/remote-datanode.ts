@@ -18,12 +18,15 @@ import type {
   AgreedBlock,
   BlockAccess,
   BlockInfo,
+  BlockPage,
   BlockReceipt,
   BlockWriter,
   Datanode,
   PipelineMembership,
   ReadRange,
   ReplicaAccess,
+  ReplicaSource,
+  ReplicaSummary,
   ScrubFinding,
 } from '../api/api.ts'
 import { checksumOf } from '../rpc/arrival.ts'
@@ -35,6 +38,7 @@ import { DatanodeChannel, unreadable } from './datanode-channel.ts'
 import type { DatanodeChannelOptions, Lane } from './datanode-channel.ts'
 import { plainBytes } from './plain-bytes.ts'
 import { openRemoteWriter } from './remote-block-writer.ts'
+import { remoteBlocks } from './remote-blocks.ts'
 import { RemotePieces, assertRange } from './remote-pieces.ts'
 
 export interface RemoteDatanodeOptions extends DatanodeChannelOptions {
@@ -65,7 +69,7 @@ const patient: Carried = { lane: 'control', deadline: 'none' }
  * first byte has not come. Memory that was given to a call may be used again when it has settled, also while the last bytes
  * of a call that was given up are still on their way: the datanode refuses what is not what was sent.
  */
-export class RemoteDatanode implements Datanode, PipelineMembership {
+export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSource {
   readonly id: DatanodeId
   private readonly channel: DatanodeChannel
   private readonly deadlineMs: number
@@ -190,6 +194,21 @@ export class RemoteDatanode implements Datanode, PipelineMembership {
     } catch (error) {
       throw this.channel.withEffect(error)
     }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- replicas
+
+  async summarizeReplica(container: ContainerId): Promise<ReplicaSummary> {
+    return await this.repeatable(() => this.ask('hdds.summarizeReplica.1', container, patient))
+  }
+
+  async listReplica(page: BlockPage): Promise<readonly BlockInfo[]> {
+    return await this.list('hdds.listReplica.1', page, control)
+  }
+
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
+    const { channel, deadlineMs: silenceMs } = this
+    return remoteBlocks({ channel, blocks, silenceMs })
   }
 
   // -------------------------------------------------------------------------------------------------------- calls

@@ -1,5 +1,6 @@
 import type { Env, Task } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
+import type { TaskRegistry } from '../service/tasks.ts'
 import type { Reconciler } from './reconciler.ts'
 import { runReconciler } from './reconciler.ts'
 
@@ -7,6 +8,8 @@ export interface ReconcilersParts {
   readonly env: Env
   readonly log: Logger
   readonly reconcilers: readonly Reconciler[]
+  /** What commands have begun; it ends with the rounds. */
+  readonly tasks?: TaskRegistry
 }
 
 /** Runs all reconcilers of a datanode as tasks. Start after the datanode and SCM, stop before them. */
@@ -30,6 +33,6 @@ export class Reconcilers {
     const { tasks } = this
     this.tasks = []
     for (const task of tasks) task.cancel()
-    await Promise.all(tasks.map((task) => task.done))
+    await Promise.all([...tasks.map((task) => task.done), this.parts.tasks?.stop()])
   }
 }

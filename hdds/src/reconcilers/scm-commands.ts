@@ -2,12 +2,15 @@ import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { CopyCommand, CopyCommands } from './copy-commands.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
 
 export interface ScmCommandsOptions {
   readonly env: Pick<Env, 'tasks'>
   readonly datanode: LocalDatanode
   readonly log: Logger
+  /** Takes what asks for copies; without it there are no other datanodes to copy from. */
+  readonly copies?: CopyCommands
 }
 
 /** More commands than this are not begun at a time; SCM repeats what was not done. */
@@ -20,11 +23,14 @@ type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 're
 type LaterCommand = Extract<
   DatanodeCommand,
   {
-    readonly kind: 'copy-container' | 'reconcile-container' | 'encode-container' | 'reconstruct-shards'
+    readonly kind: 'encode-container' | 'reconstruct-shards'
   }
 >
 type PipelineCommand = Extract<DatanodeCommand, { readonly kind: 'create-pipeline' | 'close-pipeline' }>
-type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand | PipelineCommand>
+type ContainerCommand = Exclude<
+  DatanodeCommand,
+  DeletionCommand | TalkCommand | LaterCommand | PipelineCommand | CopyCommand
+>
 
 /**
  * Carries out what SCM asks of this datanode, whichever member asked. Commands run beside the heartbeats, each at most once
@@ -72,11 +78,13 @@ export class ScmCommands {
         case 'full-report':
         case 'register':
           break
-        case 'copy-container':
-        case 'reconcile-container':
         case 'encode-container':
         case 'reconstruct-shards':
           throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
+        case 'copy-container':
+        case 'reconcile-container':
+          this.options.copies?.take(command)
+          break
         case 'delete-blocks':
           deletions.push(command)
           break

@@ -12,11 +12,13 @@ import {
   newPipelineRequest,
   openedBlockRequest,
   pipelineReport,
+  pageRequest,
   pipelineRequest,
   plainRequest,
   rangesRequest,
   readRequest,
   receipt,
+  replicaSummary,
   scrubFinding,
 } from './records.ts'
 import type { Addressed, Codec, ItemCodec } from './records.ts'
@@ -59,6 +61,9 @@ export const exchanges = {
   'hdds.deleteContainer.1': exchange(containerRequest, done),
   'hdds.deleteBlocks.1': exchange(rangesRequest, done),
   'hdds.compact.1': exchange(plainRequest, byteCount),
+  'hdds.summarizeReplica.1': exchange(containerRequest, replicaSummary),
+  /** Body of the reply: frames (`copy/block-frames.ts`). */
+  'hdds.readBlocks.1': exchange(rangesRequest, done),
   'hdds.createPipeline.1': exchange(newPipelineRequest, done),
   'hdds.closePipeline.1': exchange(pipelineRequest, done),
   'hdds.agreeBlock.1': exchange(agreementRequest, done),
@@ -70,6 +75,7 @@ export const listings = {
   'hdds.disks.1': listing(plainRequest, diskReport),
   'hdds.scrubContainer.1': listing(containerRequest, scrubFinding),
   'hdds.findings.1': listing(plainRequest, scrubFinding),
+  'hdds.listReplica.1': listing(pageRequest, blockInfo),
   'hdds.pipelines.1': listing(plainRequest, pipelineReport),
 } as const
 

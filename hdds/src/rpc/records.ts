@@ -21,9 +21,11 @@ import type {
   AgreedBlock,
   BlockAccess,
   BlockInfo,
+  BlockPage,
   BlockReceipt,
   ReadRange,
   ReplicaAccess,
+  ReplicaSummary,
   ScrubFinding,
 } from '../api/api.ts'
 
@@ -217,6 +219,15 @@ export const rangesRequest = addressed<readonly BlockRange[]>(
     })),
 )
 
+export const pageRequest = addressed<BlockPage>(
+  (writer, { container, after, limit }) => writer.varint(container).varint(after).varint(limit),
+  (reader) => ({
+    container: readContainerId(reader),
+    after: readNumber(reader, 0, maxLocal),
+    limit: readNumber(reader, 1, maxLocal),
+  }),
+)
+
 export const newPipelineRequest = addressed<NewPipeline>(
   (writer, { pipeline, members }) => {
     writer.utf8(pipeline)
@@ -257,6 +268,27 @@ export const done = record<undefined>(
 
 export const byteCount = record<number>((writer, bytes) => writer.varint(bytes), readCount)
 
+// The order is sent: append, never reorder.
+const seals: readonly ReplicaSummary['seal'][] = ['none', 'agreed', 'alone']
+
+export const replicaSummary = record<ReplicaSummary>(
+  (writer, { seal, damaged, generation, liveBytes, blockCount, contentHash }) => {
+    writer.u8(seals.indexOf(seal)).bool(damaged).varint(generation).varint(liveBytes).varint(blockCount)
+    writer.optional(contentHash, writeText)
+  },
+  (reader) =>
+    withSome<ReplicaSummary, Pick<ReplicaSummary, 'contentHash'>>(
+      {
+        seal: pick(seals, reader.u8()),
+        damaged: reader.bool(),
+        generation: readCount(reader),
+        liveBytes: readCount(reader),
+        blockCount: readCount(reader),
+      },
+      { contentHash: reader.optional(readText) },
+    ),
+)
+
 export const receipt = record<BlockReceipt>(
   (writer, { block, lengthBytes, datanodes }) => {
     writeBlockId(writer, block)
@@ -292,7 +324,7 @@ export function isAttested({ checksum, proofs }: BlockReceipt): boolean {
 const containerStates: readonly ContainerReport['state'][] = ['OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED']
 const pipelineStates: readonly PipelineReport['state'][] = ['open', 'failed']
 const diskStates: readonly DiskReport['state'][] = ['healthy', 'failed', 'full']
-const findingKinds: readonly ScrubFinding['kind'][] = ['damaged-chunk', 'unreadable', 'index-mismatch']
+const findingKinds: readonly ScrubFinding['kind'][] = ['damaged-chunk', 'unreadable', 'index-mismatch', 'quarantined']
 
 function pick<T>(values: readonly T[], index: number): T {
   const value = values[index]

@@ -4,7 +4,7 @@ import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
 import { maxChunkBytes } from '../api/api.ts'
-import type { Datanode, PipelineMembership } from '../api/api.ts'
+import type { Datanode, PipelineMembership, ReplicaSource } from '../api/api.ts'
 import { assertArrived } from './arrival.ts'
 import { pagesOf } from './listing.ts'
 import { exchanges, listings } from './methods.ts'
@@ -44,7 +44,7 @@ interface Answer<Reply> {
 }
 
 /** What is called from elsewhere. */
-export type ServedDatanode = Datanode & PipelineMembership
+export type ServedDatanode = Datanode & PipelineMembership & ReplicaSource
 
 interface Served {
   readonly datanode: ServedDatanode
@@ -105,6 +105,14 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
     return { reply: await datanode.compact() }
   },
 
+  async 'hdds.summarizeReplica.1'({ datanode }, container) {
+    return { reply: await datanode.summarizeReplica(container) }
+  },
+
+  async 'hdds.readBlocks.1'({ datanode, patience }, ranges) {
+    return { reply: undefined, body: new ServedRead(datanode.readBlocks(ranges), patience) }
+  },
+
   async 'hdds.createPipeline.1'({ datanode }, { pipeline, members }) {
     return { reply: await nothingFrom(datanode.createPipeline(pipeline, members)) }
   },
@@ -124,6 +132,7 @@ const listers: { readonly [Name in ListingName]: Lister<Name> } = {
   'hdds.disks.1': (datanode) => datanode.disks(),
   'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
   'hdds.findings.1': (datanode) => datanode.findings(),
+  'hdds.listReplica.1': (datanode, page) => datanode.listReplica(page),
   'hdds.pipelines.1': (datanode) => datanode.pipelines(),
 }
 

@@ -17,14 +17,19 @@ import type {
   AgreedBlock,
   BlockAccess,
   BlockInfo,
+  BlockPage,
   BlockReceipt,
   BlockWriter,
   Datanode,
   PipelineMembership,
   ReadRange,
   ReplicaAccess,
+  ReplicaSource,
+  ReplicaSummary,
   ScrubFinding,
 } from '../api/api.ts'
+import type { CopyHome } from '../copy/copy-scope.ts'
+import { framedBlocks, listPage, summarize } from '../copy/local-replica.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
 import { unknownPipeline } from '../pipeline/datanode-pipelines.ts'
 import type { DatanodePipelines } from '../pipeline/datanode-pipelines.ts'
@@ -50,7 +55,7 @@ export interface LocalDatanodeOptions {
 }
 
 /** The datanode of this process: its disks, and which of them has which container. */
-export class LocalDatanode implements Datanode, PipelineMembership {
+export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSource, CopyHome {
   readonly id: DatanodeId
   readonly dataDisks: readonly DataDisk[]
   private readonly options: LocalDatanodeOptions
@@ -125,7 +130,7 @@ export class LocalDatanode implements Datanode, PipelineMembership {
     this.assertRunning()
     const runs = new Map<Container, { readonly first: number; readonly count: number }[]>()
     for (const { container: id, firstLocal, count } of blocks) {
-      const container = this.containerById.get(id)
+      const container = this.containerById.get(id) ?? this.copying(id)
       if (container === undefined) continue
       const list = runs.get(container) ?? []
       runs.set(container, list)
@@ -156,9 +161,11 @@ export class LocalDatanode implements Datanode, PipelineMembership {
 
   async deleteContainer(id: ContainerId): Promise<void> {
     this.assertRunning()
-    const container = this.containerById.get(id)
-    if (container === undefined) return
-    await this.diskOf(container).deleteContainer(id)
+    for (const disk of this.dataDisks) {
+      await disk.forgetLost(id, 'remembered')
+      await disk.dropCopy(id)
+      await disk.deleteContainer(id)
+    }
     this.containerById.delete(id)
   }
 
@@ -195,6 +202,47 @@ export class LocalDatanode implements Datanode, PipelineMembership {
 
   disks(): readonly DiskReport[] {
     return this.dataDisks.map((disk) => disk.report())
+  }
+
+  // ---------------------------------------------------------------------------------------------------- replicas
+
+  async summarizeReplica(id: ContainerId): Promise<ReplicaSummary> {
+    return await summarize(this.container(id), this.options.env.clock)
+  }
+
+  async listReplica(page: BlockPage): Promise<readonly BlockInfo[]> {
+    return await listPage(this.container(page.container), page)
+  }
+
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
+    return framedBlocks((id) => this.container(id), blocks)
+  }
+
+  // ----------------------------------------------------------------------------------------------------- copies
+
+  containerHere(id: ContainerId): Container | undefined {
+    this.assertRunning()
+    if (this.creating.has(id)) throw new StoreError('Busy', `container ${id} is being made`)
+    return this.containerById.get(id)
+  }
+
+  diskForCopy(): DataDisk {
+    return this.chooseDisk()
+  }
+
+  admit(container: Container): void {
+    if (!container.isRemoved && this.closed === undefined) this.containerById.set(container.id, container)
+  }
+
+  noteFinding(finding: ScrubFinding): void {
+    this.options.findings.add(finding)
+  }
+
+  /** What is deleted while it is copied must not be taken. */
+  private copying(id: ContainerId): Container | undefined {
+    for (const disk of this.dataDisks)
+      for (const container of disk.openCopies) if (container.id === id) return container
+    return undefined
   }
 
   // --------------------------------------------------------------------------------------------------- pipelines
@@ -305,8 +353,10 @@ export class LocalDatanode implements Datanode, PipelineMembership {
 
   private async createNow(id: ContainerId): Promise<Container> {
     // A late writer must not bring a deleted container back by its first write.
-    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id))) {
-      throw new StoreError('ContainerNotFound', `container ${id} was deleted`, { details: { container: id } })
+    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id) || disk.copies.has(id))) {
+      throw new StoreError('ContainerNotFound', `container ${id} was deleted, or is being copied`, {
+        details: { container: id },
+      })
     }
     const container = await this.chooseDisk().createContainer(id)
     this.containerById.set(id, container)

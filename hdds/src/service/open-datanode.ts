@@ -61,6 +61,8 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     for (const disk of disks) await disk.close()
     throw failures[0]
   }
+  const present = disks.flatMap((disk) => [...disk.containers.keys()])
+  for (const disk of disks) await disk.readmit(present)
   for (const disk of disks) sampleDisk(options.metrics, disk)
   const datanode = new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
   const { company } = options

@@ -16,7 +16,7 @@ import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { LedgerChange, LedgerSums } from '../core/container-ledger.ts'
 import { emptyHash, formatHash, sameHash, withBlock } from '../core/content-hash.ts'
 import type { ContentHash } from '../core/content-hash.ts'
-import { formatContainerName, isUnfinishedName, newestGenerations } from '../core/container-name.ts'
+import { formatContainerName, isUnfinishedName, newestGenerations, parseCopyName } from '../core/container-name.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import {
   allCheckpoints,
@@ -123,7 +123,7 @@ class DiskChecker {
     // Older generations and unfinished files are what a crash left of a compaction; the next start removes them.
     const { newest, unknown } = newestGenerations(names)
     for (const name of unknown) {
-      if (isUnfinishedName(name)) continue
+      if (isUnfinishedName(name) || parseCopyName(name) !== undefined) continue
       this.problems.push({ kind: 'unknown-file', path: `${directory}/${name}`, message: 'this file is not ours' })
     }
     for (const name of newest) await this.checkContainer(identity, name)

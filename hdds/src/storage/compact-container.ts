@@ -74,7 +74,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
     deletions.end()
   }
   await checkpointIfRoom(disk)
-  await disk.removeWhenUnused(old)
+  await disk.removals.removeWhenUnused(old)
   return Math.max(0, oldBytes - writer.ledger.usedBytes)
 }
 

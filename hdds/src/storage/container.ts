@@ -36,6 +36,11 @@ export interface ContainerView {
   readonly keyPrefix: string
 }
 
+/** Told of every block that is to be deleted, whether it is there or not. */
+export interface RestorationWatch {
+  refuse(local: LocalId): void
+}
+
 export interface ContainerOptions {
   readonly scope: DiskScope
   readonly buffers: ReadBuffers
@@ -71,6 +76,7 @@ export class Container {
   private changes = 0
   private damageSeen = false
   private readonly deletionWatchers = new Set<LocalRun[]>()
+  private restoration: RestorationWatch | undefined
 
   constructor(options: ContainerOptions) {
     this.id = options.file.name.container
@@ -153,18 +159,26 @@ export class Container {
     this.assertOpen()
     if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
     // No turn is given away from here to the queue: neither the seal nor a twin of this write can come between.
+    this.spent.add(local)
+    try {
+      return await this.appendWhole(local, pieces)
+    } catch (error) {
+      this.spent.delete(local)
+      throw error
+    }
+  }
+
+  /** Durable when it resolves, with the block's checksum. Whether it may be written has been asked. `OutOfSpace`. */
+  async appendWhole(local: LocalId, pieces: readonly Uint8Array[]): Promise<number> {
+    const length = totalLength(pieces)
     const taken = recordBytes(length)
     this.scope.space.take(taken)
-    this.spent.add(local)
     const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
     const checksums = unitChecksums(pieces)
     const checksum = checksumOfUnits(checksums, crc32c)
     try {
       await this.append({ ...record, checksums, pieces, checksum }, 'durable')
       return checksum
-    } catch (error) {
-      this.spent.delete(local)
-      throw error
     } finally {
       this.scope.space.landed(taken)
     }
@@ -175,6 +189,11 @@ export class Container {
     this.assertOpen()
     if (this.spent.has(local)) throw alreadyWritten(this.id, local)
     this.spent.add(local)
+    return this.startWriter(local)
+  }
+
+  /** Whether the block may be written has been asked. */
+  startWriter(local: LocalId): ContainerWriter {
     const writer = new ContainerWriter({
       local,
       scope: this.scope,
@@ -342,7 +361,11 @@ export class Container {
 
   /** False when there cannot be a block with this id; there will not be one either: a writer that comes late is refused. */
   claimForDeletion(local: LocalId): boolean {
-    if (!this.isOpen) return true
+    this.restoration?.refuse(local)
+    if (!this.isOpen) {
+      this.writers.get(local)?.cancel()
+      return true
+    }
     const mayExist = this.spent.has(local) || local <= this.highestLocal
     this.spent.add(local)
     this.writers.get(local)?.cancel()
@@ -360,6 +383,29 @@ export class Container {
     const runs: LocalRun[] = []
     this.deletionWatchers.add(runs)
     return { runs, end: () => void this.deletionWatchers.delete(runs) }
+  }
+
+  /**
+   * Blocks of other replicas come, also behind the seal (see `Restoration`): the file is not replaced until `end`, and
+   * whoever brings them is told which ones were asked to be deleted.
+   */
+  startRestoration(watch: RestorationWatch): { end(): Promise<void> } {
+    if (this.restoration !== undefined) throw new StoreError('Busy', `container ${this.id} is being restored`)
+    this.restoration = watch
+    // Between two of them records may be unsynced: the appender stays.
+    this.appenderUsers++
+    return {
+      end: async () => {
+        await this.settledUnlessFailed()
+        this.restoration = undefined
+        this.appenderUsers--
+        if (this.appenderUsers === 0 && this.isSealed) this.closeAppender()
+      },
+    }
+  }
+
+  get isRestored(): boolean {
+    return this.restoration !== undefined
   }
 
   // ------------------------------------------------------------------------------------------------------ close

@@ -61,6 +61,22 @@ export const exchangeSamples: {
     ],
     replies: [undefined],
   },
+  'hdds.summarizeReplica.1': {
+    requests: [300],
+    replies: [
+      { seal: 'none', damaged: false, generation: 1, liveBytes: 0, blockCount: 0 },
+      {
+        seal: 'alone',
+        damaged: true,
+        generation: 7,
+        liveBytes: 5 * 2 ** 30,
+        blockCount: 3,
+        contentHash: '0123456789abcdef',
+      },
+      { seal: 'agreed', damaged: false, generation: 1, liveBytes: 64, blockCount: 1, contentHash: 'ffffffffffffffff' },
+    ],
+  },
+  'hdds.readBlocks.1': { requests: [[{ container: 300, firstLocal: 1, count: 256 }]], replies: [undefined] },
   'hdds.compact.1': { requests: [undefined], replies: [0, 2 ** 40] },
   'hdds.createPipeline.1': {
     requests: [
@@ -131,12 +147,18 @@ export const itemSamples = {
   },
   scrubFinding: {
     codec: scrubFinding,
-    items: [finding, { ...finding, kind: 'unreadable', local: 9 }, { ...finding, kind: 'index-mismatch', local: 1 }],
+    items: [
+      finding,
+      { ...finding, kind: 'unreadable', local: 9 },
+      { ...finding, kind: 'index-mismatch', local: 1 },
+      { ...finding, kind: 'quarantined' },
+    ],
   },
 } as const
 
 export const listingRequests: { readonly [Name in ListingName]: RequestOf<Name> } = {
   'hdds.listBlocks.2': 300,
+  'hdds.listReplica.1': { container: 300, after: 70_000, limit: 4096 },
   'hdds.containers.2': undefined,
   'hdds.disks.1': undefined,
   'hdds.scrubContainer.1': 300,
