@@ -70,10 +70,12 @@ export class PipelineLeaders {
     try {
       for (;;) {
         const leader = this.leaders.get(pipeline)
-        if (leader === undefined && endSearch === undefined) {
-          if (await this.waitForOther(pipeline, round)) continue
-          endSearch = this.beginSearch(pipeline)
+        const search = leader === undefined ? this.searches.get(pipeline) : undefined
+        if (search !== undefined && endSearch === undefined) {
+          await round.upTo(search)
+          continue
         }
+        if (leader === undefined) endSearch ??= this.beginSearch(pipeline)
         const member = round.next(leader)
         if (member === undefined) {
           await round.pause()
@@ -128,13 +130,6 @@ export class PipelineLeaders {
 
   private forget(pipeline: PipelineId, member: KnownDatanode): void {
     if (this.leaders.get(pipeline) === member.id) this.leaders.delete(pipeline)
-  }
-
-  private async waitForOther(pipeline: PipelineId, round: LeaderRound): Promise<boolean> {
-    const search = this.searches.get(pipeline)
-    if (search === undefined) return false
-    await round.upTo(search)
-    return true
   }
 
   private beginSearch(pipeline: PipelineId): () => void {

@@ -55,6 +55,7 @@ export class ReplicaSearch {
   private wasLocatedAgain = false
   private wasOutOfPlace = false
   private hasPatience = true
+  private isCancelled = false
   private race: { cancel(): void } | undefined
 
   constructor(context: ReadContext, block: BlockId, place: KnownPlace) {
@@ -73,6 +74,7 @@ export class ReplicaSearch {
     for (;;) {
       if (this.place.encoded !== undefined) return { kind: 'encoded', place: this.place.encoded }
       const won = await this.ask(ask)
+      if (this.isCancelled) throw new StoreError('Aborted', 'the read was given up')
       if (won !== undefined) {
         this.noteWinner(won)
         return { kind: 'answer', replica: won.contender.replica, value: won.value }
@@ -104,6 +106,7 @@ export class ReplicaSearch {
   }
 
   cancel(): void {
+    this.isCancelled = true
     this.race?.cancel()
   }
 

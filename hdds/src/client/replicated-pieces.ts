@@ -58,6 +58,8 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
     try {
       return await this.advance()
     } catch (error) {
+      // Whoever has left is told nothing more.
+      if (this.isOver) return over
       await this.return()
       throw error
     }
