@@ -56,6 +56,8 @@ export interface BlockPatience {
   readonly tryMs: number
   /** For the last members of a stream, all together, beyond the time that the majority takes. */
   readonly graceMs: number
+  /** For a majority of a pipeline to take one step of a stream: longer than any disk that lives. */
+  readonly streamMs: number
   /** For a piece of a read, while there is another replica. */
   readonly silenceMs: number
 }
@@ -66,6 +68,7 @@ export const defaultBlockPatience: BlockPatience = {
   agreementMs: 15_000,
   tryMs: 2_000,
   graceMs: 250,
+  streamMs: 15_000,
   silenceMs: 5_000,
 }
 
@@ -218,6 +221,7 @@ export class BlockClient implements BlockStore {
       access: { ...access, pipeline },
       members,
       graceMs: this.patience.graceMs,
+      deadlineMs: this.patience.streamMs,
       agree: (agreed) =>
         this.leaders.call({
           place,

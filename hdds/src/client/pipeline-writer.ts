@@ -21,6 +21,8 @@ export interface PipelineWriterOptions {
   readonly agree: (agreed: AgreedBlock) => Promise<void>
   /** What the members of one block may be late, all waits together, beyond as long again as the majority took. */
   readonly graceMs: number
+  /** For a majority to take one step. */
+  readonly deadlineMs: number
 }
 
 export interface StreamMember {
@@ -42,7 +44,7 @@ interface Lane {
  * members refuse the request for, or `Unavailable`, `OutOfSpace`.
  */
 export async function openPipelineWriter(options: PipelineWriterOptions): Promise<BlockWriter> {
-  const { clock, block, access, members, metrics, graceMs } = options
+  const { clock, block, access, members, metrics, graceMs, deadlineMs } = options
   const steps = members.map(async ({ known, datanode }) => {
     if (datanode === undefined) throw new StoreError('Unavailable', `datanode ${known.id} is not known here`)
     return await datanode.openWriter(block, access)
@@ -53,6 +55,7 @@ export async function openPipelineWriter(options: PipelineWriterOptions): Promis
   const { outcomes } = await gatherQuorum(steps, {
     clock,
     needed,
+    deadlineMs,
     graceMs: () => graceMs,
     isAwaited: (index) => trusted[index] === true,
   })
@@ -137,12 +140,13 @@ class PipelineWriter implements BlockWriter {
   }
 
   private async atAll<T>(step: (lane: Lane) => Promise<T>): Promise<readonly Outcome<T>[]> {
-    const { clock, graceMs } = this.options
+    const { clock, graceMs, deadlineMs } = this.options
     const gathered: Gathered<T> = await gatherQuorum(
       this.lanes.map((lane) => step(lane)),
       {
         clock,
         needed: this.needed,
+        deadlineMs,
         graceMs: (elapsedMs) => Math.max(0, graceMs + this.elapsedMs + elapsedMs - this.waitedMs),
       },
     )

@@ -12,6 +12,8 @@ export interface QuorumRules {
   readonly clock: Clock
   /** So many must be done. */
   readonly needed: number
+  /** For `needed` to be done. */
+  readonly deadlineMs: number
   /** How long the others are waited for, once `needed` are done after `elapsedMs`. */
   readonly graceMs: (elapsedMs: number) => number
   /** Whether this step is worth the grace. Default: all are. */
@@ -28,12 +30,12 @@ export interface Gathered<T> {
 }
 
 /**
- * Resolves when every step has settled; when enough are done and the grace for the others is over; or when so many have
- * failed that it cannot be enough. Never rejects. A step that is late goes on, and what becomes of it is dropped: its owner
+ * Resolves when every step has settled; when enough are done and the grace for the others is over; or when it is not enough:
+ * too many have failed, or the deadline has passed. Never rejects. A step that is late goes on, and what becomes of it is dropped: its owner
  * ends it.
  */
 export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules): Promise<Gathered<T>> {
-  const { clock, needed, graceMs, isAwaited = () => true } = rules
+  const { clock, needed, deadlineMs, graceMs, isAwaited = () => true } = rules
   return new Promise((resolve) => {
     const startedMs = clock.monotonicMs()
     const outcomes: Outcome<T>[] = steps.map(() => ({ kind: 'late' }))
@@ -41,12 +43,12 @@ export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules
     let done = 0
     let failures = 0
     let elapsedMs: number | undefined
-    let cancel: Cancel | undefined
     const finish = (): void => {
-      cancel?.()
+      cancel()
       const nowMs = clock.monotonicMs() - startedMs
       resolve({ outcomes: [...outcomes], elapsedMs: elapsedMs ?? nowMs, waitedMs: nowMs - (elapsedMs ?? nowMs) })
     }
+    let cancel: Cancel = clock.after(deadlineMs, finish)
     const settle = (index: number, outcome: Outcome<T>): void => {
       outcomes[index] = outcome
       awaited.delete(index)
@@ -54,6 +56,7 @@ export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules
       else failures++
       if (done === needed && elapsedMs === undefined) {
         elapsedMs = clock.monotonicMs() - startedMs
+        cancel()
         cancel = clock.after(graceMs(elapsedMs), finish)
       }
       const isEnough = done >= needed && awaited.size === 0

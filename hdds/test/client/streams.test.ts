@@ -143,6 +143,24 @@ describe('a streamed block', () => {
   })
 
   test.each([
+    ['openWriter', 1],
+    ['write', 3],
+    ['commit', 1],
+  ] as const)('whose majority is silent at %s is given up in time for another pipeline', async (step, n) => {
+    await withPipeline(async (scene) => {
+      for (const i of [0, 2] as const) scene.replicas[i].script = from(step, n, { silent: true })
+      const work = async (): Promise<void> => {
+        const writer = await scene.client.openWriter(block)
+        await fill(writer)
+        await writer.commit()
+      }
+      await rejection(work(), 'Unavailable')
+      expect(scene.elapsedMs()).toBeLessThan(17_000)
+      expect(scene.group.agreed.size).toBe(0)
+    })
+  })
+
+  test.each([
     ['OutOfSpace', 'OutOfSpace'],
     ['VolumeFailed', 'Unavailable'],
     ['AccessDenied', 'AccessDenied'],
