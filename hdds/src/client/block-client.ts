@@ -3,7 +3,7 @@
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Metrics } from '@o3/common/metrics'
-import type { BlockId, ContainerPlace, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
+import type { BlockId, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
 import type {
   AgreedBlock,
   BlockAccess,
@@ -17,7 +17,7 @@ import { HedgePolicy } from '../core/hedge-policy.ts'
 import { mayHaveMoved } from '../core/replica-failures.ts'
 import { clientMetrics } from './client-metrics.ts'
 import { ContainerPlaces, placeText, unreachableContainer } from './container-places.ts'
-import type { BlockReplica, FindDatanode, KnownDatanode, KnownPlace } from './container-places.ts'
+import type { BlockReplica, EncodedPlace, FindDatanode, KnownDatanode, KnownPlace } from './container-places.ts'
 import { PipelineLeaders } from './pipeline-leaders.ts'
 import { openPipelineWriter } from './pipeline-writer.ts'
 import type { StreamMember } from './pipeline-writer.ts'
@@ -25,10 +25,10 @@ import { ReplicaSearch } from './replica-search.ts'
 import type { ReadContext } from './replica-search.ts'
 import { ReplicatedPieces } from './replicated-pieces.ts'
 
-/** Reads blocks of containers that were erasure-coded (`place.ec` is there). Promises and errors as of `BlockStore`. */
+/** Reads blocks of containers that were erasure-coded. Promises and errors as of `BlockStore`. */
 export interface EncodedReader {
-  read(place: ContainerPlace, block: BlockId, range: ReadRange, access?: BlockAccess): AsyncIterable<Uint8Array>
-  readSmall(place: ContainerPlace, block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array>
+  read(place: EncodedPlace, block: BlockId, range: ReadRange, access?: BlockAccess): AsyncIterable<Uint8Array>
+  readSmall(place: EncodedPlace, block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array>
 }
 
 export interface BlockClientOptions {
@@ -103,7 +103,7 @@ export class BlockClient implements BlockStore {
   }
 
   async writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: BlockAccess): Promise<BlockReceipt> {
-    const place = await this.placeOf(block)
+    const place = this.places.get(block.container) ?? (await this.places.locate(block.container))
     if (!isPipelined(place))
       return await this.atOne(place, (datanode) => writeTwice(datanode, block, { pieces, access }))
     return await this.leaders.call({
@@ -172,7 +172,7 @@ export class BlockClient implements BlockStore {
     return this.places.get(container) ?? this.places.locate(container)
   }
 
-  private encoded({ container }: ContainerPlace): EncodedReader {
+  private encoded({ container }: EncodedPlace): EncodedReader {
     const { encoded } = this.options
     if (encoded !== undefined) return encoded
     throw new StoreError('Unavailable', 'this process reads no erasure-coded containers', { details: { container } })
@@ -209,7 +209,7 @@ export class BlockClient implements BlockStore {
 
   private async openAtAll(place: PipelinePlace, block: BlockId, access: BlockAccess | undefined): Promise<BlockWriter> {
     const { pipeline, container } = place
-    const { clock, metrics } = this.reading
+    const { clock, metrics, local } = this.reading
     const members = place.members.map((known): StreamMember => ({
       known,
       datanode: this.options.datanode(known.id, known.address),
@@ -217,6 +217,7 @@ export class BlockClient implements BlockStore {
     return await openPipelineWriter({
       clock,
       metrics,
+      local,
       block,
       access: { ...access, pipeline },
       members,

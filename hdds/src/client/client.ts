@@ -2,7 +2,7 @@
 
 export { addressText, parseAddress } from './address.ts'
 export { BlockClient, defaultBlockPatience } from './block-client.ts'
-export type { BlockReplica, FindDatanode } from './container-places.ts'
+export type { BlockReplica, EncodedPlace, FindDatanode } from './container-places.ts'
 export type { BlockClientOptions, BlockPatience, EncodedReader } from './block-client.ts'
 export { DatanodeDirectory } from './datanode-directory.ts'
 export type { DatanodeDirectoryOptions } from './datanode-directory.ts'

@@ -2,10 +2,11 @@
 
 import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
+import { isAnswer } from '@o3/common/rpc'
 import type {
   ContainerId,
-  ContainerPlace,
   DatanodeId,
+  EcLayout,
   PipelineId,
   ReplicaLocation,
   ReplicationConfig,
@@ -30,14 +31,20 @@ export interface KnownDatanode {
   standing: ReplicaStanding
 }
 
+/** Where the shards of an erasure-coded container are. */
+export interface EncodedPlace {
+  readonly container: ContainerId
+  readonly ec: EcLayout
+}
+
 export interface KnownPlace {
   readonly container: ContainerId
   readonly replication: ReplicationConfig
   /** While it takes writes through one. */
   readonly pipeline: PipelineId | undefined
   readonly members: readonly KnownDatanode[]
-  /** Of an erasure-coded container, as SCM said it: then it has no members. */
-  readonly encoded: ContainerPlace | undefined
+  /** Of an erasure-coded container: then it has no members. */
+  readonly encoded: EncodedPlace | undefined
   readonly locatedMs: number
 }
 
@@ -100,7 +107,7 @@ export class ContainerPlaces {
       replication: found.replication,
       pipeline: found.state === 'OPEN' ? found.pipeline : undefined,
       members: found.ec === undefined ? found.replicas.map((replica) => this.datanode(replica)) : [],
-      encoded: found.ec === undefined ? undefined : found,
+      encoded: found.ec === undefined ? undefined : { container, ec: found.ec },
       locatedMs: this.clock.monotonicMs(),
     }
     this.containers.set(container, place)
@@ -116,6 +123,21 @@ export class ContainerPlaces {
     this.datanodes.set(id, known)
     return known
   }
+}
+
+/** Whether the datanode is in this process, whose datanode is `local`: then there is no wire to it. */
+export function isHere({ id, address }: KnownDatanode, local: DatanodeId | undefined): boolean {
+  return address === undefined || id === local
+}
+
+/**
+ * Whether the failure says something of the datanode, and not only of the container or pipeline that it was asked for: a
+ * closed container is `Unavailable` too, and its datanode as good as before.
+ */
+export function isFaultOf(member: KnownDatanode, error: unknown, local: DatanodeId | undefined): boolean {
+  if (!(error instanceof StoreError)) return false
+  if (error.category !== 'unavailable' || error.code === 'VolumeFailed') return true
+  return !isHere(member, local) && !isAnswer(error)
 }
 
 /** Nothing is known of a datanode that has the container. */

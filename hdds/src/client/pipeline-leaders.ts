@@ -8,6 +8,7 @@ import type { DatanodeId, PipelineId } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
 import { failed, isAvoided } from '../core/replica-order.ts'
 import type { ClientMetrics } from './client-metrics.ts'
+import { isHere } from './container-places.ts'
 import type { BlockReplica, FindDatanode, KnownDatanode, KnownPlace } from './container-places.ts'
 
 export interface PipelineLeadersOptions {
@@ -114,7 +115,7 @@ export class PipelineLeaders {
     const acting = call.act(datanode)
     // The log of this process refers to the caller's bytes until it has answered, so it is waited for; and it answers: a
     // leader without its majority steps down. What another process is sent carries a checksum, and may be given up.
-    if (round.isHere(member)) return acting
+    if (isHere(member, this.options.local)) return acting
     return withinDeadline(clock, Math.min(tryMs, round.leftMs), 'a write through a pipeline', acting)
   }
 
@@ -168,10 +169,6 @@ class LeaderRound {
     return this.untilMs - this.options.clock.monotonicMs()
   }
 
-  isHere({ id, address }: KnownDatanode): boolean {
-    return address === undefined || id === this.options.local
-  }
-
   /** Whom to ask; undefined when all were asked. Throws when the time is over. */
   next(leader: DatanodeId | undefined): KnownDatanode | undefined {
     if (this.leftMs <= 0) throw this.failure('the pipeline has no leader that answers')
@@ -195,7 +192,7 @@ class LeaderRound {
       this.mayHaveHappened = true
       this.fault(member)
     } else if (code === 'Unavailable' || code === 'ContainerNotFound' || code === 'VolumeFailed') {
-      if (this.isHere(member) || isAnswer(error)) this.refused(member, error)
+      if (isHere(member, this.options.local) || isAnswer(error)) this.refused(member, error)
       else this.fault(member)
     } else {
       throw this.mayHaveHappened && error.category !== 'invalid' ? this.failure(error.message) : error

@@ -3,10 +3,11 @@
 import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
-import type { BlockId } from '@o3/scm/api'
+import type { BlockId, DatanodeId } from '@o3/scm/api'
 import type { AgreedBlock, BlockReceipt, BlockWriter, Datanode, ReplicaAccess } from '../api/api.ts'
 import { failed, isAvoided } from '../core/replica-order.ts'
 import type { ClientMetrics } from './client-metrics.ts'
+import { isFaultOf } from './container-places.ts'
 import type { KnownDatanode } from './container-places.ts'
 import { gatherQuorum } from './quorum.ts'
 import type { Gathered, Outcome } from './quorum.ts'
@@ -17,6 +18,8 @@ export interface PipelineWriterOptions {
   readonly block: BlockId
   readonly access: ReplicaAccess & Required<Pick<ReplicaAccess, 'pipeline'>>
   readonly members: readonly StreamMember[]
+  /** The datanode of this process. */
+  readonly local: DatanodeId | undefined
   /** Has the leader agree to the block. */
   readonly agree: (agreed: AgreedBlock) => Promise<void>
   /** What the members of one block may be late, all waits together, beyond as long again as the majority took. */
@@ -63,8 +66,12 @@ export async function openPipelineWriter(options: PipelineWriterOptions): Promis
   for (const [index, outcome] of outcomes.entries()) {
     const member = members[index] as StreamMember
     if (outcome.kind === 'done') lanes.push({ member, writer: outcome.value })
-    else noteLost(options, member)
-    if (outcome.kind === 'late') abandon(steps[index] as Promise<BlockWriter>)
+    else if (outcome.kind === 'failed') noteFailure(options, member, outcome.error)
+    else {
+      abandon(steps[index] as Promise<BlockWriter>)
+      // Who was not waited for has not failed once more.
+      if (trusted[index] === true) noteSilence(options, member)
+    }
   }
   metrics.lostMembers.add(members.length - lanes.length)
   if (lanes.length >= needed) return new PipelineWriter(options, lanes)
@@ -164,7 +171,10 @@ class PipelineWriter implements BlockWriter {
     const lost = lanes.filter((_, index) => outcomes[index]?.kind !== 'done')
     this.lanes = kept
     options.metrics.lostMembers.add(lost.length)
-    for (const { member } of lost) noteLost(options, member)
+    // One that is late has answered before: slow, and not gone. If it is, the next block cannot be opened there.
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind === 'failed') noteFailure(options, (lanes[index] as Lane).member, outcome.error)
+    }
     const enough = kept.length >= this.needed
     const ended = enough && late === 'let-late-end' ? lanes.filter((_, i) => outcomes[i]?.kind === 'failed') : lost
     // When it has ended nothing reads the caller's memory. A member of this process is waited for; one of another process is
@@ -229,7 +239,11 @@ function lostMajority(outcomes: readonly Outcome<unknown>[]): StoreError {
   return new StoreError('Unavailable', message, cause === undefined ? {} : { cause, details: cause.details })
 }
 
-function noteLost({ clock }: PipelineWriterOptions, { known }: StreamMember): void {
+function noteFailure(options: PipelineWriterOptions, member: StreamMember, error: unknown): void {
+  if (isFaultOf(member.known, error, options.local)) noteSilence(options, member)
+}
+
+function noteSilence({ clock }: PipelineWriterOptions, { known }: StreamMember): void {
   known.standing = failed(known.standing, clock.monotonicMs())
 }
 

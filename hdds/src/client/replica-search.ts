@@ -2,14 +2,21 @@
 
 import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { BlockId, ContainerPlace, DatanodeId } from '@o3/scm/api'
+import type { BlockId, DatanodeId } from '@o3/scm/api'
 import type { HedgePolicy } from '../core/hedge-policy.ts'
 import { meaningOfReadFailure, mostTelling } from '../core/replica-failures.ts'
 import { answered, failed, isAvoided, orderReplicas, outrun } from '../core/replica-order.ts'
 import type { ReplicaDistance, ReplicaStanding } from '../core/replica-order.ts'
 import type { ClientMetrics } from './client-metrics.ts'
-import { unreachableContainer } from './container-places.ts'
-import type { BlockReplica, ContainerPlaces, FindDatanode, KnownDatanode, KnownPlace } from './container-places.ts'
+import { isFaultOf, isHere, unreachableContainer } from './container-places.ts'
+import type {
+  BlockReplica,
+  ContainerPlaces,
+  EncodedPlace,
+  FindDatanode,
+  KnownDatanode,
+  KnownPlace,
+} from './container-places.ts'
 import { ReplicaRace } from './replica-race.ts'
 import type { Asked, Contender, Won } from './replica-race.ts'
 
@@ -39,7 +46,7 @@ export interface Replica {
 export type Found<T> =
   | { readonly kind: 'answer'; readonly replica: Replica; readonly value: T }
   /** It has no replicas any more: it was encoded, perhaps since the reader began. */
-  | { readonly kind: 'encoded'; readonly place: ContainerPlace }
+  | { readonly kind: 'encoded'; readonly place: EncodedPlace }
 
 /**
  * Finds a replica that answers. Each is asked once, until some bytes were read: then those that failed before are worth
@@ -151,8 +158,9 @@ export class ReplicaSearch {
     return this.tried.has(id) && this.tried.get(id) === address
   }
 
-  private distanceOf({ id, address, rack }: KnownDatanode): ReplicaDistance {
-    if (address === undefined || id === this.context.local) return 0
+  private distanceOf(member: KnownDatanode): ReplicaDistance {
+    const { rack } = member
+    if (isHere(member, this.context.local)) return 0
     return rack !== undefined && rack === this.context.rack ? 1 : 2
   }
 
@@ -189,7 +197,9 @@ export class ReplicaSearch {
     this.failures.set(member.id, error)
     if (isStoreError(error, 'Unavailable', 'ContainerNotFound')) this.wasOutOfPlace = true
     if (meaning === 'block') this.context.metrics.badReplicas.add()
-    else member.standing = failed(member.standing, this.context.clock.monotonicMs())
+    else if (isFaultOf(member, error, this.context.local)) {
+      member.standing = failed(member.standing, this.context.clock.monotonicMs())
+    }
   }
 
   /** Whether there is somebody new to ask. */

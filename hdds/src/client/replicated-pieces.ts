@@ -3,8 +3,9 @@
 import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
-import type { BlockId, ContainerPlace } from '@o3/scm/api'
+import type { BlockId } from '@o3/scm/api'
 import type { BlockAccess, ReadRange } from '../api/api.ts'
+import type { EncodedPlace } from './container-places.ts'
 import type { Asked } from './replica-race.ts'
 import type { Replica, ReplicaSearch } from './replica-search.ts'
 
@@ -24,7 +25,7 @@ export interface ReplicatedPiecesOptions {
   /** The search to use, once it is known where the container is. */
   readonly search: () => Promise<ReplicaSearch>
   /** Reads what was erasure-coded. */
-  readonly encoded: (place: ContainerPlace, range: ReadRange) => AsyncIterable<Uint8Array>
+  readonly encoded: (place: EncodedPlace, range: ReadRange) => AsyncIterable<Uint8Array>
 }
 
 /** Where the bytes come from now; `replica` is undefined where they are decoded. */
