@@ -88,6 +88,8 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
   graph.build(HDDS_BLOCKS, (parts) => {
     const datanode = parts.get(HDDS_DATANODE)
     return new BlockClient({
+      env: parts.get(HDDS_ENV),
+      local: datanode.id,
       locations: parts.get(HDDS_SCM),
       datanode: (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at)),
     })

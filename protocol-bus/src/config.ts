@@ -31,6 +31,12 @@ export const storeSection = section('The store.', {
     default: '96MiB',
     minimum: '4MiB',
   }),
+  replayMemory: size({
+    description:
+      'For the bytes of replicated blocks until they are durable, so that a lost pipeline costs no client its upload. Who comes when it is used up goes without.',
+    default: '96MiB',
+    minimum: '0B',
+  }),
 })
 
 export const hostSection = section('The listeners of the front ends.', {
@@ -57,11 +63,24 @@ export type HostSettings = SectionValues<typeof hostSection>
 /** Chunks of large bodies: what is written at once, and the unit of `memory`. */
 export const chunkSizeBytes = 512 * 1024
 
+/**
+ * A block of several replicas that loses its majority before its end is written again from its beginning, out of memory: so a
+ * block is no longer than what can be kept. An upload keeps two of them at most, one that is written and one that is being
+ * made durable; 96 MiB do for a dozen parts of 8 MiB, the size in which the usual clients send them, and none of them is two
+ * blocks. Shorter ones would cost more than they save: each is an open, a commit and an agreement at three members, an extent
+ * in its key's row (640 for a body of 5 GiB), and a round trip of its readers. With one replica there is nothing to go on
+ * with, and `blockSize` holds.
+ */
+const maxReplicatedBlockBytes = 8 * 1024 * 1024
+
 /** `replication`: of buckets whose creator asks for nothing else. */
 export function storeConfigOf(settings: StoreSettings, replication: ReplicationConfig): StoreConfig {
+  // A block holds whole chunks.
+  const blockBytes = Math.ceil(settings.blockSize / chunkSizeBytes) * chunkSizeBytes
   return {
-    // A block holds whole chunks.
-    blockBytes: Math.ceil(settings.blockSize / chunkSizeBytes) * chunkSizeBytes,
+    blockBytes,
+    replicatedBlockBytes: Math.min(blockBytes, maxReplicatedBlockBytes),
+    replayBytes: settings.replayMemory,
     maxBodyBytes: settings.maxBody,
     leaseBlocks: settings.leaseBlocks,
     replication,

@@ -32,7 +32,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     await seat.lifecycle.start('clients of datanodes', { start: () => {}, stop: () => datanodes.close() })
     graph
       .value(BUS_OM, om)
-      .value(BUS_BLOCKS, new BlockClient({ locations: scm, datanode: datanodes.find }))
+      .value(BUS_BLOCKS, new BlockClient({ env, locations: scm, datanode: datanodes.find, metrics: seat.metrics }))
       .value(BUS_SCM, scm)
     await startStore(graph, seat, {
       sealingKey: await readSealingKey(env, cluster),

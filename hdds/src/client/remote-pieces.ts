@@ -26,6 +26,7 @@ const method = 'hdds.read.1'
 export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined> {
   private readonly options: RemotePiecesOptions
   private body: PatientBody | undefined
+  private asking: AbortController | undefined
   private left: number
   private state: 'new' | 'open' | 'over' = 'new'
 
@@ -53,6 +54,8 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
     const { state, body } = this
     this.state = 'over'
     this.body = undefined
+    // Whoever leaves before the answer has begun is not sent any of it.
+    this.asking?.abort(new StoreError('Aborted', 'the read was given up'))
     if (state === 'open') this.options.channel.leave()
     await body?.return()
     return over
@@ -67,17 +70,22 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
       return await this.receive()
     } catch (error) {
       const hasBegun = this.left < this.options.range.length
-      if (hasBegun || !isStoreError(error, 'Unavailable', 'OutcomeUnknown', 'Closed')) throw error
+      if (hasBegun || this.hasLeft() || !isStoreError(error, 'Unavailable', 'OutcomeUnknown', 'Closed')) throw error
       await this.body?.return()
       await this.ask()
       return await this.receive()
     }
   }
 
+  private hasLeft(): boolean {
+    return this.state === 'over'
+  }
+
   private async ask(): Promise<void> {
     const { channel, block, range, access, silenceMs } = this.options
     const payload = channel.encode<typeof method>(exchanges[method].request, { block, range, ...access })
     const asking = new AbortController()
+    this.asking = asking
     // Of the answer's beginning; afterwards the body has its own.
     const cancel = channel.clock.after(silenceMs, () => {
       asking.abort(new StoreError('DeadlineExceeded', `the datanode did not answer within ${silenceMs} ms`))
@@ -87,6 +95,7 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
       channel.decode(method, result.payload)
       this.body = new PatientBody(result.body ?? nothing(), { clock: channel.clock, silenceMs })
     } finally {
+      this.asking = undefined
       cancel()
     }
   }

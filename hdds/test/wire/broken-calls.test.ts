@@ -100,6 +100,25 @@ describe('a reader that stops', () => {
     })
   })
 
+  test('that leaves before its first byte has come is sent none, and holds nothing', async () => {
+    await withSimulatedWire(async (scene) => {
+      const bytes = patternOf(1, 4 * MiB)
+      await stored(scene, 1, bytes)
+      for (const afterMs of [0, 0.2, 0.5, 1, 2, 5]) {
+        const pieces = scene.datanode.read(block(1), all(bytes))[Symbol.asyncIterator]()
+        const first = pieces.next().then(
+          (step) => step.done === true || step.value.length,
+          (error: unknown) => error,
+        )
+        await later(scene, afterMs)
+        await pieces.return?.()
+        await first
+        expect(await pieces.next()).toEqual({ done: true, value: undefined })
+      }
+      await scene.local.deleteContainer(1) // on virtual time it would hang
+    })
+  })
+
   test('64 of them hold what their windows hold, and all get their bytes in the end', { timeout: 60_000 }, async () => {
     await withLoopbackWire(async (scene) => {
       const bytes = patternOf(5, 12 * MiB)

@@ -55,7 +55,7 @@ async function withClient(script: (scene: Scene) => Promise<void>): Promise<void
     await machine.start()
     const scm = new ScriptedScm()
     const directory = new DatanodeDirectory({ env, authentication: trustedClient })
-    const blocks = new BlockClient({ locations: scm, datanode: directory.find })
+    const blocks = new BlockClient({ env, locations: scm, datanode: directory.find })
     const servers = new Map<RpcServer<unknown>, unknown>()
     const serve = async (port: number): Promise<RpcServer<unknown>> => {
       const address: Address = { kind: 'tcp', host: 'dn', port }

@@ -1,60 +1,86 @@
 /**
  * One long body as a row of blocks. While a block is being made durable the next one is written; not more than one is
  * waited for, so that a body never has more than two blocks open.
+ *
+ * A block whose container does not take it any more (a pipeline that loses its majority in the middle) is written again to
+ * another container, as far as its bytes are still here: all of them where there was memory to keep them, and in any case
+ * those that the caller is just handing over. The blocks before it stay where they are.
  */
 
 import type { BlockStore, BlockWriter } from '@o3/hdds/api'
 import type { Extent, LeaseId, NewContent } from '@o3/om/api'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
-import { placeBlock } from './place-block.ts'
+import { isOfContainer, placeBlock, withoutDoubt } from './place-block.ts'
+import { KeptBytes } from './replay-memory.ts'
+import type { ReplayMemory } from './replay-memory.ts'
+
+export interface BlockSequenceOptions {
+  readonly blocks: BlockStore
+  readonly leases: LeaseHolder
+  readonly blockBytes: number
+  /** For the bytes of blocks that are not durable yet. Default: they are not kept. */
+  readonly replay?: ReplayMemory | undefined
+}
 
 interface Failure {
   readonly error: unknown
 }
 
+interface OpenBlock {
+  readonly leased: LeasedBlock
+  readonly writer: BlockWriter
+  readonly kept: KeptBytes
+  length: number
+}
+
 export class BlockSequence {
-  private readonly blocks: BlockStore
-  private readonly leases: LeaseHolder
-  private readonly blockBytes: number
+  private readonly options: BlockSequenceOptions
+  /** All that were drawn, also those that were given up. */
   private readonly leased: LeasedBlock[] = []
-  private readonly pieces: { readonly lease: LeaseId; readonly extents: Extent[] }[] = []
-  private writer: BlockWriter | undefined
-  private length = 0
+  /** Written to their end, in the order of their bytes. */
+  private readonly written: { leased: LeasedBlock; readonly length: number }[] = []
+  private current: OpenBlock | undefined
   private committing: Promise<Failure | undefined> = Promise.resolve(undefined)
 
-  constructor(blocks: BlockStore, leases: LeaseHolder, blockBytes: number) {
-    this.blocks = blocks
-    this.leases = leases
-    this.blockBytes = blockBytes
+  constructor(options: BlockSequenceOptions) {
+    this.options = options
   }
 
   /** The next bytes; they may change once it has settled. One call at a time. */
   async write(bytes: Uint8Array): Promise<void> {
+    const { blockBytes } = this.options
     for (let at = 0; at < bytes.length;) {
-      const writer = this.writer ?? (await this.open())
-      const count = Math.min(bytes.length - at, this.blockBytes - this.length)
-      await writer.write([count === bytes.length ? bytes : bytes.subarray(at, at + count)])
-      this.length += count
+      const length = this.current?.length ?? 0
+      const count = Math.min(bytes.length - at, blockBytes - length)
+      const open = await this.append(count === bytes.length ? bytes : bytes.subarray(at, at + count))
       at += count
-      if (this.length === this.blockBytes) await this.closeBlock(writer)
+      if (open.length === blockBytes) await this.closeBlock(open)
     }
   }
 
   /** Durable when it resolves, all of it. */
   async finish(): Promise<NewContent> {
-    if (this.writer !== undefined) await this.closeBlock(this.writer)
+    if (this.current !== undefined) await this.closeBlock(this.current)
     await this.committed()
-    const [first, ...others] = this.pieces
+    const pieces: { readonly lease: LeaseId; readonly extents: Extent[] }[] = []
+    for (const { leased, length } of this.written) {
+      const extent: Extent = { block: leased.block, length }
+      const last = pieces.at(-1)
+      if (last?.lease === leased.lease) last.extents.push(extent)
+      else pieces.push({ lease: leased.lease, extents: [extent] })
+    }
+    const [first, ...others] = pieces
     if (first === undefined) return { kind: 'inline', bytes: new Uint8Array(0) }
     if (others.length === 0) return { kind: 'leased', lease: first.lease, extents: first.extents }
-    return { kind: 'leased-many', pieces: this.pieces }
+    return { kind: 'leased-many', pieces }
   }
 
   /** Instead of `finish`, or after it failed: what was written is garbage. Never rejects. */
   async abort(): Promise<void> {
     await this.committing
-    // A writer that cannot even be aborted leaves what a crash would leave: bytes that no key names.
-    await this.writer?.abort().catch(() => undefined)
+    const { current } = this
+    this.current = undefined
+    if (current !== undefined) await giveUp(current)
     this.release()
   }
 
@@ -63,30 +89,119 @@ export class BlockSequence {
     for (const block of this.leased) block.finish()
   }
 
-  private async open(): Promise<BlockWriter> {
-    const { leased, result: writer } = await placeBlock(this.leases, ({ block }) => this.blocks.openWriter(block))
-    this.leased.push(leased)
-    this.length = 0
-    this.writer = writer
-    return writer
+  /** The block that they are in now. */
+  private async append(bytes: Uint8Array): Promise<OpenBlock> {
+    const open = (this.current ??= await this.open())
+    try {
+      await open.writer.write([bytes])
+    } catch (error) {
+      this.current = undefined
+      this.current = await this.writeElsewhere(open, error, async (writer) => {
+        await writeAll(writer, [...open.kept.pieces, bytes])
+        return writer
+      })
+    }
+    this.current.kept.add(bytes)
+    this.current.length += bytes.length
+    return this.current
   }
 
-  private async closeBlock(writer: BlockWriter): Promise<void> {
+  private async open(): Promise<OpenBlock> {
+    const { blocks, leases, replay } = this.options
+    const { leased, result: writer } = await placeBlock(leases, ({ block }) => blocks.openWriter(block))
+    this.leased.push(leased)
+    return { leased, writer, length: 0, kept: new KeptBytes(replay) }
+  }
+
+  private async closeBlock(open: OpenBlock): Promise<void> {
     await this.committed()
-    const { block, lease } = this.leased.at(-1) as LeasedBlock
-    this.committing = writer.commit().then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    )
-    this.writer = undefined
-    const extent: Extent = { block, length: this.length }
-    const last = this.pieces.at(-1)
-    if (last?.lease === lease) last.extents.push(extent)
-    else this.pieces.push({ lease, extents: [extent] })
+    this.current = undefined
+    this.committing = this.commit(open)
+  }
+
+  private async commit(open: OpenBlock): Promise<Failure | undefined> {
+    const { leased, length } = open
+    const written = { leased, length }
+    this.written.push(written)
+    try {
+      await open.writer.commit()
+      return undefined
+    } catch (error) {
+      return await this.commitElsewhere(open, error, written)
+    } finally {
+      open.kept.release()
+    }
+  }
+
+  /** Nobody waits for it yet: its failure is a value. */
+  private async commitElsewhere(
+    open: OpenBlock,
+    failure: unknown,
+    written: { leased: LeasedBlock },
+  ): Promise<Failure | undefined> {
+    try {
+      const moved = await this.writeElsewhere(open, failure, async (writer) => {
+        await writeAll(writer, open.kept.pieces)
+        await writer.commit()
+        return writer
+      })
+      written.leased = moved.leased
+      return undefined
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** The block that has failed, in another container. Rejects with its failure when its bytes are not here any more. */
+  private async writeElsewhere(
+    open: OpenBlock,
+    failure: unknown,
+    write: (writer: BlockWriter) => Promise<BlockWriter>,
+  ): Promise<OpenBlock> {
+    const { blocks, leases } = this.options
+    const { kept, leased: lost, length } = open
+    const isMovable = isOfContainer(failure) && (length === 0 || kept.isWhole)
+    if (!isMovable) {
+      await giveUp(open)
+      throw withoutDoubt(failure)
+    }
+    await endWriter(open.writer)
+    lost.finish()
+    leases.avoid(lost.block.container)
+    try {
+      const { leased, result } = await placeBlock(leases, async ({ block }) => {
+        const writer = await blocks.openWriter(block)
+        try {
+          return await write(writer)
+        } catch (error) {
+          await endWriter(writer)
+          throw error
+        }
+      })
+      this.leased.push(leased)
+      return { leased, writer: result, kept, length }
+    } catch (error) {
+      kept.release()
+      throw error
+    }
   }
 
   private async committed(): Promise<void> {
     const failure = await this.committing
     if (failure !== undefined) throw failure.error
   }
+}
+
+async function writeAll(writer: BlockWriter, pieces: readonly Uint8Array[]): Promise<void> {
+  for (const piece of pieces) await writer.write([piece])
+}
+
+async function giveUp({ writer, kept }: OpenBlock): Promise<void> {
+  kept.release()
+  await endWriter(writer)
+}
+
+/** A writer that cannot even be aborted leaves what a crash would leave: bytes that no key names. */
+async function endWriter(writer: BlockWriter): Promise<void> {
+  await writer.abort().catch(() => undefined)
 }

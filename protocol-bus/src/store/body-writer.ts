@@ -21,6 +21,7 @@ import { ChunkPipeline } from './chunk-pipeline.ts'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
 import { placeBlock } from './place-block.ts'
+import { ReplayMemory } from './replay-memory.ts'
 import { refuseAborted } from './refused.ts'
 import type { MaybePromise } from './settled.ts'
 
@@ -51,6 +52,10 @@ export interface BodyWriterOptions {
   readonly digests: DigestPool
   /** A multiple of the chunk length. */
   readonly blockBytes: number
+  /** Of blocks with several replicas; they are kept in memory until they are durable. Default: as `blockBytes`. */
+  readonly replicatedBlockBytes?: number
+  /** For those bytes, of all bodies together. Default: none are kept. */
+  readonly replayBytes?: number
   /** `TooLarge` beyond it. */
   readonly maxBodyBytes: number
 }
@@ -60,6 +65,7 @@ const gatherBytes = 64 * 1024
 
 export class BodyWriter {
   private readonly options: BodyWriterOptions
+  private readonly replay: ReplayMemory
 
   /** Below it a body that is all there is hashed on the loop and written in one message. */
   private readonly smallBytes: number
@@ -67,6 +73,10 @@ export class BodyWriter {
   constructor(options: BodyWriterOptions) {
     this.options = options
     this.smallBytes = Math.min(options.digests.inlineThresholdBytes, maxChunkBytes)
+    this.replay = new ReplayMemory({
+      maxBytes: options.replayBytes ?? 0,
+      sliceBytes: options.chunks.chunkSizeBytes,
+    })
   }
 
   /**
@@ -151,8 +161,7 @@ export class BodyWriter {
     pieces: PieceReader,
     options: LeasedBody & { readonly first: number },
   ): Promise<WrittenBody> {
-    const { blocks, blockBytes } = this.options
-    const sequence = new BlockSequence(blocks, options.leases, blockBytes)
+    const sequence = this.openSequence(options.leases)
     const write = (bytes: Uint8Array): Promise<void> => sequence.write(bytes)
     try {
       let size = options.first
@@ -172,6 +181,13 @@ export class BodyWriter {
       await sequence.abort()
       throw error
     }
+  }
+
+  private openSequence(leases: LeaseHolder): BlockSequence {
+    const { blocks, blockBytes, replicatedBlockBytes = blockBytes } = this.options
+    // One replica is its own majority: where it is lost, no other was promised, and the copy would be for nothing.
+    if (leases.replication === 'RATIS/ONE') return new BlockSequence({ blocks, leases, blockBytes })
+    return new BlockSequence({ blocks, leases, blockBytes: replicatedBlockBytes, replay: this.replay })
   }
 
   private checkLimits(size: number, promised: number | undefined): void {

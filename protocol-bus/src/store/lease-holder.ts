@@ -62,6 +62,11 @@ export class LeaseHolder {
     this.options = options
   }
 
+  /** Of the blocks that it draws. */
+  get replication(): ReplicationConfig {
+    return this.options.replication
+  }
+
   /** Synchronous while the stock lasts. `OutOfSpace`, `Unavailable` when OM has none to give; `Closed`. */
   take(): LeasedBlock | Promise<LeasedBlock> {
     if (this.closed) throw new StoreError('Closed', 'the store is closed')

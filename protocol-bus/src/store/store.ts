@@ -42,6 +42,10 @@ export interface StoreOptions {
 export interface StoreConfig {
   /** A key larger than this is a row of several blocks. A multiple of the chunk length. */
   readonly blockBytes: number
+  /** The same where a key has several replicas. Default: as `blockBytes`. */
+  readonly replicatedBlockBytes?: number
+  /** For bytes of such blocks until they are durable, of all bodies together. Default: none are kept. */
+  readonly replayBytes?: number
   /** One body: a key put at once, or a part. `TooLarge` beyond it. */
   readonly maxBodyBytes: number
   /** Blocks that are leased at once, ahead of need. */
@@ -74,6 +78,8 @@ export function createStore(options: StoreOptions): RunningStore {
       digests: options.digests,
       blockBytes: config.blockBytes,
       maxBodyBytes: config.maxBodyBytes,
+      ...(config.replicatedBlockBytes === undefined ? {} : { replicatedBlockBytes: config.replicatedBlockBytes }),
+      ...(config.replayBytes === undefined ? {} : { replayBytes: config.replayBytes }),
     }),
     reader: new BodyReader(blocks),
     chunks: options.chunks,

@@ -10,11 +10,14 @@ export class MemoryBlocks implements BlockStore {
   readonly closed = new Set<ContainerId>()
   /** Asked before each write of bytes; what it throws is what the write meets. */
   onWrite: (written: number) => Promise<void> | void = () => {}
+  /** Asked before each step of a block; what it throws is what the step meets. */
+  onStep: (step: 'writeBlock' | 'openWriter' | 'write' | 'commit', block: BlockId) => Promise<void> | void = () => {}
   openWriters = 0
   private written = 0
 
   async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
     this.assertOpen(block)
+    await this.onStep('writeBlock', block)
     await this.onWrite((this.written += length(pieces)))
     return this.commit(
       block,
@@ -24,6 +27,7 @@ export class MemoryBlocks implements BlockStore {
 
   async openWriter(block: BlockId): Promise<BlockWriter> {
     this.assertOpen(block)
+    await this.onStep('openWriter', block)
     this.openWriters++
     const pieces: Uint8Array[] = []
     let ended = false
@@ -34,11 +38,13 @@ export class MemoryBlocks implements BlockStore {
     return {
       block,
       write: async (given) => {
+        await this.onStep('write', block)
         await this.onWrite((this.written += length(given)))
         pieces.push(...given.map((piece) => new Uint8Array(piece)))
       },
       commit: async () => {
         end()
+        await this.onStep('commit', block)
         return this.commit(block, pieces)
       },
       abort: async () => end(),
