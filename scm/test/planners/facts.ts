@@ -1,0 +1,61 @@
+/** Short words for the facts that planners decide about, so that tables of cases can be read. */
+
+import type { DiskReport, NodeHealth, NodeOperationalState } from '../../src/api/api.ts'
+import { topologyOf } from '../../src/core/planners/topology.ts'
+import type { NodeFacts, Topology } from '../../src/core/planners/topology.ts'
+
+export const GiB = 1024 ** 3
+
+export function disk(overrides: Partial<DiskReport> = {}): DiskReport {
+  const totalBytes = overrides.totalBytes ?? 100 * GiB
+  const availableBytes = overrides.availableBytes ?? totalBytes / 2
+  return {
+    path: '/d',
+    uuid: 'u',
+    state: 'healthy',
+    totalBytes,
+    availableBytes,
+    usedBytes: totalBytes - availableBytes,
+    ...overrides,
+  }
+}
+
+export function node(id: string, overrides: Partial<NodeFacts> = {}): NodeFacts {
+  return {
+    id,
+    rack: '/default',
+    operational: 'IN_SERVICE',
+    health: 'HEALTHY',
+    disks: [disk()],
+    reservedBytes: 0,
+    incoming: 0,
+    outgoing: 0,
+    ...overrides,
+  }
+}
+
+const healths: Readonly<Record<string, NodeHealth>> = { '?': 'STALE', '+': 'DEAD' }
+const states: Readonly<Record<string, NodeOperationalState>> = {
+  d: 'DECOMMISSIONING',
+  D: 'DECOMMISSIONED',
+  m: 'ENTERING_MAINTENANCE',
+  M: 'IN_MAINTENANCE',
+}
+
+/**
+ * `a1 a2? b1+ b2d c1` : datanodes in racks named by their first letter; behind the name `?` suspected, `+` dead, `d`
+ * decommissioning, `D` decommissioned, `m` entering maintenance, `M` in maintenance, `!` full.
+ */
+export function cluster(text: string): Topology {
+  return topologyOf(
+    text.split(/\s+/).flatMap((word) => {
+      const found = /^([a-z]\d+)([?+dDmM!]*)$/.exec(word)
+      if (found === null) throw new Error(`not a datanode: ${word}`)
+      const [, id = '', marks = ''] = found
+      const health = [...marks].map((mark) => healths[mark]).find((each) => each !== undefined) ?? 'HEALTHY'
+      const operational = [...marks].map((mark) => states[mark]).find((each) => each !== undefined) ?? 'IN_SERVICE'
+      const disks = [disk(marks.includes('!') ? { availableBytes: 0, state: 'full' } : {})]
+      return [node(id, { rack: `/${id.charAt(0)}`, health, operational, disks })]
+    }),
+  )
+}
