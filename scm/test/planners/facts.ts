@@ -1,6 +1,8 @@
 /** Short words for the facts that planners decide about, so that tables of cases can be read. */
 
 import type { DiskReport, NodeHealth, NodeOperationalState } from '../../src/api/api.ts'
+import type { ContainerFacts, ReplicaFacts } from '../../src/core/planners/container-facts.ts'
+import type { RepairAction } from '../../src/core/planners/replication-plan.ts'
 import { topologyOf } from '../../src/core/planners/topology.ts'
 import type { NodeFacts, Topology } from '../../src/core/planners/topology.ts'
 
@@ -58,4 +60,54 @@ export function cluster(text: string): Topology {
       return [node(id, { rack: `/${id.charAt(0)}`, health, operational, disks })]
     }),
   )
+}
+
+const replicaStates: Readonly<Record<string, ReplicaFacts['state']>> = {
+  '!': 'UNHEALTHY',
+  q: 'QUASI_CLOSED',
+  o: 'OPEN',
+}
+
+/** `a1 b1! c1q d1o e1#2`: closed, damaged, sealed alone, open; with a content hash behind `#`. */
+export function replicas(text: string): readonly ReplicaFacts[] {
+  return text.split(/\s+/).flatMap((word) => {
+    if (word === '') return []
+    const found = /^([a-z]\d+)([!qo]?)(?:#(\w+))?$/.exec(word)
+    if (found === null) throw new Error(`not a replica: ${word}`)
+    const [, datanode = '', mark = '', contentHash] = found
+    return [{ datanode, state: replicaStates[mark] ?? 'CLOSED', contentHash }]
+  })
+}
+
+export function container(text: string, overrides: Partial<ContainerFacts> = {}): ContainerFacts {
+  return {
+    id: 7,
+    state: 'CLOSED',
+    replication: 'RATIS/THREE',
+    replicas: replicas(text),
+    bytes: GiB,
+    origins: [],
+    pendingDeletions: false,
+    arriving: [],
+    leaving: [],
+    ...overrides,
+  }
+}
+
+/** `copy a1,b1>d1`, `delete c1`, `reconcile c1<a1,b1`, `reconstruct 2>e1`, in the order of the plan. */
+export function wordsOf(actions: readonly RepairAction[]): string {
+  return actions.map(wordOf).join('; ')
+}
+
+function wordOf(action: RepairAction): string {
+  switch (action.kind) {
+    case 'copy':
+      return `copy ${action.sources.join(',')}>${action.target}`
+    case 'delete':
+      return `delete ${action.datanode}`
+    case 'reconcile':
+      return `reconcile ${action.datanode}<${action.sources.join(',')}`
+    case 'reconstruct':
+      return `reconstruct ${action.index}>${action.target}`
+  }
 }
