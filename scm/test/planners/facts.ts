@@ -54,8 +54,16 @@ export function cluster(text: string): Topology {
       const found = /^([a-z]\d+)([?+dDmM!]*)$/.exec(word)
       if (found === null) throw new Error(`not a datanode: ${word}`)
       const [, id = '', marks = ''] = found
-      const health = [...marks].map((mark) => healths[mark]).find((each) => each !== undefined) ?? 'HEALTHY'
-      const operational = [...marks].map((mark) => states[mark]).find((each) => each !== undefined) ?? 'IN_SERVICE'
+      const health =
+        marks
+          .split('')
+          .map((mark) => healths[mark])
+          .find((each) => each !== undefined) ?? 'HEALTHY'
+      const operational =
+        marks
+          .split('')
+          .map((mark) => states[mark])
+          .find((each) => each !== undefined) ?? 'IN_SERVICE'
       const disks = [disk(marks.includes('!') ? { availableBytes: 0, state: 'full' } : {})]
       return [node(id, { rack: `/${id.charAt(0)}`, health, operational, disks })]
     }),
@@ -68,14 +76,14 @@ const replicaStates: Readonly<Record<string, ReplicaFacts['state']>> = {
   o: 'OPEN',
 }
 
-/** `a1 b1! c1q d1o e1#2`: closed, damaged, sealed alone, open; with a content hash behind `#`. */
+/** `a1 b1! c1q d1o e1#2`: closed, damaged, sealed alone, open; with a content hash behind `#`; a stray with `~`. */
 export function replicas(text: string): readonly ReplicaFacts[] {
   return text.split(/\s+/).flatMap((word) => {
     if (word === '') return []
-    const found = /^([a-z]\d+)([!qo]?)(?:#(\w+))?$/.exec(word)
+    const found = /^([a-z]\d+)([!qo]?)(?:#(\w+))?(~?)$/.exec(word)
     if (found === null) throw new Error(`not a replica: ${word}`)
-    const [, datanode = '', mark = '', contentHash] = found
-    return [{ datanode, state: replicaStates[mark] ?? 'CLOSED', contentHash }]
+    const [, datanode = '', mark = '', contentHash, stray] = found
+    return [{ datanode, state: replicaStates[mark] ?? 'CLOSED', contentHash, stray: stray === '~' }]
   })
 }
 
@@ -90,6 +98,7 @@ export function container(text: string, overrides: Partial<ContainerFacts> = {})
     pendingDeletions: false,
     arriving: [],
     leaving: [],
+    absent: [],
     ...overrides,
   }
 }

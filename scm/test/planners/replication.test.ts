@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ContainerFacts } from '../../src/core/planners/container-facts.ts'
 import { assess } from '../../src/core/planners/replication-health.ts'
 import type { ContainerHealth } from '../../src/core/planners/replication-health.ts'
-import { planRepair } from '../../src/core/planners/replication-plan.ts'
+import { planBookkeeping, planRepair } from '../../src/core/planners/replication-plan.ts'
 import type { PlanContext } from '../../src/core/planners/replication-plan.ts'
 import { disk, cluster, container, node, wordsOf } from './facts.ts'
 import { topologyOf } from '../../src/core/planners/topology.ts'
@@ -123,6 +123,37 @@ table('replicas that were away', [
   ['a1 b1 c1 d1', 'a1 b1 c1o', {}, 'UNDER_REPLICATED', 'copy a1,b1>d1'],
   ['a1 b1+ c1+ d1', 'a1q b1 c1', {}, 'QUASI_CLOSED_STUCK', ''],
 ])
+
+/** Behind the actions: what is written down. */
+describe('strays and losses', () => {
+  test.each<readonly [string, string, Partial<ContainerFacts>, ContainerHealth, string, string]>([
+    // datanodes      replicas              facts   health              does              is written down
+    ['a1 b1 c1 d1', 'a1#1 b1#1 c1#1~', {}, 'UNDER_REPLICATED', '', 'adopt c1'],
+    ['a1 b1 c1 d1', 'a1#1 b1#1 c1#1 d1#1~', {}, 'OVER_REPLICATED', 'delete d1', ''],
+    // Other content: it has blocks that were deleted, or lacks some. A new copy is safe.
+    ['a1 b1 c1 d1', 'a1#1 b1#1 c1#2~', {}, 'UNDER_REPLICATED', 'copy a1,b1>d1', ''],
+    ['a1 b1 c1 d1', 'a1#1 b1#1 d1#1 c1#2~', {}, 'OVER_REPLICATED', 'delete c1', ''],
+    ['a1 b1 c1', 'a1#1 b1#1 c1#2~', {}, 'UNDER_REPLICATED', 'delete c1', ''],
+    ['a1 b1 c1', 'a1#1 c1#2~', {}, 'UNDER_REPLICATED', 'copy a1>b1', ''],
+    // Nothing else is left.
+    ['a1+ b1+ c1 d1', 'a1 b1 c1#2~', {}, 'UNDER_REPLICATED', '', 'adopt c1'],
+    ['a1 b1+ c1+ d1', 'a1#1~ b1 c1', {}, 'UNDER_REPLICATED', '', 'adopt a1'],
+    // The dead are a hope until there are enough without them.
+    ['a1 b1 c1 d1+', 'a1 b1 d1', {}, 'UNDER_REPLICATED', 'copy a1,b1>c1', ''],
+    ['a1 b1 c1 d1+', 'a1 b1 c1 d1', {}, 'HEALTHY', '', 'forget d1'],
+    ['a1 b1 c1 d1M+', 'a1 b1 c1 d1', {}, 'HEALTHY', '', ''],
+    ['a1+ b1+', 'a1 b1', {}, 'MISSING', '', ''],
+    ['a1 b1 c1', 'a1 b1', { absent: ['c1'] }, 'UNDER_REPLICATED', 'copy a1,b1>c1', 'forget c1'],
+    ['a1 b1 c1', '', { absent: ['a1', 'b1', 'c1'] }, 'MISSING', '', ''],
+  ])('datanodes %s, replicas %s, %j: %s, %s, %s', (nodes, text, facts, health, does, written) => {
+    const subject = container(text, facts)
+    const result = planned(nodes, subject)
+    const books = planBookkeeping(subject, result.found, cluster(nodes)).map(
+      ({ kind, datanode }) => `${kind} ${datanode}`,
+    )
+    expect([result.found.health, result.does, books.join('; ')]).toEqual([health, does, written])
+  })
+})
 
 const quasi = { state: 'QUASI_CLOSED', origins: ['a1', 'b1', 'c1'] } as const
 

@@ -14,6 +14,11 @@ export interface ReplicaFacts {
   readonly datanode: DatanodeId
   readonly state: ContainerReport['state']
   readonly contentHash?: string | undefined
+  /**
+   * Its datanode has it, and nobody counts on it: it was dead when the others were told to delete blocks, say. It is good only
+   * as far as its content is that of the others.
+   */
+  readonly stray?: boolean | undefined
 }
 
 /** A container, and the replicas of it that are known: reported, or remembered of a datanode that has not been heard. */
@@ -32,6 +37,8 @@ export interface ContainerFacts {
   readonly arriving: readonly DatanodeId[]
   /** Datanodes that were told to delete theirs. What they still report is as good as gone. */
   readonly leaving: readonly DatanodeId[]
+  /** Remembered, and not there: the datanode answers, and does not have it. */
+  readonly absent: readonly DatanodeId[]
   /** Goes first when there is one too many and places are equally good: what a move leaves behind. */
   readonly moved?: DatanodeId | undefined
 }

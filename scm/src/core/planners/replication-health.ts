@@ -37,6 +37,8 @@ export interface Assessment {
   readonly damaged: Sorted
   /** Open or sealed alone, of a container that is closed: they may lack blocks. */
   readonly incomplete: Sorted
+  /** Whole, and nobody counts on them. */
+  readonly stray: Sorted
 }
 
 /** Containers that are still written, or are being deleted, are nothing to repair. */
@@ -53,7 +55,14 @@ export function assess(container: ContainerFacts, topology: Topology): Assessmen
   const goodStates = container.state === 'CLOSED' ? ['CLOSED'] : ['CLOSED', 'QUASI_CLOSED']
   const isDamaged = (replica: ReplicaFacts): boolean => replica.state === 'UNHEALTHY'
   const isGood = (replica: ReplicaFacts): boolean => goodStates.includes(replica.state)
-  const good = sortReplicas(staying.filter(isGood), topology)
+  const good = sortReplicas(
+    staying.filter((replica) => isGood(replica) && replica.stray !== true),
+    topology,
+  )
+  const stray = sortReplicas(
+    staying.filter((replica) => isGood(replica) && replica.stray === true),
+    topology,
+  )
   const damaged = sortReplicas(staying.filter(isDamaged), topology)
   const incomplete = sortReplicas(
     staying.filter((replica) => !isGood(replica) && !isDamaged(replica)),
@@ -71,6 +80,7 @@ export function assess(container: ContainerFacts, topology: Topology): Assessmen
     good,
     damaged,
     incomplete,
+    stray,
   }
   return { ...found, health: healthOf(container, found, missingOf(good, required, 0) > 0) }
 }
@@ -91,6 +101,7 @@ function missingOf(good: Sorted, required: number, arriving: number): number {
 function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>, short: boolean): ContainerHealth {
   const { good, damaged, incomplete } = found
   if (!exists(good)) {
+    if (exists(found.stray)) return 'UNDER_REPLICATED'
     if (exists(incomplete)) return 'QUASI_CLOSED_STUCK'
     return exists(damaged) ? 'UNHEALTHY' : 'MISSING'
   }
@@ -101,7 +112,7 @@ function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>, 
   if (short) return 'UNDER_REPLICATED'
   // What a datanode keeps that is being taken away is nobody's concern once there are enough others.
   if (exists({ ...damaged, departing: [] })) return 'UNHEALTHY'
-  if (found.surplus > 0 || incomplete.solid.length > 0) return 'OVER_REPLICATED'
+  if (found.surplus > 0 || incomplete.solid.length > 0 || found.stray.solid.length > 0) return 'OVER_REPLICATED'
   return found.misplaced > 0 ? 'MIS_REPLICATED' : 'HEALTHY'
 }
 

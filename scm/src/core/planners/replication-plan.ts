@@ -1,7 +1,7 @@
 /** What to do about a container: copies, deletions, reconciliations. */
 
 import type { ContainerId, DatanodeId } from '../../api/api.ts'
-import { holdersOf, replicasOf } from './container-facts.ts'
+import { holdersOf, replicasOf, worthOf } from './container-facts.ts'
 import type { ContainerFacts, ReplicaFacts } from './container-facts.ts'
 import { choosePlaces } from './placement.ts'
 import type { Draw, PlacementRefusal, PlacementRequest } from './placement.ts'
@@ -37,6 +37,13 @@ export type RepairAction =
     }
 
 /** Actions may be carried out at the same time. `blocked`: there is more to do, but not now. */
+/** Changes of what is written down, and of nothing else. */
+export type Bookkeeping =
+  /** From now on this stray counts. */
+  | { readonly kind: 'adopt'; readonly datanode: DatanodeId }
+  /** Nobody waits for it any more. */
+  | { readonly kind: 'forget'; readonly datanode: DatanodeId }
+
 export interface RepairPlan {
   readonly actions: readonly RepairAction[]
   readonly blocked?: { readonly refusal: PlacementRefusal; readonly message: string } | undefined
@@ -76,7 +83,8 @@ export function planRepair(container: ContainerFacts, found: Assessment, context
     case 'QUASI_CLOSED_STUCK':
       return found.good.readable.length > 0 ? makeMissing(container, found, context) : nothing
     case 'UNDER_REPLICATED':
-      return completeOrCopy(container, found, context)
+      // What is adopted need not be made; what is left is planned when that is written down.
+      return adoptable(found).length > 0 ? nothing : completeOrCopy(container, found, context)
     case 'UNHEALTHY':
       return found.good.readable.length > 0
         ? deleteBad(container, found, found.damaged.solid)
@@ -84,10 +92,36 @@ export function planRepair(container: ContainerFacts, found: Assessment, context
     case 'OVER_REPLICATED':
       return found.surplus > 0
         ? deleteSurplus(container, found, context.topology)
-        : deleteBad(container, found, found.incomplete.solid)
+        : deleteBad(container, found, [...found.incomplete.solid, ...found.stray.solid])
     case 'MIS_REPLICATED':
       return spread(container, found, context)
   }
+}
+
+/**
+ * What is to be written down first. A stray is adopted where a replica is missing and its content is that of the others, or
+ * where there are no others: with other content it would bring back blocks that were deleted. A replica that is gone is
+ * forgotten once the container has enough without it; before that it is a place to hope for.
+ */
+export function planBookkeeping(
+  container: ContainerFacts,
+  found: Assessment,
+  topology: Topology,
+): readonly Bookkeeping[] {
+  const adopted = adoptable(found).map(({ datanode }): Bookkeeping => ({ kind: 'adopt', datanode }))
+  const enough = found.good.solid.length >= replicasOf(container.replication)
+  const dead = container.replicas.filter(({ datanode }) => worthOf(topology.nodes.get(datanode)) === 'gone')
+  const absent = found.good.readable.length > 0 ? container.absent : []
+  const gone = [...absent, ...(enough ? holdersOf(dead.filter(({ stray }) => stray !== true)) : [])]
+  return [...adopted, ...gone.map((datanode): Bookkeeping => ({ kind: 'forget', datanode }))]
+}
+
+function adoptable(found: Assessment): readonly ReplicaFacts[] {
+  const { good, stray, missing } = found
+  if (good.readable.length + good.suspect.length + good.resting.length === 0) return stray.readable.slice(0, 1)
+  const [known] = byCount(good.readable)
+  if (known === undefined) return []
+  return stray.solid.filter(({ contentHash }) => contentHash === known[0]).slice(0, missing)
 }
 
 // ------------------------------------------------------------------------------------------------------------ making
@@ -119,11 +153,11 @@ function makeMissing(container: ContainerFacts, found: Assessment, context: Plan
 }
 
 /**
- * Nowhere to go, and a datanode is taken by a damaged replica of the same container (three datanodes in all, say). With two
- * good ones elsewhere it may go before there is a third; its datanode keeps the file in quarantine for a while.
+ * Nowhere to go, and a datanode is taken by a damaged or outdated replica of the same container (three datanodes in all, say).
+ * With two good ones elsewhere it may go before there is a third; damaged files stay in quarantine for a while.
  */
 function makeRoom(container: ContainerFacts, found: Assessment, blocked: RepairPlan['blocked']): RepairPlan {
-  const [bad] = found.damaged.solid
+  const [bad] = [...found.damaged.solid, ...found.stray.solid]
   const hopeless = blocked !== undefined && blocked.refusal !== 'busy' && container.arriving.length === 0
   if (!hopeless || bad === undefined || found.good.solid.length < 2) return { actions: [], blocked }
   return { actions: [{ kind: 'delete', container: container.id, datanode: bad.datanode }], blocked }
