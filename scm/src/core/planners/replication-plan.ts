@@ -289,15 +289,21 @@ function deleteSurplus(container: ContainerFacts, found: Assessment, topology: T
  */
 export function worstPlaced(
   holders: readonly DatanodeId[],
-  options: { readonly total: number; readonly moved?: DatanodeId | undefined },
+  options: {
+    readonly total: number
+    readonly moved?: DatanodeId | undefined
+    /** Of other shards, that stay. */
+    readonly elsewhere?: readonly DatanodeId[]
+  },
   topology: Topology,
 ): DatanodeId | undefined {
+  const { total, elsewhere = [] } = options
   const ranked = holders.map((id) => {
     const node = topology.nodes.get(id)
     const without = holders.filter((other) => other !== id)
     return {
       id,
-      misplaced: misplacement(without, options.total, topology),
+      misplaced: misplacement([...elsewhere, ...without], total, topology),
       moved: id === options.moved ? 0 : 1,
       usedShare: node === undefined ? 1 : usedShareOf(node),
     }
