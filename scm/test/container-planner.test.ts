@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ContainerReport, ContainerState } from '../src/api/api.ts'
+import { untouched } from '../src/core/tables.ts'
 import { planTransition } from '../src/core/container-planner.ts'
 
 const limits = { containerBytes: 1000, garbageShare: 0.5, garbageFloorBytes: 100 }
@@ -43,7 +44,7 @@ test.each<[ContainerState, readonly Report[], object, ContainerState | undefined
   const planned = planTransition(
     {
       id: 1,
-      row: { state, replication: 'RATIS/ONE', pipeline: 'p', datanodes: ['dn'], createdMs: 0, nextLocal: 1 },
+      row: { ...untouched, state, replication: 'RATIS/ONE', datanodes: ['dn'], origins: ['dn'], createdMs: 0, nextLocal: 1 },
       reports: reports.map((report) => ({
         id: 1,
         state: report.state,

@@ -11,6 +11,7 @@ import type {
   DatanodeInfo,
   DiskReport,
   Heartbeat,
+  NodeDepartureProgress,
   RegisterRequest,
   ReplicaLocation,
   ReplicationConfig,
@@ -154,6 +155,13 @@ export const datanodeInfo = record<DatanodeInfo>({
   registeredMs: count,
   lastHeartbeatMs: count,
   disks: listOf(diskReport),
+  rack: optional(text),
+  pipelines: optional(count),
+  containers: optional(count),
+  maintenanceUntilMs: optional(count),
+  departure: optional(
+    record<NodeDepartureProgress>({ containersLeft: count, bytesLeft: count, estimatedSeconds: optional(count) }),
+  ),
 })
 
 export const containerInfo = record<ContainerInfo>({

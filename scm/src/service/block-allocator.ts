@@ -168,7 +168,7 @@ export class BlockAllocator {
     const reply = await this.store.execute({
       kind: 'create-container',
       replication,
-      pipeline: `one-${datanode}`,
+      pipeline: undefined,
       datanodes: [datanode],
     })
     if (reply.kind === 'container') return reply.container

@@ -9,7 +9,10 @@ import type {
   DiskReport,
   Heartbeat,
   NodeHealth,
+  PipelineId,
+  PipelineReport,
   RegisterRequest,
+  TaskReport,
 } from '../api/api.ts'
 import { healthOf, takesWrites } from '../core/cluster-view.ts'
 import type { HealthLimits, NodeView } from '../core/cluster-view.ts'
@@ -19,6 +22,8 @@ interface LiveNode extends NodeView {
   lastHeartbeatWallMs: number
   disks: readonly DiskReport[]
   readonly containers: Map<ContainerId, ContainerReport>
+  pipelines: ReadonlyMap<PipelineId, PipelineReport> | undefined
+  tasks: ReadonlyMap<string, TaskReport>
 }
 
 export class NodeRegistry {
@@ -35,10 +40,13 @@ export class NodeRegistry {
     this.nodes.set(request.id, {
       id: request.id,
       address: request.address,
+      rack: request.rack,
       lastHeartbeatMs: this.clock.monotonicMs(),
       lastHeartbeatWallMs: this.clock.wallMs(),
       disks: request.disks,
       containers: byId(request.containers),
+      pipelines: byId(request.pipelines),
+      tasks: new Map(),
     })
   }
 
@@ -51,6 +59,8 @@ export class NodeRegistry {
     node.disks = heartbeat.disks
     if (heartbeat.full) node.containers.clear()
     for (const report of heartbeat.containers) node.containers.set(report.id, report)
+    if (heartbeat.pipelines !== undefined) node.pipelines = byId(heartbeat.pipelines)
+    node.tasks = new Map(heartbeat.tasks?.map((task) => [task.task, task]))
     return true
   }
 
@@ -95,6 +105,12 @@ export class NodeRegistry {
   }
 }
 
-function byId(reports: readonly ContainerReport[]): Map<ContainerId, ContainerReport> {
-  return new Map(reports.map((report) => [report.id, report]))
+function byId<Id, Report extends { readonly id: Id }>(reports: readonly Report[]): Map<Id, Report>
+function byId<Id, Report extends { readonly id: Id }>(
+  reports: readonly Report[] | undefined,
+): Map<Id, Report> | undefined
+function byId<Id, Report extends { readonly id: Id }>(
+  reports: readonly Report[] | undefined,
+): Map<Id, Report> | undefined {
+  return reports === undefined ? undefined : new Map(reports.map((report) => [report.id, report]))
 }

@@ -29,6 +29,7 @@ import { containers, deletions, nodes } from '../core/tables.ts'
 import type { ContainerRow, DeletionRow } from '../core/tables.ts'
 import { BlockAllocator } from './block-allocator.ts'
 import { readContainers } from './container-rows.ts'
+import type { FoundContainer } from './container-rows.ts'
 import { Leadership } from '@o3/ratis/leadership'
 import type { Standing } from '@o3/ratis/leadership'
 import { NodeEnrolment } from './node-enrolment.ts'
@@ -136,7 +137,7 @@ export class ScmService implements Scm {
     }
     for (const [transaction, row] of pending) {
       if (commands.length >= this.config.deletionsPerHeartbeat) break
-      if (row.waitingFor.includes(id)) commands.push({ kind: 'delete-blocks', transaction, blocks: row.blocks })
+      if (waitsFor(id, row, mine)) commands.push({ kind: 'delete-blocks', transaction, blocks: row.blocks })
     }
     return commands
   }
@@ -223,10 +224,11 @@ export class ScmService implements Scm {
         await cursor.close()
       }
     })
-    return rows.map(({ key, value }) => ({
+    return rows.map(({ key, value: { address, maintenanceUntilMs, ...value } }) => ({
       id: key,
       ...value,
-      address: value.address ?? 'local',
+      ...(maintenanceUntilMs === undefined ? {} : { maintenanceUntilMs }),
+      address: address ?? 'local',
       health: this.registry.health(key),
       lastHeartbeatMs: this.registry.lastHeartbeatWallMs(key),
       disks: this.registry.view(key)?.disks ?? [],
@@ -276,7 +278,12 @@ export class ScmService implements Scm {
     const reports = this.reportsOf(id, row)
     return {
       id,
-      ...row,
+      state: row.state,
+      replication: row.replication,
+      pipeline: row.pipeline ?? '',
+      datanodes: row.datanodes,
+      createdMs: row.createdMs,
+      nextLocal: row.nextLocal,
       usedBytes: Math.max(0, ...reports.map((report) => report.usedBytes)),
       liveBytes: Math.max(0, ...reports.map((report) => report.liveBytes)),
     }
@@ -301,4 +308,9 @@ export class ScmService implements Scm {
       }
     })
   }
+}
+
+function waitsFor(id: DatanodeId, deletion: DeletionRow, mine: readonly FoundContainer[]): boolean {
+  const container = deletion.blocks[0]?.container
+  return mine.some((each) => each.id === container) && !deletion.done.includes(id)
 }
