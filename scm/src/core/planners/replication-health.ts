@@ -27,6 +27,8 @@ export interface Assessment {
   readonly health: ContainerHealth
   /** Good replicas that can be lost before something is: 0 for the last copy, less than that when none is readable now. */
   readonly redundancy: number
+  /** Replicas are missing, also while they are on their way: nobody may leave who has one. */
+  readonly short: boolean
   /** Replicas to make now, beside those on their way. */
   readonly missing: number
   /** Of `good.solid`, to delete now. */
@@ -74,6 +76,7 @@ export function assess(container: ContainerFacts, topology: Topology): Assessmen
   const arriving = container.arriving.filter((id) => !present.includes(id))
   const found = {
     redundancy: good.readable.length - 1,
+    short: missingOf(good, required, 0) > 0,
     missing: missingOf(good, required, arriving.length),
     surplus: container.arriving.length === 0 ? Math.max(0, good.solid.length - required) : 0,
     misplaced: misplacement([...present, ...arriving], required, topology),
@@ -82,7 +85,7 @@ export function assess(container: ContainerFacts, topology: Topology): Assessmen
     incomplete,
     stray,
   }
-  return { ...found, health: healthOf(container, found, missingOf(good, required, 0) > 0) }
+  return { ...found, health: healthOf(container, found) }
 }
 
 /**
@@ -97,8 +100,7 @@ function missingOf(good: Sorted, required: number, arriving: number): number {
   return Math.max(0, required - counted, least - solid)
 }
 
-/** A copy that is on its way is not there: `short` says whether replicas are missing until it is. */
-function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>, short: boolean): ContainerHealth {
+function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>): ContainerHealth {
   const { good, damaged, incomplete } = found
   if (!exists(good)) {
     if (exists(found.stray)) return 'UNDER_REPLICATED'
@@ -109,7 +111,7 @@ function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>, 
     return originsAmong(container, good.readable).length >= 2 ? 'DIFFERING' : 'QUASI_CLOSED_STUCK'
   }
   if (!container.pendingDeletions && differ(good)) return 'DIFFERING'
-  if (short) return 'UNDER_REPLICATED'
+  if (found.short) return 'UNDER_REPLICATED'
   // What a datanode keeps that is being taken away is nobody's concern once there are enough others.
   if (exists({ ...damaged, departing: [] })) return 'UNHEALTHY'
   if (found.surplus > 0 || incomplete.solid.length > 0 || found.stray.solid.length > 0) return 'OVER_REPLICATED'
