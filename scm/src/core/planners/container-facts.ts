@@ -99,7 +99,7 @@ export function ecPolicyOf(replication: ReplicationConfig): EcPolicy | undefined
 export type Worth = 'solid' | 'suspect' | 'resting' | 'departing' | 'gone'
 
 /** Of everything at this datanode. */
-export function worthOf(node: NodeFacts | undefined): Worth {
+export function worthOf(node: Pick<NodeFacts, 'operational' | 'health'> | undefined): Worth {
   if (node === undefined) return 'gone'
   switch (node.operational) {
     case 'IN_SERVICE':
