@@ -127,12 +127,13 @@ export function planGroupRepair(group: EcGroupFacts, found: GroupAssessment, con
 
 function makeMissing(group: EcGroupFacts, found: GroupAssessment, context: PlanContext): RepairPlan {
   const actions: RepairAction[] = []
+  const beside = new Map<DatanodeId, number>()
   let blocked: RepairPlan['blocked']
   for (const index of found.missing) {
     const shard = found.shards[index]
     if (shard === undefined) continue
     const taken = actions.flatMap((action) => ('target' in action ? [action.target] : []))
-    const sources = sourcesOf(group, found, shard, context)
+    const sources = sourcesOf(group, found, { shard, beside }, context)
     if (sources === undefined) {
       blocked ??= {
         refusal: 'busy',
@@ -146,7 +147,9 @@ function makeMissing(group: EcGroupFacts, found: GroupAssessment, context: PlanC
       continue
     }
     const [target] = placement.places
-    if (target !== undefined) actions.push(making(group, index, target, sources))
+    if (target === undefined) continue
+    actions.push(making(group, index, target, sources))
+    for (const id of sources.from) beside.set(id, (beside.get(id) ?? 0) + 1)
   }
   return { actions, blocked }
 }
@@ -169,15 +172,16 @@ function making(group: EcGroupFacts, index: number, target: DatanodeId, sources:
 function sourcesOf(
   group: EcGroupFacts,
   found: GroupAssessment,
-  shard: ShardAssessment,
+  asked: { readonly shard: ShardAssessment; readonly beside: ReadonlyMap<DatanodeId, number> },
   context: PlanContext,
 ): Sources | undefined {
-  const copyable = freeSources(shard.good.readable, context)
+  const { shard, beside } = asked
+  const copyable = freeSources(shard.good.readable, context, { beside })
   if (copyable.length > 0) return { how: 'copy', from: copyable }
   if (shard.good.readable.length > 0) return undefined
   const { data } = ecShape[group.policy]
   const others = found.shards.flatMap(({ good, index }) => (index === shard.index ? [] : good.readable.slice(0, 1)))
-  const from = freeSources(others, { ...context, limits: { ...context.limits, maxSources: data } })
+  const from = freeSources(others, { ...context, limits: { ...context.limits, maxSources: data } }, { beside })
   return from.length < data ? undefined : { how: 'reconstruct', from }
 }
 

@@ -132,8 +132,8 @@ function completeOrCopy(container: ContainerFacts, found: Assessment, context: P
   const completable = found.incomplete.solid.filter(
     ({ state, datanode }) => state === 'QUASI_CLOSED' && !barred.has(datanode),
   )
-  const sources = freeSources(alike(found.good.readable), context)
-  if (sources.length === 0) return found.good.readable.length === 0 ? nothing : blockedBySources
+  const sources = freeSources(alike(found.good.readable), context, { tasks: Math.max(1, found.missing) })
+  if (sources.length === 0) return makeMissing(container, found, context)
   const completions = completable
     .slice(0, found.missing)
     .map(({ datanode }): RepairAction => ({ kind: 'reconcile', container: container.id, datanode, sources }))
@@ -177,7 +177,7 @@ function copies(
   context: PlanContext,
   asked: { readonly count: number; readonly maxUsedShare?: number },
 ): RepairPlan {
-  const sources = freeSources(alike(found.good.readable), context)
+  const sources = freeSources(alike(found.good.readable), context, { tasks: asked.count })
   if (sources.length === 0) return found.good.readable.length === 0 ? nothing : blockedBySources
   const { solid, suspect, resting } = found.good
   return place(
@@ -216,11 +216,19 @@ const blockedBySources: RepairPlan = {
   blocked: { refusal: 'busy', message: 'every datanode with a good replica has enough to do' },
 }
 
-/** The least busy first. None: all have enough to do. */
-export function freeSources(replicas: readonly ReplicaFacts[], context: PlanContext): readonly DatanodeId[] {
-  const outgoing = (id: DatanodeId): number => context.topology.nodes.get(id)?.outgoing ?? 0
+/**
+ * The least busy first, of those that bear `tasks` more. None: all have enough to do. `beside`: what the same plan has given
+ * them to do already.
+ */
+export function freeSources(
+  replicas: readonly ReplicaFacts[],
+  context: PlanContext,
+  asked: { readonly tasks?: number; readonly beside?: ReadonlyMap<DatanodeId, number> } = {},
+): readonly DatanodeId[] {
+  const { tasks = 1, beside } = asked
+  const outgoing = (id: DatanodeId): number => (context.topology.nodes.get(id)?.outgoing ?? 0) + (beside?.get(id) ?? 0)
   return holdersOf(replicas)
-    .filter((id) => outgoing(id) < context.limits.maxOutgoing)
+    .filter((id) => outgoing(id) + tasks <= context.limits.maxOutgoing)
     .toSorted((a, b) => outgoing(a) - outgoing(b))
     .slice(0, context.limits.maxSources)
 }

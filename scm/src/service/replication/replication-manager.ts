@@ -399,7 +399,12 @@ export class ReplicationManager {
     let isRecorded = false
     try {
       const { datanodes, incoming } = container.row
-      const becomes = { datanodes, incoming: [...incoming, ...tasks.flatMap((task) => task.targets)] }
+      const targets = tasks.flatMap((task) => task.targets)
+      // A target that the row names has lost what it had.
+      const becomes = {
+        datanodes: datanodes.filter((id) => !targets.includes(id)),
+        incoming: [...incoming, ...targets],
+      }
       isRecorded = await this.setReplicas(container, becomes, first.unit)
     } finally {
       for (const task of tasks) {
