@@ -10,6 +10,7 @@ export type { ScmCommand, ScmReply } from './core/command.ts'
 export { scmRules } from './core/rules.ts'
 export type { Standing } from '@o3/ratis/leadership'
 export { ScmService } from './service/scm-service.ts'
+export type { MakeWorker, TermParts, TermWorker } from './service/term-worker.ts'
 export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
 
 /** Binds `SCM`. Call its `start` before the first datanode registers. */

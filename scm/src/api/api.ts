@@ -230,9 +230,17 @@ export interface EcLayout {
 
 /** What SCM asks of a datanode, in the answer to a heartbeat. Idempotent. */
 export type DatanodeCommand =
-  | { readonly kind: 'create-container'; readonly container: ContainerId }
-  /** `agreed`: through the log of its pipeline. `alone`: now, with what is here, because the pipeline is lost. */
-  | { readonly kind: 'close-container'; readonly container: ContainerId; readonly how?: 'agreed' | 'alone' }
+  | { readonly kind: 'create-container'; readonly container: ContainerId; readonly pipeline?: PipelineId }
+  /**
+   * `agreed`: through the log of its pipeline, which its leader does. `alone`: now, with what is here, because the pipeline is
+   * lost. Without `how` it has no pipeline.
+   */
+  | {
+      readonly kind: 'close-container'
+      readonly container: ContainerId
+      readonly how?: 'agreed' | 'alone'
+      readonly pipeline?: PipelineId
+    }
   /** Also of a replica that is one too many. */
   | { readonly kind: 'delete-container'; readonly container: ContainerId }
   | { readonly kind: 'create-pipeline'; readonly pipeline: PipelineId; readonly members: readonly PipelineMember[] }
@@ -406,4 +414,5 @@ export interface ScmSummary {
  * All doors of one member. Beside the errors of each, all but the datanode's reject with `NotLeader` (nothing happened;
  * `leader` in the details when it is known) at a member that does not lead.
  */
-export interface Scm extends ScmDatanodeProtocol, ScmBlockProtocol, ScmLocationProtocol, ScmAdminProtocol {}
+export interface Scm
+  extends ScmDatanodeProtocol, ScmBlockProtocol, ScmLocationProtocol, ScmAdminProtocol, ScmOperationsProtocol {}

@@ -71,6 +71,8 @@ export interface ClusterPipeline {
   readonly row: PipelineRow
   /** Of its members, as far as they report it. */
   readonly reports: ReadonlyMap<DatanodeId, PipelineReport>
+  /** Since when fewer than a majority of its members are able to agree to anything. Undefined while a majority is. */
+  readonly minoritySinceMs: number | undefined
 }
 
 export interface ClusterContainer {
@@ -101,6 +103,8 @@ export interface ClusterView {
   containersOf(pipeline: PipelineId): ReadonlySet<ContainerId>
   /** The last id that was given out: one up to this without a row is gone for good. */
   readonly lastContainer: ContainerId
+  /** The same for the numbers of pipelines. */
+  readonly lastPipeline: number
 }
 
 /** What may have made a plan out of date since it was made. */

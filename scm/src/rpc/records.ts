@@ -4,17 +4,22 @@ import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text
 import type { Codec, Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
+  ContainerDetails,
   ContainerInfo,
   ContainerReport,
   ContainerState,
   DatanodeCommand,
   DatanodeInfo,
+  DeletedBlocksSummary,
   DiskReport,
   Heartbeat,
   NodeDepartureProgress,
+  PipelineInfo,
   RegisterRequest,
+  ReplicaInfo,
   ReplicaLocation,
   ReplicationConfig,
+  SafemodeStatus,
   ScmSummary,
   ContainerPlace,
   EcLayout,
@@ -118,12 +123,15 @@ const newShard = record<{ readonly container: number; readonly at: ReplicaLocati
 })
 const taskFields = { task: text, container: count }
 
+type Fieldset<Kind extends DatanodeCommand['kind']> = Omit<Extract<DatanodeCommand, { readonly kind: Kind }>, 'kind'>
+
 /** A kind is sent as its place in the list: new ones go to the end. */
 export const datanodeCommand = oneOf<DatanodeCommand>({
-  'create-container': record({ container: count }),
-  'close-container': record<Omit<Extract<DatanodeCommand, { readonly kind: 'close-container' }>, 'kind'>>({
+  'create-container': record<Fieldset<'create-container'>>({ container: count, pipeline: optional(text) }),
+  'close-container': record<Fieldset<'close-container'>>({
     container: count,
     how: optional(word('agreed', 'alone')),
+    pipeline: optional(text),
   }),
   'delete-container': record({ container: count }),
   'delete-blocks': record({ transaction: count, blocks: listOf(blockRange) }),
@@ -189,6 +197,49 @@ export const scmSummary = record<ScmSummary>({
   totalBytes: count,
   availableBytes: count,
 })
+
+const operational = word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED', 'ENTERING_MAINTENANCE', 'IN_MAINTENANCE')
+const health = word('HEALTHY', 'STALE', 'DEAD')
+
+export const pipelineInfo = record<PipelineInfo>({
+  id: text,
+  replication,
+  members: listOf(text),
+  state: word('ALLOCATED', 'OPEN', 'CLOSED'),
+  createdMs: count,
+  leader: orUndefined(text),
+  membersReady: count,
+  openContainers: count,
+})
+
+const replicaInfo = record<ReplicaInfo>({
+  datanode: text,
+  health,
+  operational,
+  standing: word('held', 'incoming', 'stray'),
+  report: orUndefined(containerReport),
+})
+
+export const containerDetails = record<ContainerDetails>({
+  info: containerInfo,
+  origins: listOf(text),
+  replicas: listOf(replicaInfo),
+  ec: orUndefined(record<NonNullable<ContainerDetails['ec']>>({ policy: ecPolicy, shards: listOf(count) })),
+  shardOf: orUndefined(record<NonNullable<ContainerDetails['shardOf']>>({ container: count, index: count })),
+  pendingDeletions: count,
+})
+
+export const safemodeStatus = record<SafemodeStatus>({ on: flag, reasons: listOf(text), repairs: flag })
+
+export const deletedBlocks = record<DeletedBlocksSummary>({
+  transactions: count,
+  blocks: count,
+  heldTransactions: count,
+  waitingFor: listOf(record<DeletedBlocksSummary['waitingFor'][number]>({ datanode: text, transactions: count })),
+})
+
+/** What is wanted of a datanode. */
+export const wantedOperational = word('IN_SERVICE', 'DECOMMISSIONED', 'IN_MAINTENANCE')
 
 export const containerQuery = record<{ readonly after?: number; readonly limit: number }>({
   after: optional(count),

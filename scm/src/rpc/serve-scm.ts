@@ -1,7 +1,7 @@
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
 import type { ExecuteOptions } from '@o3/ratis/api'
-import type { BlockRange, ContainerId, DatanodeAnswer, Scm } from '../api/api.ts'
+import type { BlockRange, ContainerId, DatanodeAnswer, OperationalRequest, PipelineId, Scm } from '../api/api.ts'
 import { scmMethods } from './methods.ts'
 import type { ScmMethods } from './methods.ts'
 import type { PagedAnswer } from './records.ts'
@@ -14,6 +14,8 @@ export interface ServedScm extends Scm {
   ): Promise<readonly BlockRange[]>
   deleteBlocks(blocks: readonly BlockRange[], options?: ExecuteOptions): Promise<void>
   closeContainer(container: ContainerId, options?: ExecuteOptions): Promise<void>
+  closePipeline(pipeline: PipelineId, options?: ExecuteOptions): Promise<void>
+  setOperational(request: OperationalRequest, options?: ExecuteOptions): Promise<void>
 }
 
 /** SCM's doors for an `RpcServer`. Refusals cross as they are. What the methods answer is in `methods.ts`. */
@@ -35,6 +37,16 @@ function handlersOf<Peer>(scm: ServedScm): MethodHandlers<ScmMethods, Peer> {
     'scm.listContainers.1': async (query) => whole(await scm.listContainers(query)),
     'scm.closeContainer.1': ({ requestId, term, container }) => scm.closeContainer(container, { requestId, term }),
     'scm.summary.1': () => scm.summary(),
+    'scm.listPipelines.1': async ({ after }) => {
+      const pipelines = (await scm.listPipelines()).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      return whole(after === undefined ? pipelines : pipelines.filter(({ id }) => id > after))
+    },
+    'scm.closePipeline.1': ({ requestId, term, pipeline }) => scm.closePipeline(pipeline, { requestId, term }),
+    'scm.containerInfo.1': (container) => scm.containerInfo(container),
+    'scm.setOperational.1': ({ requestId, term, ...request }) => scm.setOperational(request, { requestId, term }),
+    'scm.safemode.1': () => scm.safemode(),
+    'scm.exitSafemode.1': () => scm.exitSafemode(),
+    'scm.deletedBlocks.1': () => scm.deletedBlocks(),
   }
 }
 

@@ -5,7 +5,7 @@ import { decode, encode } from '@o3/common/codec/record'
 import type { Codec } from '@o3/common/codec/record'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BlockRange, ContainerInfo, DatanodeInfo, Scm } from '../../src/api/api.ts'
+import type { BlockRange, ContainerInfo, DatanodeInfo, PipelineInfo, Scm } from '../../src/api/api.ts'
 import { scmMethods, serveScm } from '../../src/rpc/rpc.ts'
 import { overTheWire } from '../wire.ts'
 import { calls } from './samples.ts'
@@ -23,6 +23,7 @@ class SampleScm implements Scm {
   readonly deleted: { readonly blocks: readonly BlockRange[]; readonly requestId: string | undefined }[] = []
   nodes: readonly DatanodeInfo[] = calls['scm.listNodes.1'].reply.items
   containers: readonly ContainerInfo[] = calls['scm.listContainers.1'].reply.items
+  pipelines: readonly PipelineInfo[] = calls['scm.listPipelines.1'].reply.items
 
   async register() {
     const { term, commands } = calls['scm.register.1'].reply
@@ -58,6 +59,28 @@ class SampleScm implements Scm {
 
   async summary() {
     return calls['scm.summary.1'].reply
+  }
+
+  async listPipelines() {
+    return this.pipelines
+  }
+
+  async closePipeline() {}
+
+  async containerInfo() {
+    return calls['scm.containerInfo.1'].reply
+  }
+
+  async setOperational() {}
+
+  async safemode() {
+    return calls['scm.safemode.1'].reply
+  }
+
+  async exitSafemode() {}
+
+  async deletedBlocks() {
+    return calls['scm.deletedBlocks.1'].reply
   }
 }
 
@@ -114,6 +137,16 @@ describe('what is too much for one answer', () => {
         scm.containers.map(({ id }) => id),
       )
       expect(await client.listContainers({ after: 100, limit: 5_500 })).toHaveLength(5_500)
+    })
+  })
+
+  test('pipelines come in several, and all of them', async () => {
+    const scm = new SampleScm()
+    const [pipeline] = scm.pipelines
+    const members = Array.from({ length: 50 }, (_, n) => `datanode number ${n}`)
+    scm.pipelines = Array.from({ length: 6_000 }, (_, n) => ({ ...pipeline!, id: `pipeline-${n + 1}`, members }))
+    await remote(scm, async (client) => {
+      expect(new Set((await client.listPipelines()).map(({ id }) => id)).size).toBe(6_000)
     })
   })
 

@@ -1,7 +1,8 @@
 import type { Change, Decision, PlanView } from '@o3/ratis/api'
 import type { ScmCommand, ScmReply } from '../command.ts'
+import { canBeSettled } from '../life/deletions.ts'
 import { containers, deletions } from '../tables.ts'
-import { containerOf, isDone } from './settle-deletions.ts'
+import { containerOf } from './settle-deletions.ts'
 
 /**
  * A transaction goes when every replica that its container has by now has carried it out. Acknowledgements repeat; unknown
@@ -17,17 +18,13 @@ export function acknowledgeDeletions(
   for (const [n, row] of view.getMany(deletions, transactions).entries()) {
     if (row === undefined) continue
     const container = view.get(containers, containerOf(row))
-    const isCounted = container === undefined || container.datanodes.includes(datanode)
-    if (!isCounted) continue
-    const copies = container?.copies ?? 0
+    // Its container is gone, or was encoded meanwhile: `settle-deletions` sees to that.
+    if (container === undefined || container.ec !== undefined || !container.datanodes.includes(datanode)) continue
+    const { copies } = container
     const before = row.copies === copies ? row.done : []
     if (before.includes(datanode)) continue
     const value = { ...row, copies, done: [...before, datanode] }
-    changes.push({
-      table: deletions,
-      key: transactions[n],
-      value: isDone(value, container) ? undefined : value,
-    })
+    changes.push({ table: deletions, key: transactions[n], value: canBeSettled(container, value) ? undefined : value })
   }
   return { kind: 'decision', reply: { kind: 'done' }, changes }
 }

@@ -2,6 +2,7 @@ import { assert } from '@o3/common/errors'
 import type { Change, Decision, PlanView } from '@o3/ratis/api'
 import type { BlockRange, ContainerId } from '../../api/api.ts'
 import type { ScmCommand, ScmReply } from '../command.ts'
+import { canBeSettled } from '../life/deletions.ts'
 import { containers, deletions, encodedDeletions } from '../tables.ts'
 import type { ContainerRow, DeletionRow } from '../tables.ts'
 
@@ -20,7 +21,7 @@ export function settleDeletions(
     const held = view.get(containers, container)
     if (held?.ec !== undefined) {
       encoded.set(container, [...(encoded.get(container) ?? []), { transaction, blocks: row.blocks }])
-    } else if (!isDone(row, held)) continue
+    } else if (!canBeSettled(held, row)) continue
     changes.push({ table: deletions, key: transaction, value: undefined })
   }
   for (const [container, recorded] of encoded) {
@@ -48,12 +49,4 @@ export function containerOf(row: DeletionRow): ContainerId {
   const container = row.blocks[0]?.container
   assert(container !== undefined, 'a deletion names at least one range')
   return container
-}
-
-/** A container that is gone has taken its blocks along. While a copy is under way nothing is done. */
-export function isDone(row: DeletionRow, container: ContainerRow | undefined): boolean {
-  if (container === undefined) return true
-  if (container.incoming.length > 0 || container.datanodes.length === 0) return false
-  const { done } = row
-  return row.copies === container.copies && container.datanodes.every((id) => done.includes(id))
 }
