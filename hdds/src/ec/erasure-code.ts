@@ -17,7 +17,8 @@ export type CodeShape = Pick<EcShape, 'dataShards' | 'parityShards'>
 export interface Holes {
   /** One for each cell. */
   readonly present: readonly boolean[]
-  readonly wanted: 'data' | 'data-and-parity'
+  /** Of the first so many cells all are wanted: at least the data. */
+  readonly wantedCells: number
 }
 
 /**
@@ -42,12 +43,10 @@ export function stripeMemory(shape: CodeShape, cellBytes: number): Uint8Array {
 /** On the thread of the caller: for worker threads, for small stripes, and for tests. */
 export class WasmErasureCode implements ErasureCode {
   // Async, so that what is thrown is a rejection, as of a pool.
-  // oxlint-disable-next-line require-await
   async encode(stripe: Uint8Array, shape: CodeShape): Promise<void> {
     encodeNow(stripe, shape)
   }
 
-  // oxlint-disable-next-line require-await
   async reconstruct(stripe: Uint8Array, shape: CodeShape, holes: Holes): Promise<void> {
     reconstructNow(stripe, shape, holes)
   }
@@ -66,19 +65,16 @@ export function encodeNow(stripe: Uint8Array, shape: CodeShape): void {
 }
 
 /** The missing cells, at once. */
-export function reconstructNow(stripe: Uint8Array, shape: CodeShape, { present, wanted }: Holes): void {
-  const { dataShards } = shape
+export function reconstructNow(stripe: Uint8Array, { dataShards }: CodeShape, { present, wantedCells }: Holes): void {
   assert(present.filter(Boolean).length >= dataShards, 'too few cells of a stripe are present')
-  // A row of the matrix does not depend on the rows after it. So for data alone, parity behind the last that is present does
+  if (!present.slice(0, wantedCells).includes(false)) return
+  // A row of the matrix does not depend on the rows after it: parity that is neither present nor wanted, nor before such, does
   // not exist, and nobody computes it.
-  const used = wanted === 'data' ? Math.max(dataShards, present.lastIndexOf(true) + 1) : shardCount(shape)
-  const missing = present.flatMap((isPresent, i) => (isPresent || i >= used ? [] : [i]))
-  if (wanted === 'data' ? !present.slice(0, dataShards).includes(false) : missing.length === 0) return
-  const cells = cellsOfStripe(stripe, shape).slice(0, used)
-  const coded = reconstruct(cells, used - dataShards, Uint32Array.from(missing))
-  for (const i of missing) {
-    if (i < dataShards || wanted === 'data-and-parity') (cells[i] as Uint8Array).set(coded[i] as Uint8Array)
-  }
+  const used = Math.max(wantedCells, present.lastIndexOf(true) + 1)
+  const missing = present.slice(0, used).flatMap((isPresent, i) => (isPresent ? [] : [i]))
+  const cells = cellsOfStripe(stripe, { dataShards, parityShards: present.length - dataShards })
+  const coded = reconstruct(cells.slice(0, used), used - dataShards, Uint32Array.from(missing))
+  for (const i of missing) if (i < wantedCells) (cells[i] as Uint8Array).set(coded[i] as Uint8Array)
 }
 
 /** Views of the cells, in the order of the code. */

@@ -50,7 +50,7 @@ describe.each(shapes)('rs-$dataShards-$parityShards', (shape) => {
         const broken = stripe.slice()
         for (const cell of missing) cellsIn(broken, count)[cell]!.fill(0xee)
         const present = Array.from({ length: count }, (_, i) => !missing.includes(i))
-        await here.reconstruct(broken, shape, { present, wanted: 'data-and-parity' })
+        await here.reconstruct(broken, shape, { present, wantedCells: count })
         if (!sameBytes(broken, stripe)) expect.fail(`cells ${missing.join(', ')} came back wrong`)
       }
     }
@@ -69,7 +69,7 @@ describe.each(shapes)('rs-$dataShards-$parityShards', (shape) => {
     cellsIn(broken, count)[0]!.fill(0xee)
     cellsIn(broken, count)[count - 1]!.fill(0xee)
     const present = Array.from({ length: count }, (_, i) => i > 0 && i < count - 1)
-    await here.reconstruct(broken, shape, { present, wanted: 'data' })
+    await here.reconstruct(broken, shape, { present, wantedCells: dataShards })
     const cells = cellsIn(broken, count)
     expect(sameBytes(cells[0]!, cellsIn(stripe, count)[0]!)).toBe(true)
     expect(cells[count - 1]!.every((byte) => byte === 0xee)).toBe(true)
@@ -83,7 +83,7 @@ describe.each(shapes)('rs-$dataShards-$parityShards', (shape) => {
     expect(sameBytes(elsewhere, stripe)).toBe(true)
     const present = Array.from({ length: count }, (_, i) => i >= parityShards)
     elsewhere.fill(0, 0, parityShards * 128 * 1024)
-    await pool.reconstruct(elsewhere, shape, { present, wanted: 'data' })
+    await pool.reconstruct(elsewhere, shape, { present, wantedCells: dataShards })
     expect(sameBytes(elsewhere, stripe)).toBe(true)
   })
 })
@@ -91,6 +91,6 @@ describe.each(shapes)('rs-$dataShards-$parityShards', (shape) => {
 test('too few cells are a bug of the caller', async () => {
   const [shape] = shapes
   const present = [true, true, false, false, false]
-  const call = here.reconstruct(stripeMemory(shape, 8), shape, { present, wanted: 'data' })
+  const call = here.reconstruct(stripeMemory(shape, 8), shape, { present, wantedCells: 3 })
   await expect(call).rejects.toThrow('assertion failed')
 })
