@@ -84,9 +84,6 @@ class Encoder {
 
   constructor(request: EncodeRequest, options: EncodeOptions) {
     const { container, policy, shards } = request
-    if (shards.length !== shardCount(shapeOf(policy))) {
-      throw new StoreError('InvalidArgument', `${policy} has ${shardCount(shapeOf(policy))} shards`)
-    }
     const places = shards.map((shard) => ({ container: shard.container, replicas: [shard.at] }))
     const layout: EcLayout = { policy, shards: places }
     this.request = request

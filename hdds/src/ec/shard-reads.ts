@@ -1,6 +1,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { BlockId, ContainerId, DatanodeId, EcLayout, EcShard, LocalId } from '@o3/scm/api'
 import type { Datanode, ReadRange, ReplicaAccess } from '../api/api.ts'
+import { shapeOf, shardCount } from '../core/ec/ec-shape.ts'
 import { descriptorLocal } from '../core/ec/shard-locals.ts'
 import { isOfOneCandidate } from './some-of-many.ts'
 import { decodeDescriptor, descriptorBytes } from '../core/ec/shard-descriptor.ts'
@@ -22,7 +23,10 @@ export class ShardReads {
   readonly layout: EcLayout
   private readonly doors: ShardDoors
 
+  /** `InvalidArgument` for a layout that is not of its policy. */
   constructor(parent: ContainerId, layout: EcLayout, doors: ShardDoors) {
+    const count = shardCount(shapeOf(layout.policy))
+    if (layout.shards.length !== count) throw new StoreError('InvalidArgument', `${layout.policy} has ${count} shards`)
     this.parent = parent
     this.layout = layout
     this.doors = doors

@@ -5,6 +5,7 @@ import { decodeDescriptor, descriptorBytes } from '../../src/core/ec/shard-descr
 import { openCodePool } from '../../src/ec/code-pool.ts'
 import { carryOutEcCommand } from '../../src/ec/ec-commands.ts'
 import { EcReader } from '../../src/ec/ec-reader.ts'
+import { reconstructShards } from '../../src/ec/reconstruct-shards.ts'
 import { blockChecksum } from '../../src/ec/block-checksum.ts'
 import { patternOf, piecesOf, sameBytes } from '../harness/bytes.ts'
 import type { EcScene } from '../harness/ec-scene.ts'
@@ -276,6 +277,27 @@ test('a source with damage is not encoded', async () => {
     const row = await container.find(container.current, 5)
     machine.node.disk.flip('/disk1/containers/1.1.cnt', row!.extents[0]!.fileOffset! + 100)
     await rejection(scene.encode(), 'Damaged')
+  })
+})
+
+test('a deletion of encoded blocks is acknowledged by any datanode, and takes nothing away before the next encoding', async () => {
+  await withEcScene(async (scene) => {
+    const contents = await scene.fill([10_000, 500])
+    await scene.encode()
+    await scene.scene.datanode.deleteContainer(parent)
+    await scene.scene.datanode.deleteBlocks([{ container: parent, firstLocal: 1, count: 100 }])
+    await expectBlocks(scene, contents)
+  })
+})
+
+test('a layout that is not of its policy is refused', async () => {
+  await withEcScene(async (scene) => {
+    await scene.fill([10])
+    await rejection(scene.encode({ policy: 'rs-6-3-1024k' }), 'InvalidArgument')
+    const { work } = scene
+    const request = { container: parent, layout: scene.layout(), wanted: [5] }
+    const here = { datanode: 'dn-0', address: undefined }
+    await rejection(reconstructShards(request, { ...work, here }), 'InvalidArgument')
   })
 })
 
