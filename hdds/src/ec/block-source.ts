@@ -4,6 +4,8 @@ import type { Datanode, ReadRange } from '../api/api.ts'
 export interface ListedBlock {
   readonly local: LocalId
   readonly lengthBytes: number
+  /** As in `BlockReceipt`: what the encoder reads must have it. */
+  readonly checksum?: number | undefined
 }
 
 /** Where an encoder takes blocks from: a replica that is here, or an encoding that is to be replaced. */
@@ -21,7 +23,7 @@ export function replicaSource(datanode: Datanode, container: ContainerId): Block
   return {
     list: async () => {
       const blocks = await datanode.listBlocks(container)
-      return blocks.map(({ block, lengthBytes }) => ({ local: block.local, lengthBytes }))
+      return blocks.map(({ block, lengthBytes, checksum }) => ({ local: block.local, lengthBytes, checksum }))
     },
     read: (local, range) => datanode.readSmall({ container, local }, range),
     contentHash: async () => (await datanode.containers()).find(({ id }) => id === container)?.contentHash,

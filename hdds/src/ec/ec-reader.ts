@@ -2,13 +2,13 @@
 
 import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import type { BlockId, ContainerId, ContainerPlace, EcLayout, EcShard } from '@o3/scm/api'
+import type { BlockId, ContainerId, ContainerPlace, EcShard } from '@o3/scm/api'
 import type { BlockAccess, BlockInfo, ReadRange } from '../api/api.ts'
 import type { DirectoryEntry } from '../core/ec/directory.ts'
 import { shapeOf } from '../core/ec/ec-shape.ts'
 import { cellsOf } from '../core/ec/stripe-layout.ts'
 import type { CellRange } from '../core/ec/stripe-layout.ts'
-import { BlockChecksum } from './block-checksum.ts'
+import { RunningChecksum } from './running-checksum.ts'
 import type { BlockSource } from './block-source.ts'
 import { CellReads } from './cell-reads.ts'
 import { shardOrder } from './decode-rows.ts'
@@ -34,9 +34,7 @@ export interface EcReaderOptions extends ShardDoors {
 }
 
 /** Where an encoded container is, as `locate` says. */
-export interface EncodedPlace extends Pick<ContainerPlace, 'container'> {
-  readonly ec: EcLayout
-}
+export type EncodedPlace = Pick<ContainerPlace, 'container' | 'ec'>
 
 const defaultCacheBytes = 32 * 1024 * 1024
 const defaultHedgeAfterMs = 500
@@ -71,7 +69,7 @@ export class EcReader {
 
   /** As `BlockStore.read`. */
   read(place: EncodedPlace, block: BlockId, range: ReadRange, access?: BlockAccess): AsyncIterable<Uint8Array> {
-    return { [Symbol.asyncIterator]: () => this.pieces(this.reads(place, access), block, range) }
+    return { [Symbol.asyncIterator]: () => this.pieces(() => this.reads(place, access), block, range) }
   }
 
   /** As `BlockStore.readSmall`. */
@@ -106,15 +104,21 @@ export class EcReader {
   source(place: EncodedPlace): BlockSource {
     const { container } = place
     return {
-      list: async () =>
-        (await this.listBlocks(place)).map(({ block: { local }, lengthBytes }) => ({ local, lengthBytes })),
+      list: async () => {
+        const blocks = await this.listBlocks(place)
+        return blocks.map(({ block: { local }, lengthBytes, checksum }) => ({ local, lengthBytes, checksum }))
+      },
       read: (local, range) => this.readSmall(place, { container, local }, range),
       contentHash: async () => (await this.encoding(this.reads(place))).descriptor.contentHash,
     }
   }
 
-  private async *pieces(reads: ShardReads, block: BlockId, range: ReadRange): AsyncGenerator<Uint8Array, undefined> {
-    const { entry, cells, ranges } = await this.find(reads, block, range)
+  private async *pieces(
+    reads: () => ShardReads,
+    block: BlockId,
+    range: ReadRange,
+  ): AsyncGenerator<Uint8Array, undefined> {
+    const { entry, cells, ranges } = await this.find(reads(), block, range)
     const checksum = checksumFor(entry, range)
     const ahead: Promise<Uint8Array>[] = []
     let next = 0
@@ -164,6 +168,9 @@ export class EcReader {
 
   private reads({ container, ec }: EncodedPlace, given?: BlockAccess): ShardReads {
     const { datanode, access } = this.options
+    if (ec === undefined) {
+      throw new StoreError('InvalidArgument', `container ${container} is not erasure-coded`, { details: { container } })
+    }
     return new ShardReads(container, ec, { datanode, access: (block) => access?.(block) ?? given })
   }
 
@@ -185,12 +192,12 @@ export class EcReader {
 }
 
 /** For a range that is the whole block. */
-function checksumFor({ lengthBytes }: DirectoryEntry, { length }: ReadRange): BlockChecksum | undefined {
-  return length === lengthBytes ? new BlockChecksum() : undefined
+function checksumFor({ lengthBytes }: DirectoryEntry, { length }: ReadRange): RunningChecksum | undefined {
+  return length === lengthBytes ? new RunningChecksum() : undefined
 }
 
 /** `Damaged` when every shard was sure of its bytes, and together they are not the block. */
-function assertSame(block: BlockId, { checksum }: DirectoryEntry, found: BlockChecksum | undefined): void {
+function assertSame(block: BlockId, { checksum }: DirectoryEntry, found: RunningChecksum | undefined): void {
   if (found === undefined || found.finish() === checksum) return
   throw new StoreError('Damaged', 'an erasure-coded block does not match its checksum', {
     details: { ...block, offset: 0, path: '' },

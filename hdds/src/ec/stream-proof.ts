@@ -1,7 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { ContainerId } from '@o3/scm/api'
 import type { DirectoryEntry, DirectoryPage } from '../core/ec/directory.ts'
-import { BlockChecksum } from './block-checksum.ts'
+import { RunningChecksum } from './running-checksum.ts'
 
 /** Compares the bytes of a stream, front to back, with the checksums in its directory. */
 export class StreamProof {
@@ -13,7 +13,7 @@ export class StreamProof {
   private nextEntry = 0
   private current: DirectoryEntry | undefined
   private left = 0
-  private checksum = new BlockChecksum()
+  private checksum = new RunningChecksum()
 
   constructor(container: ContainerId, pageCount: number, page: (page: number) => Promise<DirectoryPage>) {
     this.container = container
@@ -45,7 +45,7 @@ export class StreamProof {
       this.current = this.entries.entry(this.nextEntry++)
       this.left = this.current.lengthBytes
     }
-    this.checksum = new BlockChecksum()
+    this.checksum = new RunningChecksum()
   }
 
   private endBlock(): void {

@@ -1,6 +1,7 @@
+import { StoreError } from '@o3/common/errors'
 import type { StreamBlock, StreamPart } from '../core/ec/stream-blocks.ts'
 import { StreamCursor } from '../core/ec/stream-blocks.ts'
-import { BlockChecksum } from './block-checksum.ts'
+import { RunningChecksum } from './running-checksum.ts'
 import type { BlockSource } from './block-source.ts'
 
 const readsAtATime = 8
@@ -9,19 +10,17 @@ const readsAtATime = 8
 export class StreamReader {
   private readonly source: BlockSource
   private readonly cursor: StreamCursor
-  private readonly blocks: readonly StreamBlock[]
-  private checksum = new BlockChecksum()
+  private checksum = new RunningChecksum()
   /** By the place of the block in the list; an empty block has 0. */
   readonly checksums: Uint32Array
 
   constructor(source: BlockSource, blocks: readonly StreamBlock[]) {
     this.source = source
-    this.blocks = blocks
     this.cursor = new StreamCursor(blocks)
     this.checksums = new Uint32Array(blocks.length)
   }
 
-  /** Fills `target` with the next bytes of the stream. */
+  /** Fills `target` with the next bytes of the stream. The errors of the source; `Damaged` for what is not what was listed. */
   async fill(target: Uint8Array): Promise<void> {
     const parts = this.cursor.take(target.length)
     const places = new Map<StreamPart, Uint8Array>()
@@ -42,10 +41,15 @@ export class StreamReader {
     for (const [part, bytes] of places) this.account(part, bytes)
   }
 
-  private account({ blockAt, blockOffset, lengthBytes }: StreamPart, bytes: Uint8Array): void {
+  private account({ blockAt, block, blockOffset, lengthBytes }: StreamPart, bytes: Uint8Array): void {
     this.checksum.add(bytes)
-    if (blockOffset + lengthBytes < (this.blocks[blockAt] as StreamBlock).lengthBytes) return
-    this.checksums[blockAt] = this.checksum.finish()
-    this.checksum = new BlockChecksum()
+    if (blockOffset + lengthBytes < block.lengthBytes) return
+    const checksum = this.checksum.finish()
+    this.checksums[blockAt] = checksum
+    this.checksum = new RunningChecksum()
+    if (block.checksum === undefined || block.checksum === checksum) return
+    throw new StoreError('Damaged', 'a block does not match its checksum, and is not encoded', {
+      details: { local: block.local },
+    })
   }
 }

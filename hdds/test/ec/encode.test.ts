@@ -2,11 +2,12 @@ import { SimRandom } from '@o3/common/env/sim'
 import { describe, expect, test } from 'vitest'
 import { policyNumber, shapeOf } from '../../src/core/ec/ec-shape.ts'
 import { decodeDescriptor, descriptorBytes } from '../../src/core/ec/shard-descriptor.ts'
+import { replicaSource } from '../../src/ec/block-source.ts'
 import { openCodePool } from '../../src/ec/code-pool.ts'
 import { carryOutEcCommand } from '../../src/ec/ec-commands.ts'
 import { EcReader } from '../../src/ec/ec-reader.ts'
 import { reconstructShards } from '../../src/ec/reconstruct-shards.ts'
-import { blockChecksum } from '../../src/ec/block-checksum.ts'
+import { blockChecksum } from '../../src/ec/running-checksum.ts'
 import { patternOf, piecesOf, sameBytes } from '../harness/bytes.ts'
 import type { EcScene } from '../harness/ec-scene.ts'
 import { parent, withEcScene } from '../harness/ec-scene.ts'
@@ -298,6 +299,16 @@ test('a layout that is not of its policy is refused', async () => {
     const request = { container: parent, layout: scene.layout(), wanted: [5] }
     const here = { datanode: 'dn-0', address: undefined }
     await rejection(reconstructShards(request, { ...work, here }), 'InvalidArgument')
+  })
+})
+
+test('a source that gives other bytes than it listed is not encoded', async () => {
+  await withEcScene(async (scene) => {
+    await scene.fill([9_000, 9_000])
+    const source = replicaSource(scene.scene.datanode, parent)
+    const list = async () => (await source.list()).map((listed) => ({ ...listed, checksum: listed.local }))
+    const error = await rejection(scene.encode({}, { source: { ...source, list } }), 'Damaged')
+    expect(error.details).toEqual({ local: 2 })
   })
 })
 

@@ -268,6 +268,15 @@ describe('refusals', () => {
     })
   })
 
+  test('a container that is not encoded', async () => {
+    await withEcScene(async (scene) => {
+      const place = { container: parent, ec: undefined }
+      const range = { offset: 0, length: 1 }
+      await rejection(scene.reader().readSmall(place, block(2), range), 'InvalidArgument')
+      await rejection(collect(scene.reader().read(place, block(2), range)), 'InvalidArgument')
+    })
+  })
+
   test('rotten bytes on a disk are decoded from the others', async () => {
     await withEcScene(async (scene) => {
       const contents = await scene.fill([30_000])

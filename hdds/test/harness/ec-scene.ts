@@ -92,7 +92,7 @@ export class EcScene {
     return { policy: this.policy, shards }
   }
 
-  place(first?: ContainerId): EncodedPlace {
+  place(first?: ContainerId): EncodedPlace & { readonly ec: EcLayout } {
     return { container: parent, ec: this.layout(first) }
   }
 

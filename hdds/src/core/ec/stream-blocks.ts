@@ -9,6 +9,8 @@ export interface StreamBlock {
   /** In the stream. */
   readonly offset: number
   readonly lengthBytes: number
+  /** What its bytes must have, where that is known. */
+  readonly checksum?: number | undefined
 }
 
 /** At most a MiB of one block. */
@@ -21,21 +23,19 @@ export interface StreamPart {
   readonly lengthBytes: number
 }
 
-interface Listed {
-  readonly local: LocalId
-  readonly lengthBytes: number
-}
-
 /** The blocks in the order of their ids, side by side, without those that are left out. */
-export function streamBlocks(listed: readonly Listed[], leaveOut: readonly LocalRun[] = []): readonly StreamBlock[] {
+export function streamBlocks(
+  listed: readonly Omit<StreamBlock, 'offset'>[],
+  leaveOut: readonly LocalRun[] = [],
+): readonly StreamBlock[] {
   const runs = leaveOut.toSorted((a, b) => a.first - b.first)
   const blocks: StreamBlock[] = []
   let run = 0
   let offset = 0
-  for (const { local, lengthBytes } of listed.toSorted((a, b) => a.local - b.local)) {
+  for (const { local, lengthBytes, checksum } of listed.toSorted((a, b) => a.local - b.local)) {
     while (run < runs.length && endOf(runs[run] as LocalRun) <= local) run++
     if (run < runs.length && (runs[run] as LocalRun).first <= local) continue
-    blocks.push({ local, offset, lengthBytes })
+    blocks.push({ local, offset, lengthBytes, checksum })
     offset += lengthBytes
   }
   return blocks

@@ -5,7 +5,7 @@ import { crc32c } from '../storage/checksum.ts'
  * The checksum of a block from its bytes, front to back: CRC32C over the CRC32Cs of its units of 64 KiB, little-endian. Units
  * count from the start of the block, wherever its chunks were cut.
  */
-export class BlockChecksum {
+export class RunningChecksum {
   private readonly word = new Uint8Array(4)
   private readonly view = new DataView(this.word.buffer)
   private ofUnits = 0
@@ -37,7 +37,7 @@ export class BlockChecksum {
 }
 
 export function blockChecksum(bytes: Uint8Array): number {
-  const checksum = new BlockChecksum()
+  const checksum = new RunningChecksum()
   checksum.add(bytes)
   return checksum.finish()
 }
