@@ -14,7 +14,7 @@ export interface Gathering<T> {
   readonly candidates: readonly number[]
   readonly ask: (candidate: number) => Promise<T>
   readonly hedge?: Hedge | undefined
-  /** Of those who were asked and had not answered when another one was asked in their place. */
+  /** Called for each that failed, and once for each that had not answered when the next was asked. */
   readonly onFailure?: ((candidate: number, failure: StoreError | 'slow') => void) | undefined
 }
 
