@@ -79,7 +79,7 @@ async function leave(
   const request: OperationalRequest = {
     datanode: argument,
     wanted,
-    ...(flags.for === undefined ? {} : { untilMs: nodeEnv().clock.wallMs() + parseDuration(flags.for) }),
+    ...(flags.for === undefined ? {} : { untilMs: nodeEnv().clock.wallMs() + durationOf(flags.for) }),
     ...(flags.force === true ? { force: true } : {}),
   }
   await scm.setOperational(request)
@@ -98,6 +98,12 @@ async function leave(
     throw new StoreError('ConcurrentChange', `${argument} is ${left.operational}: somebody has taken it back`)
   }
   out.done({ id: argument, operational: wanted }, `${argument} is ${wanted}; its process can be stopped`)
+}
+
+function durationOf(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0) return ms
+  throw new StoreError('InvalidArgument', `--for ${text}: write a duration, like 4h`)
 }
 
 /** Or somebody has called it off. */
