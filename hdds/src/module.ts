@@ -5,10 +5,9 @@
  */
 
 import type { Graph } from '@o3/common/di'
-import type { Clock } from '@o3/common/env'
-import type { HddsConfig } from './config.ts'
 import { BlockClient } from './client/client.ts'
-import type { DatanodeDirectory } from './client/client.ts'
+import type { DatanodeDirectory, FindDatanode } from './client/client.ts'
+import type { ErasureCode } from './ec/erasure-code.ts'
 import { CopyCommands } from './reconcilers/copy-commands.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
@@ -17,6 +16,8 @@ import type { ScmMember } from './reconcilers/heartbeat.ts'
 import { indexCheckpointing } from './reconcilers/index-checkpoint.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
 import { ScmCommands } from './reconcilers/scm-commands.ts'
+import { ShardCommands } from './reconcilers/shard-commands.ts'
+import type { LocalDatanode } from './service/local-datanode.ts'
 import { Scrubbing } from './reconcilers/scrubbing.ts'
 import { TaskRegistry } from './service/tasks.ts'
 import { Pace } from './storage/pace.ts'
@@ -31,6 +32,8 @@ export { openDatanode } from './service/open-datanode.ts'
 export type { DatanodeOptions } from './service/open-datanode.ts'
 export { checkDisk } from './storage/check-disk.ts'
 export type { DiskCheck } from './storage/check-disk.ts'
+export { openCodePool } from './ec/code-pool.ts'
+export type { PipelineCompany } from './pipeline/datanode-pipelines.ts'
 export { openVerifyPool } from './storage/verify-pool.ts'
 export type { UnitVerifier } from './storage/verify-pool.ts'
 export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
@@ -47,13 +50,15 @@ export interface HddsOptions {
   readonly scmMembers?: readonly ScmMember[]
   /** The datanodes of other processes; whoever made it closes it. Default: there are none. */
   readonly datanodes?: DatanodeDirectory
+  /** For shards of closed containers; whoever made it closes it. Without it this datanode makes none. */
+  readonly code?: ErasureCode
 }
 
 /**
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers }: HddsOptions = {}): void {
+export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers, code }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -64,12 +69,15 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
     const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
     const where = rack === undefined ? {} : { rack }
     const tasks = new TaskRegistry({ env, log, maxRunning: config.maxCopies })
+    const pace = new Pace(clock, () => config.copyBytesPerSecond)
     const copies = new CopyCommands({
-      scope: { env, log, home: datanode, silenceMs: config.copySilenceMs, pace: copyPace(clock, config) },
+      scope: { env, log, home: datanode, silenceMs: config.copySilenceMs, pace },
       tasks,
       source: ({ datanode: id, address }) => datanodes?.find(id, address),
     })
-    const commands = new ScmCommands({ env, datanode, log, copies })
+    const find = finder(datanode, datanodes)
+    const shards = code && new ShardCommands({ datanode, doors: { datanode: find }, code, clock, tasks, pace })
+    const commands = new ScmCommands({ env, datanode, log, copies, ...(shards && { shards }) })
     return new Reconcilers({
       env,
       log,
@@ -91,11 +99,11 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
       env: parts.get(HDDS_ENV),
       local: datanode.id,
       locations: parts.get(HDDS_SCM),
-      datanode: (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at)),
+      datanode: finder(datanode, datanodes),
     })
   })
 }
 
-function copyPace(clock: Clock, config: HddsConfig): Pace {
-  return new Pace(clock, () => config.copyBytesPerSecond)
+function finder(datanode: LocalDatanode, datanodes: DatanodeDirectory | undefined): FindDatanode {
+  return (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at))
 }

@@ -2,7 +2,9 @@ import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { EcCommand } from '../ec/ec-commands.ts'
 import type { CopyCommand, CopyCommands } from './copy-commands.ts'
+import type { ShardCommands } from './shard-commands.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
 
 export interface ScmCommandsOptions {
@@ -11,6 +13,8 @@ export interface ScmCommandsOptions {
   readonly log: Logger
   /** Takes what asks for copies; without it there are no other datanodes to copy from. */
   readonly copies?: CopyCommands
+  /** Takes what asks for shards, likewise. */
+  readonly shards?: ShardCommands
 }
 
 /** More commands than this are not begun at a time; SCM repeats what was not done. */
@@ -19,17 +23,10 @@ const maxRunningCommands = 64
 type DeletionCommand = Extract<DatanodeCommand, { readonly kind: 'delete-blocks' }>
 /** About the talk itself: see `Heartbeating`. */
 type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 'register' }>
-/** What datanodes learn to do next. */
-type LaterCommand = Extract<
-  DatanodeCommand,
-  {
-    readonly kind: 'encode-container' | 'reconstruct-shards'
-  }
->
 type PipelineCommand = Extract<DatanodeCommand, { readonly kind: 'create-pipeline' | 'close-pipeline' }>
 type ContainerCommand = Exclude<
   DatanodeCommand,
-  DeletionCommand | TalkCommand | LaterCommand | PipelineCommand | CopyCommand
+  DeletionCommand | TalkCommand | PipelineCommand | CopyCommand | EcCommand
 >
 
 /**
@@ -80,7 +77,8 @@ export class ScmCommands {
           break
         case 'encode-container':
         case 'reconstruct-shards':
-          throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
+          this.options.shards?.take(command)
+          break
         case 'copy-container':
         case 'reconcile-container':
           this.options.copies?.take(command)
