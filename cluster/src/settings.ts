@@ -71,6 +71,11 @@ export const omSection = section('Names.', {
 
 export const scmSection = section('Containers.', {
   containerSize: size({ description: 'A container is closed at this size.', default: '1GiB', minimum: '16MiB' }),
+  keyRotation: duration({
+    description: 'How long a key of block tokens signs; it is believed for twice as long after that.',
+    default: '1d',
+    minimum: '1m',
+  }),
 })
 
 export const hddsSection = section('Blocks.', {

@@ -1,8 +1,9 @@
 import type { HealthLimits } from './core/cluster-view.ts'
 import type { ContainerLimits } from './core/container-planner.ts'
+import type { KeySchedule } from './core/secret-key.ts'
 
 /** How SCM behaves; composition fills it from the configuration file. */
-export interface ScmConfig extends HealthLimits, ContainerLimits {
+export interface ScmConfig extends HealthLimits, ContainerLimits, KeySchedule {
   /** Containers kept open for writing per datanode, so that concurrent writers do not share one file. */
   readonly openContainersPerNode: number
   /** Deletions sent to one datanode with one heartbeat. */
@@ -17,4 +18,6 @@ export const defaultScmConfig: ScmConfig = {
   deletionsPerHeartbeat: 256,
   staleAfterMs: 5_000,
   deadAfterMs: 30_000,
+  secretKeyPeriodMs: 24 * 3_600_000,
+  secretKeyLeadMs: 3_600_000,
 }

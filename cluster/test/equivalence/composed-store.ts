@@ -51,10 +51,20 @@ import {
   installProtocolBus,
 } from '@o3/protocol-bus/module'
 import { createKeyring, sealingKeyBytes } from '@o3/protocol-bus/store'
-import type { StoreConfig } from '@o3/protocol-bus/store'
+import type { Keyring, StoreConfig } from '@o3/protocol-bus/store'
 import { openReplicatedStore } from '@o3/ratis/store'
 import type { StoreOptions as RatisOptions } from '@o3/ratis/store'
-import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE, defaultScmConfig, installScm, scmRules } from '@o3/scm/module'
+import {
+  SCM,
+  SCM_CONFIG,
+  SCM_ENV,
+  SCM_LOG,
+  SCM_SEALING,
+  SCM_STORE,
+  defaultScmConfig,
+  installScm,
+  scmRules,
+} from '@o3/scm/module'
 import type { ScmConfig } from '@o3/scm/module'
 
 export interface ComposedOptions {
@@ -120,6 +130,7 @@ async function startScm(graph: Graph, options: ComposedOptions, closing: Closing
     .value(SCM_ENV, env)
     .value(SCM_LOG, log)
     .value(SCM_CONFIG, { ...defaultScmConfig, ...options.scm })
+    .value(SCM_SEALING, testKeyring(env))
     .value(SCM_STORE, store)
   installScm(graph)
   await graph.get(SCM).start()
@@ -173,6 +184,10 @@ async function startOm(graph: Graph, options: ComposedOptions, closing: Closing)
   closing.push(() => reconcilers.stop())
 }
 
+function testKeyring({ random }: Env): Keyring {
+  return createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, random)
+}
+
 function startBus(graph: Graph, options: ComposedOptions, closing: Closing): void {
   const { env, away = (om: OmClient) => om, chunkSizeBytes = 256 * 1024, hashInline = false } = options
   const digests = new DigestPool(hashInline ? { inlineThresholdBytes: Infinity } : {})
@@ -189,7 +204,7 @@ function startBus(graph: Graph, options: ComposedOptions, closing: Closing): voi
     })
     .value(BUS_CHUNKS, new ChunkPool({ chunkSizeBytes, maxChunks: 16 }))
     .value(BUS_DIGESTS, digests)
-    .value(BUS_KEYRING, createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, env.random))
+    .value(BUS_KEYRING, testKeyring(env))
     .build(BUS_OM, (parts) => away(parts.get(OM)))
     .build(BUS_BLOCKS, (parts) => parts.get(HDDS_BLOCKS))
     .build(BUS_SCM, (parts) => parts.get(SCM))

@@ -10,7 +10,7 @@ import type { ScmAdminProtocol } from '@o3/scm/api'
 import type { Foreseen, O3Store, Principal, ReplicationConfig } from '../api/api.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
-import type { Keyring } from './keyring.ts'
+import type { Keyring } from '@o3/common/keyring'
 import { LeaseHolder } from './lease-holder.ts'
 import { Namespace } from './namespace.ts'
 import type { StoreParts } from './parts.ts'
@@ -22,8 +22,8 @@ import { VisibleLists } from './visible-lists.ts'
 
 export { createIdentities } from './identities.ts'
 export type { IdentitiesOptions } from './identities.ts'
-export { createKeyring, sealingKeyBytes } from './keyring.ts'
-export type { Keyring } from './keyring.ts'
+export { createKeyring, sealingKeyBytes } from '@o3/common/keyring'
+export type { Keyring } from '@o3/common/keyring'
 
 export interface StoreOptions {
   readonly om: OmClient

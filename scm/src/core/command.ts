@@ -1,5 +1,6 @@
 /** Every change of SCM's state. */
 
+import type { SecretKeyRow } from './tables.ts'
 import type { BlockRange, ContainerId, ContainerState, DatanodeId, PipelineId, ReplicationConfig } from '../api/api.ts'
 
 export type ScmCommand =
@@ -14,6 +15,13 @@ export type ScmCommand =
   | { readonly kind: 'transition-container'; readonly container: ContainerId; readonly to: ContainerState }
   | { readonly kind: 'delete-blocks'; readonly blocks: readonly BlockRange[] }
   | { readonly kind: 'acknowledge-deletions'; readonly datanode: DatanodeId; readonly transactions: readonly number[] }
+  /** The next key, sealed, and those that have expired. */
+  | {
+      readonly kind: 'add-secret-key'
+      readonly id: number
+      readonly key: SecretKeyRow
+      readonly drop: readonly number[]
+    }
 
 export type ScmReply =
   | { readonly kind: 'done' }

@@ -5,6 +5,7 @@ import { StoreError } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { Decision, PlanView, Stamp, StoreRules, Table } from '@o3/ratis/api'
 import { acknowledgeDeletions } from './commands/acknowledge-deletions.ts'
+import { addSecretKey } from './commands/add-secret-key.ts'
 import { allocateBlocks } from './commands/allocate-blocks.ts'
 import { createContainer } from './commands/create-container.ts'
 import { deleteBlocks } from './commands/delete-blocks.ts'
@@ -26,6 +27,7 @@ const plans: { readonly [Kind in ScmCommand['kind']]: PlanOf<Kind> } = {
   'transition-container': transitionContainer,
   'delete-blocks': deleteBlocks,
   'acknowledge-deletions': acknowledgeDeletions,
+  'add-secret-key': addSecretKey,
 }
 
 export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Decision<ScmReply> | Refusal {
@@ -33,12 +35,13 @@ export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Deci
   return plan(view, command, stamp)
 }
 
-/** What leads to free space, or a datanode needs in order to be heard, goes on when the disk is full. */
+/** What leads to free space, or is needed for reads or for a datanode to be heard, goes on when the disk is full. */
 const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
   'register-node',
   'transition-container',
   'delete-blocks',
   'acknowledge-deletions',
+  'add-secret-key',
 ])
 
 // The order is persisted: append, never reorder.

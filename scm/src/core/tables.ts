@@ -153,7 +153,7 @@ export const deletions: Table<number, DeletionRow> = {
   },
 }
 
-export type CounterName = 'container' | 'deletion'
+export type CounterName = 'container' | 'deletion' | 'secret-key'
 
 /** The last number given out of each kind. */
 export const counters: Table<CounterName, number> = {
@@ -165,4 +165,26 @@ export const counters: Table<CounterName, number> = {
   decode: (bytes) => open(bytes, 'counter').varint(),
 }
 
-export const scmTables = [nodes, containers, deletions, counters] as const
+/** A secret key as it is written down. */
+export interface SecretKeyRow {
+  /** Opens only with the cluster's sealing key, and only under its own id. */
+  readonly sealed: Uint8Array
+  readonly activeFromMs: number
+  readonly expiresMs: number
+}
+
+export const secretKeys: Table<number, SecretKeyRow> = {
+  name: 'secret-keys',
+  prefix: 'k',
+  encodeKey: u64Key,
+  decodeKey: (binary) => readU64Key(binary, 0),
+  encode: (row) =>
+    new ByteWriter().u8(version).bytes(row.sealed).varint(row.activeFromMs).varint(row.expiresMs).finish(),
+  decode: (bytes) => {
+    const reader = open(bytes, 'secret key')
+    // The row may be cached for long: not with what it was read from.
+    return { sealed: reader.bytes().slice(), activeFromMs: reader.varint(), expiresMs: reader.varint() }
+  },
+}
+
+export const scmTables = [nodes, containers, deletions, counters, secretKeys] as const

@@ -42,6 +42,8 @@ interface Reshaped {
   readonly closeContainer: Method<CloseContainerRequest, void>
   readonly listNodes: Method<ListNodesRequest, Page<DatanodeInfo>>
   readonly summary: Method<void, ScmSummary>
+  readonly secretKeys: Method<void, AnswerOf<'secretKeys'>>
+  readonly rotateSecretKey: Method<Change, number>
   readonly listContainers: Method<QueryOf<'listContainers'>, Page<ContainerInfo>>
 }
 
@@ -72,6 +74,9 @@ export const scmMethods = {
     ...change,
   },
   'scm.locate.1': { request: count, reply: r.containerPlace, ...small },
+
+  'scm.secretKeys.1': { request: nothing, reply: r.secretKeys, ...small },
+  'scm.rotateSecretKey.1': { request: record<Change>(named), reply: count, ...change },
 
   'scm.listNodes.1': {
     request: record<ListNodesRequest>({ after: optional(text) }),

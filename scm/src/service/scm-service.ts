@@ -2,6 +2,7 @@
 
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
+import type { Keyring } from '@o3/common/keyring'
 import type { Logger } from '@o3/common/log'
 import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
 import { u64Key } from '@o3/common/codec'
@@ -21,6 +22,7 @@ import type {
   ReplicationConfig,
   Scm,
   ScmSummary,
+  SecretKeys,
 } from '../api/api.ts'
 import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
@@ -33,12 +35,15 @@ import { Leadership } from '@o3/ratis/leadership'
 import type { Standing } from '@o3/ratis/leadership'
 import { NodeEnrolment } from './node-enrolment.ts'
 import { NodeRegistry } from './node-registry.ts'
+import { SecretKeeper } from './secret-keeper.ts'
 
 export interface ScmServiceOptions {
   readonly env: Env
   readonly store: ReplicatedStore<ScmCommand, ScmReply>
   readonly config: ScmConfig
   readonly log: Logger
+  /** Seals the secret keys. Without it there are none to be had here (`Unavailable`), and nothing is written unsealed. */
+  readonly sealing?: Keyring
 }
 
 const pageRows = 1000
@@ -61,6 +66,7 @@ export class ScmService implements Scm {
   private readonly registry: NodeRegistry
   private readonly enrolment: NodeEnrolment
   private readonly allocator: BlockAllocator
+  private readonly keeper: SecretKeeper
 
   constructor(options: ScmServiceOptions) {
     this.store = options.store
@@ -70,6 +76,7 @@ export class ScmService implements Scm {
     this.registry = new NodeRegistry(options.env.clock, options.config)
     this.enrolment = new NodeEnrolment(options.store, this.registry)
     this.allocator = new BlockAllocator({ ...options, leadership: this.leadership, registry: this.registry })
+    this.keeper = new SecretKeeper({ ...options, leadership: this.leadership, sealing: options.sealing })
   }
 
   /** Reads nothing, for a member that follows could not: what a leader needs is read when its term asks for it. */
@@ -209,6 +216,16 @@ export class ScmService implements Scm {
       replicas: await Promise.all(found),
       ec: undefined,
     }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ keys
+
+  secretKeys(): Promise<SecretKeys> {
+    return this.keeper.keys()
+  }
+
+  rotateSecretKey(options?: ExecuteOptions): Promise<number> {
+    return this.keeper.rotate(options)
   }
 
   // ----------------------------------------------------------------------------------------------------- admin
