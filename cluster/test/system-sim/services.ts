@@ -63,12 +63,13 @@ export function omService(
   options: OmServiceOptions,
 ): RunningService {
   const client = groupClient(env, 'scm', options.scmMembers)
+  const scm = new RemoteScm(client)
   const graph = new Graph()
     .value(OM_ENV, env)
     .value(OM_LOG, nullLogger)
     .value(OM_CONFIG, options.config)
     .value(OM_STORE, store)
-    .value(OM_SCM, options.scm(new RemoteScm(client)))
+    .value(OM_SCM, { ...options.scm(scm), secretKeys: () => scm.secretKeys() })
   installOm(graph)
   const reconcilers = graph.get(OM_RECONCILERS)
   return {

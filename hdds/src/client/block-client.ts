@@ -3,7 +3,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { BlockId, ContainerId, DatanodeId, ScmLocationProtocol } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
-import type { BlockReceipt, BlockStore, BlockWriter, Datanode, ReadRange } from '../api/api.ts'
+import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, Datanode, ReadRange } from '../api/api.ts'
 
 export interface BlockClientOptions {
   readonly locations: ScmLocationProtocol
@@ -35,30 +35,34 @@ export class BlockClient implements BlockStore {
     this.options = options
   }
 
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
-    return await this.at(block.container, (datanode) => writeOnceMore(datanode, block, pieces))
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: BlockAccess): Promise<BlockReceipt> {
+    return await this.at(block.container, (datanode) => writeOnceMore(() => datanode.writeBlock(block, pieces, access)))
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
-    return await this.at(block.container, (datanode) => datanode.openWriter(block))
+  async openWriter(block: BlockId, access?: BlockAccess): Promise<BlockWriter> {
+    return await this.at(block.container, (datanode) => datanode.openWriter(block, access))
   }
 
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+  read(block: BlockId, range: ReadRange, access?: BlockAccess): AsyncIterable<Uint8Array> {
     const place = this.containers.get(block.container)
     // The usual case in one process costs no iterator of our own around the datanode's.
     const local = place?.address === undefined ? this.known(place) : undefined
-    if (local !== undefined) return local.read(block, range)
-    return { [Symbol.asyncIterator]: () => this.readFrom(block, range) }
+    if (local !== undefined) return local.read(block, range, access)
+    return { [Symbol.asyncIterator]: () => this.readFrom(block, range, access) }
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
-    return await this.at(block.container, (datanode) => datanode.readSmall(block, range))
+  async readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array> {
+    return await this.at(block.container, (datanode) => datanode.readSmall(block, range, access))
   }
 
   /** What broke before the first piece may be read elsewhere; afterwards the reader has begun. */
-  private async *readFrom(block: BlockId, range: ReadRange): AsyncGenerator<Uint8Array, undefined> {
+  private async *readFrom(
+    block: BlockId,
+    range: ReadRange,
+    access: BlockAccess | undefined,
+  ): AsyncGenerator<Uint8Array, undefined> {
     const { pieces, step } = await this.at(block.container, async (datanode) => {
-      const begun = datanode.read(block, range)[Symbol.asyncIterator]()
+      const begun = datanode.read(block, range, access)[Symbol.asyncIterator]()
       return { pieces: begun, step: await begun.next() }
     })
     try {
@@ -123,13 +127,13 @@ function mayHaveMoved(error: unknown): boolean {
   return isStoreError(error, 'Unavailable', 'ContainerNotFound')
 }
 
-async function writeOnceMore(datanode: Datanode, block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+async function writeOnceMore(write: () => Promise<BlockReceipt>): Promise<BlockReceipt> {
   try {
-    return await datanode.writeBlock(block, pieces)
+    return await write()
   } catch (error) {
     if (!isStoreError(error, 'OutcomeUnknown')) throw error
     try {
-      return await datanode.writeBlock(block, pieces)
+      return await write()
     } catch (second) {
       // It is no more known than before, unless the datanode has said something about the block.
       throw isStoreError(second, 'Unavailable', 'Busy', 'DeadlineExceeded') ? error : second

@@ -116,12 +116,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership {
     assertRange(range)
     return await this.repeatable(async () => {
       const how: Carried = { lane: laneOf(range.length), deadline: 'limited' }
-      const { body } = await this.call(
-        'hdds.readSmall.1',
-        exchanges['hdds.readSmall.1'],
-        { block, range, ...access },
-        how,
-      )
+      const { body } = await this.call('hdds.readSmall.1', { block, range, ...access }, how)
       return await gather(body, range.length)
     })
   }
@@ -199,7 +194,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership {
     request: RequestOf<Name>,
     how: Carried,
   ): Promise<ReplyOf<Name>> {
-    const { payload } = await this.call(name, exchanges[name], request, how)
+    const { payload } = await this.call(name, request, how)
     return this.channel.decode(name, payload)
   }
 
@@ -209,7 +204,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership {
     how: Carried,
   ): Promise<readonly ItemOf<Name>[]> {
     return await this.repeatable(async () => {
-      const { body } = await this.call(name, listings[name], request, how)
+      const { body } = await this.call(name, request, how)
       const items = listings[name].items as ItemCodec<unknown> as ItemCodec<ItemOf<Name>>
       return await readListing(items, body ?? nothing())
     })
@@ -217,13 +212,11 @@ export class RemoteDatanode implements Datanode, PipelineMembership {
 
   private call<Name extends ExchangeName | ListingName>(
     name: Name,
-    entry: { readonly request: unknown },
     request: RequestOf<Name>,
     { lane, body, deadline }: Carried,
   ): Promise<RpcResult> {
     const { channel, deadlineMs } = this
-    const codec = entry.request as Codec<Addressed<RequestOf<Name>>>
-    return channel.call(lane, name, channel.encode(codec, request), {
+    return channel.call(lane, name, channel.encode(name, request), {
       ...(deadline === 'limited' ? { deadlineMs } : {}),
       ...(body === undefined ? {} : { body }),
     })

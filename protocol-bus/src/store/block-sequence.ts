@@ -8,6 +8,9 @@ import type { Extent, LeaseId, NewContent } from '@o3/om/api'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
 import { placeBlock } from './place-block.ts'
 
+/** An extent stands in its place before its block is durable, and gets the proofs of that then. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 interface Failure {
   readonly error: unknown
 }
@@ -64,7 +67,9 @@ export class BlockSequence {
   }
 
   private async open(): Promise<BlockWriter> {
-    const { leased, result: writer } = await placeBlock(this.leases, ({ block }) => this.blocks.openWriter(block))
+    const { leased, result: writer } = await placeBlock(this.leases, ({ block, access }) =>
+      this.blocks.openWriter(block, access),
+    )
     this.leased.push(leased)
     this.length = 0
     this.writer = writer
@@ -74,12 +79,15 @@ export class BlockSequence {
   private async closeBlock(writer: BlockWriter): Promise<void> {
     await this.committed()
     const { block, lease } = this.leased.at(-1) as LeasedBlock
+    const extent: Mutable<Extent> = { block, length: this.length }
     this.committing = writer.commit().then(
-      () => undefined,
+      ({ proofs }) => {
+        if (proofs !== undefined) extent.proofs = proofs
+        return undefined
+      },
       (error: unknown) => ({ error }),
     )
     this.writer = undefined
-    const extent: Extent = { block, length: this.length }
     const last = this.pieces.at(-1)
     if (last?.lease === lease) last.extents.push(extent)
     else this.pieces.push({ lease, extents: [extent] })

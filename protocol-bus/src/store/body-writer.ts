@@ -10,7 +10,7 @@ import { digestOf } from '@o3/common/digest/node'
 import type { DigestPool } from '@o3/common/digest/pool'
 import { StoreError } from '@o3/common/errors'
 import { maxChunkBytes } from '@o3/hdds/api'
-import type { BlockStore } from '@o3/hdds/api'
+import type { BlockReceipt, BlockStore } from '@o3/hdds/api'
 import { inlineLimitBytes } from '@o3/om/api'
 import type { NewContent } from '@o3/om/api'
 import type { ByteSource, DigestAlgorithm, Digests } from '../api/api.ts'
@@ -18,9 +18,10 @@ import { assertGrant } from '../core/authorize.ts'
 import type { Grant } from '../core/authorize.ts'
 import { BlockSequence } from './block-sequence.ts'
 import { ChunkPipeline } from './chunk-pipeline.ts'
-import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
+import type { LeaseHolder } from './lease-holder.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
 import { placeBlock } from './place-block.ts'
+import type { Placed } from './place-block.ts'
 import { refuseAborted } from './refused.ts'
 import type { MaybePromise } from './settled.ts'
 
@@ -80,11 +81,10 @@ export class BodyWriter {
 
   private async writeSmall(body: Uint8Array, algorithms: readonly DigestAlgorithm[]): Promise<WrittenBody> {
     const { blocks, leases } = this.options
-    const writing = placeBlock(leases, ({ block }) => blocks.writeBlock(block, [body]))
+    const writing = placeBlock(leases, ({ block, access }) => blocks.writeBlock(block, [body], access))
     // The hashes are computed while the bytes are on their way.
     const digests = digestsOf(body, algorithms)
-    const { leased } = await writing
-    return oneBlockBody(leased, body.length, digests)
+    return oneBlockBody(await writing, body.length, digests)
   }
 
   private async writeStream(source: AsyncIterable<Uint8Array>, options: BodyOptions): Promise<WrittenBody> {
@@ -111,15 +111,15 @@ export class BodyWriter {
       return inlineBody(chunk.slice(0, length), options.digests)
     }
     const { blocks, leases } = this.options
-    let placed: LeasedBlock | undefined
+    let placed: Placed<BlockReceipt> | undefined
     try {
       await chunks.submit(length, async (bytes) => {
-        placed = (await placeBlock(leases, ({ block }) => blocks.writeBlock(block, [bytes]))).leased
+        placed = await placeBlock(leases, ({ block, access }) => blocks.writeBlock(block, [bytes], access))
       })
       const digests = await chunks.finish()
-      return oneBlockBody(placed as LeasedBlock, length, digests)
+      return oneBlockBody(placed as Placed<BlockReceipt>, length, digests)
     } catch (error) {
-      placed?.finish()
+      placed?.leased.finish()
       throw error
     }
   }
@@ -166,9 +166,11 @@ export class BodyWriter {
   }
 }
 
-function oneBlockBody(leased: LeasedBlock, length: number, digests: Digests): WrittenBody {
+function oneBlockBody({ leased, result }: Placed<BlockReceipt>, length: number, digests: Digests): WrittenBody {
+  const { block, lease } = leased
+  const proofs = result.proofs === undefined ? {} : { proofs: result.proofs }
   return {
-    content: { kind: 'leased', lease: leased.lease, extents: [{ block: leased.block, length }] },
+    content: { kind: 'leased', lease, extents: [{ block, length, ...proofs }] },
     size: length,
     digests,
     release: () => leased.finish(),

@@ -13,6 +13,7 @@ import { BodyWriter } from './body-writer.ts'
 import type { Keyring } from '@o3/common/keyring'
 import { LeaseHolder } from './lease-holder.ts'
 import { Namespace } from './namespace.ts'
+import { OwnTokens } from './own-tokens.ts'
 import type { StoreParts } from './parts.ts'
 import { RequestOm } from './request-om.ts'
 import { RequestRows, isDistant } from './request-rows.ts'
@@ -55,7 +56,8 @@ export interface RunningStore extends O3Store {
 }
 
 export function createStore(options: StoreOptions): RunningStore {
-  const { om, blocks, env, config } = options
+  const { om, env, config } = options
+  const blocks = isDistant(om) ? new OwnTokens(options.blocks) : options.blocks
   const leases = new LeaseHolder({
     om,
     clock: env.clock,
@@ -65,8 +67,9 @@ export function createStore(options: StoreOptions): RunningStore {
     replication: config.replication,
     batch: config.leaseBlocks,
   })
+  const names = namesOf(om)
   const parts: StoreParts = {
-    ...namesOf(om),
+    ...names,
     writer: new BodyWriter({
       blocks,
       leases,
@@ -75,7 +78,7 @@ export function createStore(options: StoreOptions): RunningStore {
       blockBytes: config.blockBytes,
       maxBodyBytes: config.maxBodyBytes,
     }),
-    reader: new BodyReader(blocks),
+    reader: new BodyReader({ blocks, clock: env.clock, lookUp: (grant, key) => names.namespace.key(grant, key) }),
     chunks: options.chunks,
     digests: options.digests,
     keyring: options.keyring,
