@@ -98,15 +98,9 @@ export class OmService implements OmClient {
    * when the keys are gone.
    */
   execute(command: OmCommand, options?: ExecuteOptions): Promise<OmReply> {
-    switch (command.kind) {
-      case 'commit-key':
-      case 'commit-part':
-        return this.commit(command, options)
-      case 'renew-lease':
-        return this.renew(command, options)
-      default:
-        return this.store.execute(command, options)
-    }
+    if (command.kind === 'commit-key' || command.kind === 'commit-part') return this.commit(command, options)
+    if (command.kind === 'renew-lease') return this.renew(command, options)
+    return this.store.execute(command, options)
   }
 
   getVolume(volume: string): Volume | Promise<Volume> {
