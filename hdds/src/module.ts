@@ -17,11 +17,23 @@ import { indexCheckpointing } from './reconcilers/index-checkpoint.ts'
 import { Reconcilers } from './reconcilers/reconcilers.ts'
 import { ScmCommands } from './reconcilers/scm-commands.ts'
 import { ShardCommands } from './reconcilers/shard-commands.ts'
-import type { LocalDatanode } from './service/local-datanode.ts'
+import type { Datanode, PipelineMembership } from './api/api.ts'
 import { Scrubbing } from './reconcilers/scrubbing.ts'
 import { TaskRegistry } from './service/tasks.ts'
 import { Pace } from './storage/pace.ts'
-import { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
+import {
+  HDDS_BLOCKS,
+  HDDS_CONFIG,
+  HDDS_DATANODE,
+  HDDS_ENV,
+  HDDS_LOG,
+  HDDS_RECONCILERS,
+  HDDS_SCM,
+  HDDS_SERVED,
+  HDDS_VOUCHING,
+} from './tokens.ts'
+import { SigningDatanode } from './service/signing-datanode.ts'
+import { KeyRing, Vouching } from '@o3/scm/tokens'
 
 export { defaultHddsConfig } from './config.ts'
 export type { HddsConfig } from './config.ts'
@@ -36,7 +48,19 @@ export { openCodePool } from './ec/code-pool.ts'
 export type { PipelineCompany } from './pipeline/datanode-pipelines.ts'
 export { openVerifyPool } from './storage/verify-pool.ts'
 export type { UnitVerifier } from './storage/verify-pool.ts'
-export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECONCILERS, HDDS_SCM } from './tokens.ts'
+export {
+  HDDS_BLOCKS,
+  HDDS_CONFIG,
+  HDDS_DATANODE,
+  HDDS_ENV,
+  HDDS_LOG,
+  HDDS_RECONCILERS,
+  HDDS_SCM,
+  HDDS_SERVED,
+  HDDS_VOUCHING,
+} from './tokens.ts'
+export { copyTokens } from './service/copy-tokens.ts'
+export { SigningDatanode } from './service/signing-datanode.ts'
 
 export interface HddsOptions {
   /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
@@ -55,10 +79,15 @@ export interface HddsOptions {
 }
 
 /**
- * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
+ * Binds `HDDS_RECONCILERS`, `HDDS_BLOCKS`, `HDDS_SERVED` (for `serveDatanode`) and `HDDS_VOUCHING`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
 export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers, code }: HddsOptions = {}): void {
+  graph.build(HDDS_VOUCHING, (parts) => {
+    const { clock } = parts.get(HDDS_ENV)
+    return new Vouching({ keys: new KeyRing({ scm: parts.get(HDDS_SCM), clock, log: parts.get(HDDS_LOG) }), clock })
+  })
+  graph.build(HDDS_SERVED, (parts) => new SigningDatanode(parts.get(HDDS_DATANODE), parts.get(HDDS_VOUCHING)))
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -82,6 +111,7 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
       env,
       log,
       tasks,
+      keys: parts.get(HDDS_VOUCHING).keys,
       reconcilers: [
         ...members.map(
           (member) => new Heartbeating({ datanode, member, commands, tasks, address, ...where, config, log }),
@@ -94,7 +124,7 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
     })
   })
   graph.build(HDDS_BLOCKS, (parts) => {
-    const datanode = parts.get(HDDS_DATANODE)
+    const datanode = parts.get(HDDS_SERVED)
     return new BlockClient({
       env: parts.get(HDDS_ENV),
       local: datanode.id,
@@ -104,6 +134,6 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
   })
 }
 
-function finder(datanode: LocalDatanode, datanodes: DatanodeDirectory | undefined): FindDatanode {
+function finder(datanode: Datanode & PipelineMembership, datanodes: DatanodeDirectory | undefined): FindDatanode {
   return (id, at) => (id === datanode.id ? datanode : datanodes?.find(id, at))
 }

@@ -1,13 +1,21 @@
 import type { AllocationLimits } from './core/allocation.ts'
 import type { HealthLimits } from './core/cluster-view.ts'
 import type { ContainerLimits } from './core/life/container-life.ts'
+import type { KeySchedule } from './core/secret-key.ts'
 import type { PipelineLimits } from './core/pipelines/pipeline-life.ts'
 import type { SafemodeLimits } from './core/safemode.ts'
 import type { ReconcileLimits } from './service/reconcile-tasks.ts'
 
 /** How SCM behaves; composition fills it from the configuration file. Bytes and milliseconds. */
 export interface ScmConfig
-  extends HealthLimits, ContainerLimits, AllocationLimits, PipelineLimits, SafemodeLimits, ReconcileLimits {
+  extends
+    HealthLimits,
+    ContainerLimits,
+    AllocationLimits,
+    PipelineLimits,
+    SafemodeLimits,
+    ReconcileLimits,
+    KeySchedule {
   /** Deletions sent to one datanode with one heartbeat. */
   readonly deletionsPerHeartbeat: number
   /** About containers, with one heartbeat, beside those. */
@@ -38,4 +46,6 @@ export const defaultScmConfig: ScmConfig = {
   safemodeLimitMs: 60_000,
   repairAfterMs: 60_000,
   retryTaskMs: 30_000,
+  secretKeyPeriodMs: 24 * 3_600_000,
+  secretKeyLeadMs: 3_600_000,
 }

@@ -3,7 +3,6 @@ import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId } from '@o3/scm/api'
 import type { BlockReceipt, BlockWriter, ReplicaAccess } from '../api/api.ts'
 import { chunksOf } from '../core/chunks.ts'
-import { exchanges } from '../rpc/methods.ts'
 import { MarkReader, runHead, runsEnd } from '../rpc/runs.ts'
 import type { Mark } from '../rpc/runs.ts'
 import { unreadable } from './datanode-channel.ts'
@@ -26,7 +25,7 @@ export async function openRemoteWriter(options: OpenWriterOptions): Promise<Bloc
   channel.enter()
   const runs = new RunQueue()
   const cancellation = new AbortController()
-  const payload = channel.encode<typeof method>(exchanges[method].request, { block, ...access })
+  const payload = channel.encode(method, { block, ...access })
   const opening = channel.call('bulk', method, payload, { body: runs, signal: cancellation.signal })
   try {
     const { payload: reply, body } = await withinDeadline(channel.clock, deadlineMs, method, opening)

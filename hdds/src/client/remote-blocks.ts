@@ -1,6 +1,5 @@
 import { StoreError } from '@o3/common/errors'
 import type { BlockRange } from '@o3/scm/api'
-import { exchanges } from '../rpc/methods.ts'
 import { PatientBody } from '../rpc/patient-body.ts'
 import type { DatanodeChannel } from './datanode-channel.ts'
 
@@ -33,7 +32,7 @@ async function ask({ channel, blocks, silenceMs }: RemoteBlocksOptions): Promise
     asking.abort(new StoreError('DeadlineExceeded', `the datanode did not answer within ${silenceMs} ms`))
   })
   try {
-    const payload = channel.encode<typeof method>(exchanges[method].request, blocks)
+    const payload = channel.encode(method, blocks)
     const result = await channel.call('bulk', method, payload, { signal: asking.signal })
     channel.decode(method, result.payload)
     return result.body ?? nothing()

@@ -31,9 +31,9 @@ import type {
 } from '../api/api.ts'
 import { checksumOf } from '../rpc/arrival.ts'
 import { readListing } from '../rpc/listing.ts'
-import { exchanges, listings } from '../rpc/methods.ts'
+import { listings } from '../rpc/methods.ts'
 import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from '../rpc/methods.ts'
-import type { Addressed, Codec, ItemCodec } from '../rpc/records.ts'
+import type { ItemCodec } from '../rpc/records.ts'
 import { DatanodeChannel, unreadable } from './datanode-channel.ts'
 import type { DatanodeChannelOptions, Lane } from './datanode-channel.ts'
 import { plainBytes } from './plain-bytes.ts'
@@ -120,12 +120,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
     assertRange(range)
     return await this.repeatable(async () => {
       const how: Carried = { lane: laneOf(range.length), deadline: 'limited' }
-      const { body } = await this.call(
-        'hdds.readSmall.1',
-        exchanges['hdds.readSmall.1'],
-        { block, range, ...access },
-        how,
-      )
+      const { body } = await this.call('hdds.readSmall.1', { block, range, ...access }, how)
       return await gather(body, range.length)
     })
   }
@@ -218,7 +213,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
     request: RequestOf<Name>,
     how: Carried,
   ): Promise<ReplyOf<Name>> {
-    const { payload } = await this.call(name, exchanges[name], request, how)
+    const { payload } = await this.call(name, request, how)
     return this.channel.decode(name, payload)
   }
 
@@ -228,7 +223,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
     how: Carried,
   ): Promise<readonly ItemOf<Name>[]> {
     return await this.repeatable(async () => {
-      const { body } = await this.call(name, listings[name], request, how)
+      const { body } = await this.call(name, request, how)
       const items = listings[name].items as ItemCodec<unknown> as ItemCodec<ItemOf<Name>>
       return await readListing(items, body ?? nothing())
     })
@@ -236,13 +231,11 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
 
   private call<Name extends ExchangeName | ListingName>(
     name: Name,
-    entry: { readonly request: unknown },
     request: RequestOf<Name>,
     { lane, body, deadline }: Carried,
   ): Promise<RpcResult> {
     const { channel, deadlineMs } = this
-    const codec = entry.request as Codec<Addressed<RequestOf<Name>>>
-    return channel.call(lane, name, channel.encode(codec, request), {
+    return channel.call(lane, name, channel.encode(name, request), {
       ...(deadline === 'limited' ? { deadlineMs } : {}),
       ...(body === undefined ? {} : { body }),
     })

@@ -1,7 +1,6 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { BlockId } from '@o3/scm/api'
 import type { BlockAccess, ReadRange } from '../api/api.ts'
-import { exchanges } from '../rpc/methods.ts'
 import { PatientBody } from '../rpc/patient-body.ts'
 import { unreadable } from './datanode-channel.ts'
 import type { DatanodeChannel } from './datanode-channel.ts'
@@ -83,7 +82,7 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
 
   private async ask(): Promise<void> {
     const { channel, block, range, access, silenceMs } = this.options
-    const payload = channel.encode<typeof method>(exchanges[method].request, { block, range, ...access })
+    const payload = channel.encode(method, { block, range, ...access })
     const asking = new AbortController()
     this.asking = asking
     // Of the answer's beginning; afterwards the body has its own.

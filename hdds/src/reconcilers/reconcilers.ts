@@ -1,6 +1,7 @@
 import type { Env, Task } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { TaskRegistry } from '../service/tasks.ts'
+import type { KeyRing } from '@o3/scm/tokens'
 import type { Reconciler } from './reconciler.ts'
 import { runReconciler } from './reconciler.ts'
 
@@ -10,6 +11,8 @@ export interface ReconcilersParts {
   readonly reconcilers: readonly Reconciler[]
   /** What commands have begun; it ends with the rounds. */
   readonly tasks?: TaskRegistry
+  /** SCM's secret keys, kept fresh. */
+  readonly keys: Pick<KeyRing, 'run'>
 }
 
 /** Runs all reconcilers of a datanode as tasks. Start after the datanode and SCM, stop before them. */
@@ -22,10 +25,13 @@ export class Reconcilers {
   }
 
   start(): void {
-    const { env, log, reconcilers } = this.parts
-    this.tasks = reconcilers.map((reconciler) =>
-      env.tasks.spawn(reconciler.name, (signal) => runReconciler(reconciler, { clock: env.clock, log }, signal)),
-    )
+    const { env, log, reconcilers, keys } = this.parts
+    this.tasks = [
+      env.tasks.spawn('secret keys', (signal) => keys.run(signal)),
+      ...reconcilers.map((reconciler) =>
+        env.tasks.spawn(reconciler.name, (signal) => runReconciler(reconciler, { clock: env.clock, log }, signal)),
+      ),
+    ]
   }
 
   /** Resolves when the rounds under way have ended. Idempotent. */

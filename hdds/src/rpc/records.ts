@@ -44,6 +44,8 @@ export interface ItemCodec<T> {
 export interface Addressed<T> {
   readonly datanode: DatanodeId
   readonly request: T
+  /** Of a request that says nothing of access by itself. */
+  readonly token?: Uint8Array
 }
 
 export interface NewBlock extends ReplicaAccess {
@@ -111,6 +113,7 @@ function record<T>(write: Write<T>, read: Read<T>, extras?: Extras<T>): Codec<T>
   }
 }
 
+/** A request has its token among its own extras, or, when it has none, beside it. */
 function addressed<T>(write: Write<T>, read: Read<T>, extras?: Extras<T>): Codec<Addressed<T>> {
   return record<Addressed<T>>(
     (writer, { datanode, request }) => {
@@ -118,11 +121,18 @@ function addressed<T>(write: Write<T>, read: Read<T>, extras?: Extras<T>): Codec
       write(writer, request)
     },
     (reader) => ({ datanode: reader.utf8(), request: read(reader) }),
-    extras && {
-      areThere: ({ request }) => extras.areThere(request),
-      write: (writer, { request }) => extras.write(writer, request),
-      readInto: ({ datanode, request }, reader) => ({ datanode, request: extras.readInto(request, reader) }),
-    },
+    extras === undefined
+      ? {
+          areThere: ({ token }) => token !== undefined,
+          write: (writer, { token }) => void writer.optional(token, writeBytes),
+          readInto: (value, reader) =>
+            withSome<Addressed<T>, Pick<Addressed<T>, 'token'>>(value, { token: reader.optional(readBytes) }),
+        }
+      : {
+          areThere: ({ request }) => extras.areThere(request),
+          write: (writer, { request }) => extras.write(writer, request),
+          readInto: ({ datanode, request }, reader) => ({ datanode, request: extras.readInto(request, reader) }),
+        },
   )
 }
 

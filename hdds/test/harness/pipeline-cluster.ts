@@ -19,6 +19,7 @@ import { datanodeRpcLimits, serveDatanode } from '../../src/rpc/rpc.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { openDatanode } from '../../src/service/open-datanode.ts'
 import { smallConfig } from './machine.ts'
+import { admitAll } from './wire.ts'
 
 const KiB = 1024
 const port = 9861
@@ -218,7 +219,7 @@ export class PipelineCluster {
       authentication: trustedServer,
       limits: datanodeRpcLimits,
       methods: {
-        ...serveDatanode(datanode, { clock: env.clock }),
+        ...serveDatanode(datanode, { clock: env.clock, tokens: admitAll }),
         ...raftMethods<undefined>(rpc, () => true),
       },
     })

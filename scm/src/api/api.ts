@@ -323,6 +323,34 @@ export interface ScmBlockProtocol {
   deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void>
 }
 
+/**
+ * A key under which OM and datanodes vouch for things to each other: whoever has it can make tokens and proofs. It is
+ * kept in memory, never logged, and on SCM's disks only sealed.
+ */
+export interface SecretKey {
+  /** Counts up from 1: the newest has the highest. At most 2^32−1. */
+  readonly id: number
+  /** 32 bytes. */
+  readonly secret: Uint8Array
+  /** It signs from then on, until a newer one does. Wall clock. */
+  readonly activeFromMs: number
+  /** What it signed is believed until then. */
+  readonly expiresMs: number
+}
+
+export interface SecretKeys {
+  /** Those that are believed now, and the one that will sign next. Never empty. */
+  readonly keys: readonly SecretKey[]
+  /** Who asks again so often has every key before it signs. */
+  readonly refreshMs: number
+}
+
+/** The door for OM and datanodes alone: nobody else may know the keys. */
+export interface ScmSecretKeyProtocol {
+  /** Makes the next key first, when its time has come. `Unavailable` when SCM cannot open or seal keys. */
+  secretKeys(): Promise<SecretKeys>
+}
+
 /** One replica of a container. */
 export interface ReplicaLocation {
   readonly datanode: DatanodeId
@@ -354,6 +382,11 @@ export interface ScmAdminProtocol {
   listContainers(options: { readonly after?: ContainerId; readonly limit: number }): Promise<readonly ContainerInfo[]>
   closeContainer(container: ContainerId, options?: RequestOptions): Promise<void>
   summary(): Promise<ScmSummary>
+  /**
+   * Makes the next secret key before its time; it signs as soon as all have had the time to ask for it (`secretKeyLeadMs`).
+   * Older ones are believed until they expire. Resolves with its id.
+   */
+  rotateSecretKey(options?: RequestOptions): Promise<number>
 }
 
 /** The administrator's doors to what moves by itself. */
@@ -415,4 +448,10 @@ export interface ScmSummary {
  * `leader` in the details when it is known) at a member that does not lead.
  */
 export interface Scm
-  extends ScmDatanodeProtocol, ScmBlockProtocol, ScmLocationProtocol, ScmAdminProtocol, ScmOperationsProtocol {}
+  extends
+    ScmDatanodeProtocol,
+    ScmBlockProtocol,
+    ScmLocationProtocol,
+    ScmSecretKeyProtocol,
+    ScmAdminProtocol,
+    ScmOperationsProtocol {}

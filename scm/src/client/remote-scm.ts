@@ -17,6 +17,7 @@ import type {
   SafemodeStatus,
   Scm,
   ScmSummary,
+  SecretKeys,
 } from '../api/api.ts'
 import { scmMethods } from '../rpc/methods.ts'
 import type { ScmMethods } from '../rpc/methods.ts'
@@ -94,6 +95,14 @@ export class RemoteScm implements Scm {
 
   closeContainer(container: ContainerId, options?: Options): Promise<void> {
     return this.ask('scm.closeContainer.1', { container, requestId: this.idOf(options) })
+  }
+
+  secretKeys(): Promise<SecretKeys> {
+    return this.ask('scm.secretKeys.1', undefined)
+  }
+
+  rotateSecretKey(options?: Options): Promise<number> {
+    return this.ask('scm.rotateSecretKey.1', { requestId: this.idOf(options) })
   }
 
   summary(): Promise<ScmSummary> {

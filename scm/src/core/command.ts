@@ -10,7 +10,7 @@ import type {
   PipelineId,
   ReplicationConfig,
 } from '../api/api.ts'
-import type { PipelineKind } from './tables.ts'
+import type { PipelineKind, SecretKeyRow } from './tables.ts'
 
 /** Where a container's replicas are, and where they are being made. */
 export interface Replicas {
@@ -66,6 +66,13 @@ export type ScmCommand =
   | { readonly kind: 'acknowledge-deletions'; readonly datanode: DatanodeId; readonly transactions: readonly number[] }
   /** Ends those that wait for nobody, for replicas have gone, or their container was encoded meanwhile. */
   | { readonly kind: 'settle-deletions'; readonly transactions: readonly number[] }
+  /** The next key, sealed, and those that have expired. */
+  | {
+      readonly kind: 'add-secret-key'
+      readonly id: number
+      readonly key: SecretKeyRow
+      readonly drop: readonly number[]
+    }
 
 export type ScmReply =
   | { readonly kind: 'done' }

@@ -5,6 +5,7 @@ import { StoreError } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { Decision, PlanView, Stamp, StoreRules, Table } from '@o3/ratis/api'
 import { acknowledgeDeletions } from './commands/acknowledge-deletions.ts'
+import { addSecretKey } from './commands/add-secret-key.ts'
 import { allocateBlocks } from './commands/allocate-blocks.ts'
 import { beginEncoding } from './commands/begin-encoding.ts'
 import { createContainer } from './commands/create-container.ts'
@@ -41,6 +42,7 @@ const plans: { readonly [Kind in ScmCommand['kind']]: PlanOf<Kind> } = {
   'finish-encoding': finishEncoding,
   'abandon-encoding': abandonEncoding,
   'settle-deletions': settleDeletions,
+  'add-secret-key': addSecretKey,
 }
 
 export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Decision<ScmReply> | Refusal {
@@ -48,7 +50,7 @@ export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Deci
   return plan(view, command, stamp)
 }
 
-/** What leads to free space, or a datanode needs in order to be heard, goes on when the disk is full. */
+/** What leads to free space, or is needed for reads or for a datanode to be heard, goes on when the disk is full. */
 const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
   'register-node',
   'transition-container',
@@ -60,6 +62,7 @@ const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
   'transition-pipeline',
   'finish-encoding',
   'abandon-encoding',
+  'add-secret-key',
 ])
 
 // The order is persisted: append, never reorder.

@@ -6,6 +6,7 @@ import { containers } from './rows/container-row.ts'
 import { deletions, encodedDeletions } from './rows/deletion-row.ts'
 import { nodes } from './rows/node-row.ts'
 import { pipelines } from './rows/pipeline-row.ts'
+import { secretKeys } from './rows/secret-key-row.ts'
 import { readVersion } from './rows/row-codec.ts'
 
 export { containers, majorityOf, untouched } from './rows/container-row.ts'
@@ -16,9 +17,11 @@ export { defaultRack, nodes } from './rows/node-row.ts'
 export type { NodeRow } from './rows/node-row.ts'
 export { numberOfPipeline, pipelineIdOf, pipelines } from './rows/pipeline-row.ts'
 export type { PipelineKind, PipelineRow } from './rows/pipeline-row.ts'
+export { secretKeys } from './rows/secret-key-row.ts'
+export type { SecretKeyRow } from './rows/secret-key-row.ts'
 export { readRange, writeRange } from './rows/row-codec.ts'
 
-export type CounterName = 'container' | 'deletion' | 'pipeline'
+export type CounterName = 'container' | 'deletion' | 'pipeline' | 'secret-key'
 
 /** The last number given out of each kind. */
 export const counters: Table<CounterName, number> = {
@@ -34,4 +37,4 @@ export const counters: Table<CounterName, number> = {
   },
 }
 
-export const scmTables = [nodes, containers, deletions, counters, pipelines, encodedDeletions] as const
+export const scmTables = [nodes, containers, deletions, counters, pipelines, encodedDeletions, secretKeys] as const

@@ -52,6 +52,8 @@ interface Reshaped {
   readonly closeContainer: Method<CloseContainerRequest, void>
   readonly listNodes: Method<ListNodesRequest, Page<DatanodeInfo>>
   readonly summary: Method<void, ScmSummary>
+  readonly secretKeys: Method<void, AnswerOf<'secretKeys'>>
+  readonly rotateSecretKey: Method<Change, number>
   readonly listContainers: Method<QueryOf<'listContainers'>, Page<ContainerInfo>>
   readonly listPipelines: Method<ListPipelinesRequest, Page<PipelineInfo>>
   readonly closePipeline: Method<ClosePipelineRequest, void>
@@ -88,6 +90,9 @@ export const scmMethods = {
     ...change,
   },
   'scm.locate.1': { request: count, reply: r.containerPlace, ...small },
+
+  'scm.secretKeys.1': { request: nothing, reply: r.secretKeys, ...small },
+  'scm.rotateSecretKey.1': { request: record<Change>(named), reply: count, ...change },
 
   'scm.listNodes.1': {
     request: record<ListNodesRequest>({ after: optional(text) }),

@@ -1,6 +1,18 @@
 /** The records of SCM as they cross the wire. */
 
-import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text, word } from '@o3/common/codec/record'
+import {
+  count,
+  flag,
+  listOf,
+  oneOf,
+  optional,
+  orUndefined,
+  ownBytes,
+  pageOf,
+  record,
+  text,
+  word,
+} from '@o3/common/codec/record'
 import type { Codec, Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
@@ -21,6 +33,8 @@ import type {
   ReplicationConfig,
   SafemodeStatus,
   ScmSummary,
+  SecretKey,
+  SecretKeys,
   ContainerPlace,
   EcLayout,
   EcPolicy,
@@ -152,6 +166,12 @@ export interface PagedAnswer {
 }
 
 export const datanodeAnswer = record<PagedAnswer>({ term: orUndefined(count), commands: pageOf(datanodeCommand) })
+
+// ------------------------------------------------------------------------------------------------------------ keys
+
+/** Kept for days, and what they came with should not be. */
+const secretKey = record<SecretKey>({ id: count, secret: ownBytes, activeFromMs: count, expiresMs: count })
+export const secretKeys = record<SecretKeys>({ keys: listOf(secretKey), refreshMs: count })
 
 // ----------------------------------------------------------------------------------------------------------- admin
 

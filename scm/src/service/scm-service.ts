@@ -2,6 +2,7 @@
 
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
+import type { Keyring } from '@o3/common/keyring'
 import type { Logger } from '@o3/common/log'
 import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
 import { Leadership } from '@o3/ratis/leadership'
@@ -26,6 +27,7 @@ import type {
   SafemodeStatus,
   Scm,
   ScmSummary,
+  SecretKeys,
 } from '../api/api.ts'
 import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
@@ -39,14 +41,17 @@ import { NodeRegistry } from './node-registry.ts'
 import { Reigns } from './reign.ts'
 import type { Reign } from './reign.ts'
 import type { MakeWorker } from './term-worker.ts'
+import { SecretKeeper } from './secret-keeper.ts'
 
 export interface ScmServiceOptions {
-  readonly env: Pick<Env, 'clock'>
+  readonly env: Pick<Env, 'clock' | 'random'>
   readonly store: ReplicatedStore<ScmCommand, ScmReply>
   readonly config: ScmConfig
   readonly log: Logger
   /** Who else keeps something in order while this member leads. */
   readonly workers?: readonly MakeWorker[]
+  /** Seals the secret keys. Without it there are none to be had here (`Unavailable`), and nothing is written unsealed. */
+  readonly sealing?: Keyring
 }
 
 /** Of a member that does not lead: it has taken note, and asks for nothing. */
@@ -65,6 +70,7 @@ export class ScmService implements Scm {
   private readonly leadership: Leadership
   private readonly registry: NodeRegistry
   private readonly reigns: Reigns
+  private readonly keeper: SecretKeeper
 
   constructor(options: ScmServiceOptions) {
     const { store, config, log, env, workers = [] } = options
@@ -74,6 +80,7 @@ export class ScmService implements Scm {
     this.registry = new NodeRegistry(env.clock, config)
     const { leadership, registry } = this
     this.reigns = new Reigns({ store, config, log, clock: env.clock, leadership, registry, workers })
+    this.keeper = new SecretKeeper({ ...options, leadership: this.leadership, sealing: options.sealing })
   }
 
   /** Reads nothing, for a member that follows could not: what a leader needs is read when its term asks for it. */
@@ -151,6 +158,16 @@ export class ScmService implements Scm {
     const shards = await Promise.all((row.ec?.shards ?? []).map(async (shard) => this.store.get(containers, shard)))
     cluster.refreshHealth()
     return placeOf(container, row, shards, cluster)
+  }
+
+  // ------------------------------------------------------------------------------------------------------ keys
+
+  secretKeys(): Promise<SecretKeys> {
+    return this.keeper.keys()
+  }
+
+  rotateSecretKey(options?: ExecuteOptions): Promise<number> {
+    return this.keeper.rotate(options)
   }
 
   // ----------------------------------------------------------------------------------------------------- admin

@@ -20,6 +20,8 @@ export function touchedBy(
   view: Pick<ClusterView, 'container'>,
 ): TouchedRows {
   switch (command.kind) {
+    case 'add-secret-key':
+      return nothing
     case 'register-node':
       return { ...nothing, nodes: [command.id] }
     case 'set-operational':

@@ -86,6 +86,16 @@ export const calls: {
       ec: { policy: 'rs-3-2-1024k', shards: [{ container: 8, replicas: [{ datanode: 'dn', address: 'host:1' }] }] },
     },
   },
+  'scm.secretKeys.1': {
+    request: undefined,
+    reply: {
+      keys: [
+        { id: 2 ** 32 - 1, secret: new Uint8Array(32).fill(7), activeFromMs: 1_700_000_000_000, expiresMs: 2 ** 41 },
+      ],
+      refreshMs: 900_000,
+    },
+  },
+  'scm.rotateSecretKey.1': { request: { requestId: 'r4', term: 7 }, reply: 3 },
   'scm.listNodes.1': {
     request: { after: 'dn' },
     reply: {

@@ -57,6 +57,14 @@ class SampleScm implements Scm {
 
   async closeContainer() {}
 
+  async secretKeys() {
+    return calls['scm.secretKeys.1'].reply
+  }
+
+  async rotateSecretKey() {
+    return calls['scm.rotateSecretKey.1'].reply
+  }
+
   async summary() {
     return calls['scm.summary.1'].reply
   }
@@ -172,7 +180,7 @@ test('what changes something carries an id, the caller’s or one of its own', a
 })
 
 describe('what comes over the wire and is none of ours', () => {
-  const handlers = serveScm<undefined>(new SampleScm())
+  const handlers = serveScm<undefined>(new SampleScm(), { mayHaveKeys: () => true })
 
   async function ask(method: string, payload: Uint8Array): Promise<string> {
     const signal = new AbortController().signal

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createKeyring, sealingKeyBytes } from '../../src/store/keyring.ts'
+import { createKeyring, sealingKeyBytes } from '../../src/keyring/keyring.ts'
 
 const random = { bytes: (length: number): Uint8Array => new Uint8Array(randomBytes(length)) }
 const key = (fill: number): Uint8Array => new Uint8Array(sealingKeyBytes).fill(fill)
@@ -32,7 +32,7 @@ test('any byte that was changed is found out', () => {
 
 describe('a sealed secret does not open', () => {
   const sealed = ring.seal('id', 'secret')
-  const damaged = expect.objectContaining({ code: 'Damaged', details: expect.objectContaining({ accessKeyId: 'id' }) })
+  const damaged = expect.objectContaining({ code: 'Damaged', details: expect.objectContaining({ id: 'id' }) })
   test('for another access key', () => {
     expect(() => ring.unseal('other', sealed)).toThrow('cannot be opened')
   })
