@@ -50,6 +50,7 @@ export class RpcServer<Peer> {
     return new Promise((resolve) => {
       this.accept({
         remote: connection.remote,
+        peerCertificate: connection.peerCertificate,
         received: connection.received,
         send: (pieces) => connection.send(pieces),
         close: () => connection.close().finally(resolve),
