@@ -7,6 +7,8 @@ import { logProblem } from '../parts/problems.ts'
 import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { ScmRoleConfig } from './role-config.ts'
+import { signingMethods } from '../pki/signing.ts'
+import type { ClusterPeer } from '../pki/wire.ts'
 import { serveGroup } from './group-admin.ts'
 import { joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
@@ -14,15 +16,18 @@ import type { RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'scm', settings: config }, options, async (seat) => {
-    const { graph, directory } = seat
+    const { env, log, graph, directory, cluster } = seat
     const { place, methods } = await joinGroup(seat, 'scm', scmSegmentBytes)
     const consensus = await startScm(graph, seat, { directory, settings: config.scm, place })
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
+    const isDatanode = (peer: ClusterPeer, id: string): boolean => peer.role === 'datanode' && peer.id === id
+    const served = serveScm(graph.get(SCM), { isDatanode })
     return {
       methods: {
-        ...namingLeaders({ ...serveScm(graph.get(SCM)), ...serveGroup(consensus, store) }, consensus),
+        ...namingLeaders({ ...served, ...serveGroup(consensus, store) }, consensus),
         ...methods,
+        ...signingMethods({ env, log: log.child({ service: 'authority' }), files: cluster, directory }),
       },
       membership: membershipOf(consensus, seat),
       problem: () => logProblem('scm', store),

@@ -84,9 +84,10 @@ export class RpcServer<Peer> {
       clock,
       tasks,
       limits: this.limits,
-      handshake: authentication(),
+      handshake: authentication({ certificate: connection.peerCertificate }),
       methods: this.methods,
       onBug: (method, error) => log.error({ method, error, remote: connection.remote }, 'a handler failed'),
+      onRefused: (error) => log.warn({ remote: connection.remote, error }, 'connection refused'),
       onClosed: (failure) => {
         log.debug({ remote: connection.remote, error: failure }, 'connection closed')
         this.connections.delete(accepted)

@@ -2,3 +2,4 @@
 
 export { datanodeRpcLimits, serveDatanode } from './serve-datanode.ts'
 export type { ServeDatanodeOptions } from './serve-datanode.ts'
+export type { ExchangeName, ListingName } from './methods.ts'

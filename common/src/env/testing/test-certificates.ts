@@ -3,6 +3,7 @@
 import { issueCertificate, makeAuthority, makeKeyPair } from '../../pki/pki.ts'
 import type { Authority, Validity } from '../../pki/pki.ts'
 import type { Credentials } from '../env.ts'
+import { NodeClock } from '../node/node-clock.ts'
 import { NodeRandom } from '../node/node-random.ts'
 
 const random = new NodeRandom()
@@ -29,6 +30,6 @@ export class TestAuthority {
 }
 
 export function daysFromNow(from: number, to: number): Validity {
-  const nowMs = Date.now()
+  const nowMs = new NodeClock().wallMs()
   return { fromMs: nowMs + from * dayMs, toMs: nowMs + to * dayMs }
 }
