@@ -6,7 +6,7 @@
 import type { Credentials, Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { belongsTogether, formatProcessName, makeKeyPair, readCertificate } from '@o3/common/pki'
-import type { CertificateFacts, KeyPair, ProcessName } from '@o3/common/pki'
+import type { Authority, CertificateFacts, KeyPair, ProcessName } from '@o3/common/pki'
 import { refuseOpenFile } from '../cluster-file/read-cluster.ts'
 import { readSmallFile, replaceFile } from '../data-directory.ts'
 import { readAuthority, readRoot, signFor } from './authority.ts'
@@ -42,14 +42,17 @@ export async function settleIdentity(env: Env, holder: Holder): Promise<Identity
   const standing = kept === undefined ? 'missing' : standingHere(env, kept, holder.name)
   if (kept !== undefined && standing === 'good') return kept
   const authority = await readAuthority(env, holder.authority)
-  if (authority !== undefined) {
-    const keys = makeKeyPair()
-    const certificate = signFor(env, authority, { name: holder.name, publicKey: keys.publicKey })
-    return keepIdentity(env, holder, { keys, certificate, root: authority.certificate })
-  }
+  if (authority !== undefined) return signHere(env, holder, authority)
   // SCM signs the next one while this one still counts.
   if (kept !== undefined && standing === 'due') return kept
   throw new StoreError('InvalidArgument', refusalOf(holder, standing))
+}
+
+/** A new one, by the authority's key that is at hand. */
+export function signHere(env: Env, holder: Holder, authority: Authority): Promise<Identity> {
+  const keys = makeKeyPair()
+  const certificate = signFor(env, authority, { name: holder.name, publicKey: keys.publicKey })
+  return keepIdentity(env, holder, { keys, certificate, root: authority.certificate })
 }
 
 /** Writes it down, durably, before anybody sees it. `Incompatible` when it is not of this key, root and name. */

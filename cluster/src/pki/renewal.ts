@@ -7,7 +7,8 @@ import type { Logger } from '@o3/common/logger'
 import { addressOf } from '../roles/endpoint.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
 import { readCluster } from '../cluster-file/read-cluster.ts'
-import { keepIdentity, settleIdentity } from './identity.ts'
+import { readAuthority } from './authority.ts'
+import { keepIdentity, signHere } from './identity.ts'
 import type { Holder, Identity } from './identity.ts'
 import { askForCertificate } from './signing.ts'
 import { renewalMs } from './validity.ts'
@@ -50,9 +51,8 @@ export async function keepFresh(options: RenewalOptions, signal: AbortSignal): P
 export async function renewIfDue(options: RenewalOptions): Promise<Identity> {
   const { env, log, wire, holder } = options
   if (env.clock.wallMs() < renewalMs(wire.identity.facts.validity)) return wire.identity
-  const before = wire.identity
-  let renewed = await settleIdentity(env, holder)
-  if (renewed.facts.serial === before.facts.serial) renewed = await signedByScm(options)
+  const authority = await readAuthority(env, holder.authority)
+  const renewed = authority === undefined ? await signedByScm(options) : await signHere(env, holder, authority)
   wire.renew(renewed)
   const { serial, validity } = renewed.facts
   log.info({ serial, expiresMs: validity.toMs }, 'the certificate was renewed')

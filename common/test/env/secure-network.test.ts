@@ -74,7 +74,9 @@ describe('TLS on loopback', () => {
     const own = forged.own === undefined ? undefined : { ...forged.own, chain }
     await expect(connectWith({ roots: holder.roots, ...(own === undefined ? {} : { own }) })).rejects.toMatchObject({
       code: 'Unauthenticated',
+      message: expect.stringContaining('does not let us in'),
     })
+    expect(refusals).toMatchObject([{ code: 'Unauthenticated', message: expect.stringContaining('another authority') }])
     expect(accepted).toEqual([])
   })
 
