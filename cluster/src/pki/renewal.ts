@@ -69,7 +69,7 @@ async function signedByScm({ env, wire, holder, cluster }: RenewalOptions): Prom
 async function readRevoked({ env, log, wire, clusterFile }: RenewalOptions): Promise<void> {
   try {
     const { revoked } = await readCluster(env, clusterFile)
-    wire.revoke(revoked)
+    await wire.revoke(revoked)
   } catch (error) {
     // Somebody is just editing it, or has made a mistake: what was revoked stays so.
     if (!(error instanceof StoreError)) throw error

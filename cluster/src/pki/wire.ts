@@ -1,6 +1,6 @@
 /** The network between the processes of one cluster: mutual TLS, and who is at the other end. */
 
-import type { Credentials, Env, Network, PeerCertificate } from '@o3/common/env'
+import type { Credentials, Env, PeerCertificate } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { parseProcessName } from '@o3/common/pki'
 import type { ProcessName } from '@o3/common/pki'
@@ -8,6 +8,7 @@ import { certificateClient, certificateServer } from '@o3/common/rpc'
 import type { ClientAuthentication, ServerAuthentication } from '@o3/common/rpc'
 import type { Logger } from '@o3/common/logger'
 import type { Role } from '../cluster-file/cluster-file.ts'
+import { ExpellingNetwork } from './expelling-network.ts'
 import { credentialsOf } from './identity.ts'
 import type { Identity } from './identity.ts'
 
@@ -39,18 +40,21 @@ export class Wire {
   #identity: Identity
   #credentials: Credentials
   #revoked: ReadonlySet<string>
+  readonly #network: ExpellingNetwork
 
   constructor({ env, identity, revoked, log, strangers = 'refused' }: WireOptions) {
     this.#identity = identity
     this.#credentials = credentialsOf(identity)
     this.#revoked = new Set(revoked)
-    const network: Network = env.network.secured({
+    const secured = env.network.secured({
       credentials: () => this.#credentials,
       isRevoked: ({ serial }) => this.#revoked.has(serial),
       strangers,
       onRefused: (remote, error) => log?.warn({ remote, error }, 'connection refused'),
     })
     const { clock, tasks, random } = env
+    const network = new ExpellingNetwork(secured)
+    this.#network = network
     this.env = { network, clock, tasks, random }
   }
 
@@ -64,9 +68,10 @@ export class Wire {
     this.#credentials = credentialsOf(identity)
   }
 
-  /** For connections that are made from now on. */
-  revoke(serials: readonly string[]): void {
+  /** Ends the connections with these certificates, and makes no new ones. */
+  async revoke(serials: readonly string[]): Promise<void> {
     this.#revoked = new Set(serials)
+    if (serials.length > 0) await this.#network.expel(({ serial }) => this.#revoked.has(serial))
   }
 
   /**

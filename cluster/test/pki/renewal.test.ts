@@ -69,10 +69,15 @@ test('a certificate that is revoked in the file is refused within a minute, and 
       }
     }
     expect(await connect()).toBe('in')
+    const long = await theirs.env.network.connect(listener.address)
     await replaceFile(env, clusterFile, clusterText([peer.certificate]))
     await env.clock.sleep(61_000)
     expect(await connect()).toContain('was revoked')
     expect(logged).toEqual([])
+    // A connection of before is ended, too.
+    for await (const chunk of long.received) expect(chunk).toBe('nothing')
+    await expect(long.send([new Uint8Array(1)])).rejects.toMatchObject({ category: 'unavailable' })
+    await long.close()
     await replaceFile(env, clusterFile, '{')
     await env.clock.sleep(61_000)
     expect(await connect()).toContain('was revoked')

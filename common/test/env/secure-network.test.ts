@@ -15,10 +15,11 @@ describe('TLS on loopback', () => {
   let accepted: Connection[]
   let refusals: StoreError[]
 
-  async function listenWith(credentials: Credentials): Promise<void> {
+  async function listenWith(credentials: Credentials, strangers?: 'admitted'): Promise<void> {
     const noted = refusals
     const secured = network.secured({
       credentials: () => credentials,
+      ...(strangers === undefined ? {} : { strangers }),
       onRefused: (_, reason) => void noted.push(reason),
     })
     listener = await secured.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }, (each) => void accepted.push(each))
@@ -129,6 +130,26 @@ describe('TLS on loopback', () => {
       for (const socket of idle) socket.destroy()
     },
   )
+
+  test('strangers are few: they do not take the places of others', async () => {
+    await listener.close()
+    await listenWith(ofServer, 'admitted')
+    const strangers = await Promise.all(Array.from({ length: 16 }, () => connectWith(authority.stranger())))
+    await expect(connectWith(authority.stranger())).rejects.toMatchObject({
+      code: 'Unauthenticated',
+      message: expect.stringContaining('16 strangers'),
+    })
+    const known = await connectWith(authority.credentials('o3://test/datanode/dn1'))
+    await strangers.pop()?.close()
+    await accepted.find(({ peerCertificate }) => peerCertificate === undefined)?.close()
+    let later: Connection | undefined
+    for (let left = 50; later === undefined && left > 0; left--) {
+      later = await connectWith(authority.stranger()).catch(() => undefined)
+      await clock.sleep(10)
+    }
+    expect(later).toBeDefined()
+    for (const connection of [known, later, ...strangers]) await connection?.close()
+  })
 
   test('a listener that accepts and says nothing is left in time', async () => {
     const silent = net.createServer((socket) => socket.resume().on('error', () => undefined))
