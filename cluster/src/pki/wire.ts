@@ -11,6 +11,7 @@ import type { Role } from '../cluster-file/cluster-file.ts'
 import { ExpellingNetwork } from './expelling-network.ts'
 import { credentialsOf } from './identity.ts'
 import type { Identity } from './identity.ts'
+import { RefusalLog } from './refusal-log.ts'
 
 /** Who may be at the other end: a process, an administrator's command, or somebody without a certificate. */
 export type PeerRole = Role | 'admin' | 'stranger'
@@ -41,16 +42,18 @@ export class Wire {
   #credentials: Credentials
   #revoked: ReadonlySet<string>
   readonly #network: ExpellingNetwork
+  readonly #refusals: RefusalLog | undefined
 
   constructor({ env, identity, revoked, log, strangers = 'refused' }: WireOptions) {
     this.#identity = identity
     this.#credentials = credentialsOf(identity)
     this.#revoked = new Set(revoked)
+    this.#refusals = log === undefined ? undefined : new RefusalLog(env.clock, log)
     const secured = env.network.secured({
       credentials: () => this.#credentials,
       isRevoked: ({ serial }) => this.#revoked.has(serial),
       strangers,
-      onRefused: (remote, error) => log?.warn({ remote, error }, 'connection refused'),
+      onRefused: (remote, error) => this.#refusals?.note(remote, error),
     })
     const { clock, tasks, random } = env
     const network = new ExpellingNetwork(secured)
@@ -91,15 +94,24 @@ export class Wire {
 
   /** For servers. `Unauthenticated` for whoever is of another cluster, or of a role that there is not. */
   serves(): ServerAuthentication<ClusterPeer> {
-    return certificateServer(({ certificate }) => {
+    return certificateServer(({ certificate, remote }) => {
       // The listener has refused it where it may not be.
       if (certificate === undefined) return { role: 'stranger', id: '' }
-      const { role, id } = nameIn(certificate, this.#identity.name)
-      const known = peerRoles.find((each) => each === role && each !== 'stranger')
-      if (known === undefined) throw new StoreError('Unauthenticated', `there is no role ${role}`)
-      return { role: known, id }
+      try {
+        return peerIn(certificate, this.#identity.name)
+      } catch (error) {
+        if (error instanceof StoreError) this.#refusals?.note(remote, error)
+        throw error
+      }
     })
   }
+}
+
+function peerIn(certificate: PeerCertificate, own: ProcessName): ClusterPeer {
+  const { role, id } = nameIn(certificate, own)
+  const known = peerRoles.find((each) => each === role && each !== 'stranger')
+  if (known === undefined) throw new StoreError('Unauthenticated', `there is no role ${role}`)
+  return { role: known, id }
 }
 
 function nameIn(certificate: PeerCertificate | undefined, own: ProcessName): ProcessName {

@@ -167,7 +167,7 @@ export interface OwnCertificate {
 export interface SecureOptions {
   /** Asked for every new connection, so that a renewed certificate is in use at once; connections that exist live on. */
   readonly credentials: () => Credentials
-  /** Of listeners. Default: refused. */
+  /** Of listeners. Default: refused. Those who are admitted are few at a time, and for half a minute. */
   readonly strangers?: 'admitted' | 'refused'
   /** Whether a certificate counts no more, though it has not expired. */
   readonly isRevoked?: (certificate: PeerCertificate) => boolean

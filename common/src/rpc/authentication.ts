@@ -29,6 +29,7 @@ export interface Dialled {
 
 /** What a server knows of a connection that it has just accepted. */
 export interface Accepted {
+  readonly remote: string
   /** What the client has shown; undefined on a plain network, and of a stranger. */
   readonly certificate: PeerCertificate | undefined
 }

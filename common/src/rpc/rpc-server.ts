@@ -84,10 +84,9 @@ export class RpcServer<Peer> {
       clock,
       tasks,
       limits: this.limits,
-      handshake: authentication({ certificate: connection.peerCertificate }),
+      handshake: authentication({ certificate: connection.peerCertificate, remote: connection.remote }),
       methods: this.methods,
       onBug: (method, error) => log.error({ method, error, remote: connection.remote }, 'a handler failed'),
-      onRefused: (error) => log.warn({ remote: connection.remote, error }, 'connection refused'),
       onClosed: (failure) => {
         log.debug({ remote: connection.remote, error: failure }, 'connection closed')
         this.connections.delete(accepted)

@@ -16,8 +16,6 @@ export interface ServerConnectionOptions<Peer> extends Pick<LinkOptions, 'connec
   readonly handshake: ServerHandshake<Peer>
   readonly methods: ReadonlyMap<string, RpcHandler<Peer>>
   readonly onBug: (method: string, error: unknown) => void
-  /** Told of a client that did not pass the handshake. */
-  readonly onRefused: (error: StoreError) => void
   readonly onClosed: (failure: StoreError | undefined) => void
 }
 
@@ -203,7 +201,6 @@ export class ServerConnection<Peer> implements FrameSink {
     if (error instanceof AssertionError) return this.stop(error)
     if (!(error instanceof StoreError)) this.options.onBug('handshake', error)
     const told = StoreError.from(error)
-    this.options.onRefused(told)
     this.link.send({ kind: frameKinds.error, callId: 0, header: [encodeError(told.toRecord())] })
     this.link.close()
   }
