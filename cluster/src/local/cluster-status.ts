@@ -69,8 +69,8 @@ async function askMember({ wire, role, member, children }: Asked): Promise<Proce
   } catch (error) {
     const { state, pid } = children?.find((child) => child.id === id) ?? { state: 'down' as const, pid: undefined }
     // One that is up and does not answer is not up.
-    const silent = state === 'up' || !isStoreError(error, 'Unavailable')
-    const problem = silent && error instanceof Error ? { problem: error.message } : {}
+    const isAbsent = isStoreError(error, 'Unavailable') && error.details['answers'] === undefined
+    const problem = (state === 'up' || !isAbsent) && error instanceof Error ? { problem: error.message } : {}
     return { ...known, state: state === 'up' ? 'down' : state, ...(pid === undefined ? {} : { pid }), ...problem }
   } finally {
     client.close()

@@ -7,9 +7,9 @@
 import { join } from 'node:path'
 import type { Env } from '@o3/common/env'
 import { RpcClient, RpcServer } from '@o3/common/rpc'
-import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import { parseObject, readSmallFile, replaceFile } from '../data-directory.ts'
+import { guarded } from '../pki/authorisation.ts'
 import type { ClusterPeer, Wire } from '../pki/wire.ts'
 import type { ChildState } from './child.ts'
 
@@ -49,17 +49,13 @@ export async function serveControl(
   const server = new RpcServer<ClusterPeer>({
     ...wire.env,
     log,
-    methods: {
-      'cluster.children.1': ({ peer }) => {
-        expectAdministrator(peer)
-        return { payload: Buffer.from(JSON.stringify(control.children())) }
-      },
-      'cluster.stop.1': ({ peer }) => {
-        expectAdministrator(peer)
+    methods: guarded('admin', {
+      'cluster.children.1': () => ({ payload: Buffer.from(JSON.stringify(control.children())) }),
+      'cluster.stop.1': () => {
         control.stop()
         return {}
       },
-    },
+    }),
     authentication: wire.serves(),
   })
   const address = await server.listen({ kind: 'tcp', host, port: 0 })
@@ -71,10 +67,6 @@ export async function serveControl(
       await env.disk.remove(fileOf(directory))
     },
   }
-}
-
-function expectAdministrator({ role }: ClusterPeer): void {
-  if (role !== 'admin') throw new StoreError('AccessDenied', `a ${role} may not run a cluster`)
 }
 
 /** Undefined when no cluster has run there, or it was stopped. Whether somebody answers is seen by asking. */

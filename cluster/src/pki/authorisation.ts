@@ -26,6 +26,8 @@ type OwnMethod =
   | 'group.change.1'
   | 'scm.signCertificate.1'
   | 'scm.join.1'
+  | 'cluster.children.1'
+  | 'cluster.stop.1'
 
 export type GuardedMethod = ServiceMethod | OwnMethod
 
@@ -82,6 +84,8 @@ export const mayCall = {
   'hdds.findings.1': replicas,
 
   'raft.messages.1': ['peers'],
+  'cluster.children.1': administrators,
+  'cluster.stop.1': administrators,
   'role.status.1': administrators,
   'group.status.1': administrators,
   'group.checkpoint.1': administrators,
@@ -89,14 +93,17 @@ export const mayCall = {
   'group.change.1': administrators,
 } as const satisfies Record<GuardedMethod, readonly Caller[]>
 
+/** Who serves: a process, or the command that runs a cluster on one machine, which is an administrator's. */
+type ServerRole = Role | 'admin'
+
 /** Whether a peer may call a method of a process of the role `server`. */
-export function isAllowed(method: string, server: Role, peer: ClusterPeer): boolean {
+export function isAllowed(method: string, server: ServerRole, peer: ClusterPeer): boolean {
   const callers = callersOf(method)
   return callers.some((caller) => caller === peer.role || (caller === 'peers' && peer.role === server))
 }
 
 /** Asks the table before each call: `AccessDenied`. Every method must have its row. */
-export function guarded(server: Role, methods: RpcMethods<ClusterPeer>): RpcMethods<ClusterPeer> {
+export function guarded(server: ServerRole, methods: RpcMethods<ClusterPeer>): RpcMethods<ClusterPeer> {
   return Object.fromEntries(
     Object.entries(methods).map(([name, handler]) => {
       assert(callersOf(name).length > 0, `${name} has a row in the table of authorisation`)

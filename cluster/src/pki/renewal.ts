@@ -35,7 +35,7 @@ export async function keepFresh(options: RenewalOptions, signal: AbortSignal): P
   for (;;) {
     if (env.clock.wallMs() >= notBeforeMs) {
       try {
-        await renewIfDue(options)
+        await renewIfDue(options, signal)
       } catch (error) {
         if (!isStoreError(error)) throw error
         notBeforeMs = env.clock.wallMs() + retryMs
@@ -48,21 +48,25 @@ export async function keepFresh(options: RenewalOptions, signal: AbortSignal): P
 }
 
 /** A new one, where two thirds of the life of this one are over. Connections that exist live on. */
-export async function renewIfDue(options: RenewalOptions): Promise<Identity> {
+export async function renewIfDue(options: RenewalOptions, signal?: AbortSignal): Promise<Identity> {
   const { env, log, wire, holder } = options
   if (env.clock.wallMs() < renewalMs(wire.identity.facts.validity)) return wire.identity
   const authority = await readAuthority(env, holder.authority)
-  const renewed = authority === undefined ? await signedByScm(options) : await signHere(env, holder, authority)
+  const renewed = authority === undefined ? await signedByScm(options, signal) : await signHere(env, holder, authority)
   wire.renew(renewed)
   const { serial, validity } = renewed.facts
   log.info({ serial, expiresMs: validity.toMs }, 'the certificate was renewed')
   return renewed
 }
 
-async function signedByScm({ env, wire, holder, cluster }: RenewalOptions): Promise<Identity> {
+async function signedByScm(
+  { env, wire, holder, cluster }: RenewalOptions,
+  signal: AbortSignal | undefined,
+): Promise<Identity> {
   const scm = cluster.scm.map((member) => ({ id: member.id, address: addressOf(member) }))
   const { name } = holder
-  const signed = await askForCertificate({ env: wire.env, scm, authentication: wire.callsTo('scm'), name })
+  const authentication = wire.callsTo('scm')
+  const signed = await askForCertificate({ env: wire.env, scm, authentication, name, signal })
   return keepIdentity(env, holder, { ...signed, root: wire.identity.root })
 }
 

@@ -114,13 +114,14 @@ export interface AskOptions {
   readonly name: ProcessName
   /** Of a process that joins. */
   readonly token?: string
+  readonly signal?: AbortSignal | undefined
 }
 
 const deadlineMs = 15_000
 
 /** A new key, and what SCM signed for it. Rejects as `GroupClient.call` does; `Incompatible` for an answer that is none. */
 export async function askForCertificate(options: AskOptions): Promise<SignedKey> {
-  const { env, scm, authentication, name, token } = options
+  const { env, scm, authentication, name, token, signal } = options
   const keys = makeKeyPair()
   const proof = proveKey(keys, formatProcessName(name))
   const asked: Asked = { publicKey: keys.publicKey, proof, ...(token === undefined ? {} : { token }) }
@@ -129,7 +130,9 @@ export async function askForCertificate(options: AskOptions): Promise<SignedKey>
     const payload = Buffer.from(JSON.stringify(asked))
     // A token is good once: an answer that was lost must not be asked for again.
     const repeat = token === undefined ? 'whenever' : 'if-not-begun'
-    const answer = await group.call(token === undefined ? signMethod : joinMethod, payload, { repeat, deadlineMs })
+    const method = token === undefined ? signMethod : joinMethod
+    const asking = signal === undefined ? {} : { signal }
+    const answer = await group.call(method, payload, { repeat, deadlineMs, ...asking })
     const certificate = parseObject(Buffer.from(answer).toString('utf8'))?.['certificate']
     if (typeof certificate === 'string') return { keys, certificate }
     throw new StoreError('Incompatible', 'the answer of SCM is no certificate')

@@ -88,7 +88,8 @@ export class Wire {
         throw new StoreError('Unauthenticated', `${server.role} ${server.id} answers where a ${role} should`)
       }
       if (serverId === undefined || server.id === serverId) return
-      throw new StoreError('Unavailable', `${server.role} ${server.id} answers at the address of ${serverId}`)
+      const message = `${server.role} ${server.id} answers at the address of ${serverId}`
+      throw new StoreError('Unavailable', message, { details: { answers: server.id } })
     })
   }
 

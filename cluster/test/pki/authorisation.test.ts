@@ -19,7 +19,7 @@ const expected: readonly (readonly [RegExp, string])[] = [
   [/^hdds\.(writeBlock|openWriter|read|readSmall)\.1$/, 'datanode gateway'],
   [/^hdds\./, 'datanode admin'],
   [/^raft\.messages\.1$/, 'peers'],
-  [/^(role|group)\./, 'admin'],
+  [/^(cluster|role|group)\./, 'admin'],
 ]
 
 function callersOf(method: string, server: Role): readonly string[] {

@@ -29,11 +29,12 @@ function clusterText(revoked: readonly string[]): string {
   })
 }
 
-/** A process whose certificate is in its n-th day of a year, and what it does in the time that `live` takes. */
+/** A process whose certificate is in its n-th day of a year, and what it does in the time that `live` takes; resolves with how long its end took. */
 async function living(
   ageDays: number,
   live: (parts: { env: Env; wire: Wire; logged: string[] }) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
+  let stopMs = 0
   const simulation = new Simulation({ seed: 'renewal' })
   const env = simulation.node('gw1').boot()
   await simulation.run(async () => {
@@ -50,9 +51,12 @@ async function living(
       keepFresh({ env, log, wire, holder, cluster, clusterFile }, signal),
     )
     await live({ env, wire, logged })
+    const sinceMs = env.clock.monotonicMs()
     task.cancel()
     await task.done
+    stopMs = env.clock.monotonicMs() - sinceMs
   })
+  return stopMs
 }
 
 test('a certificate that is revoked in the file is refused within a minute, and a broken file changes nothing', async () => {
@@ -104,4 +108,9 @@ test('a young certificate is left alone', async () => {
     expect(wire.identity).toBe(before)
     expect(logged).toEqual([])
   })
+})
+
+test('a process that stops does not wait for the answer of SCM', async () => {
+  // It has begun to ask, and nobody is there.
+  expect(await living(300, ({ env }) => env.clock.sleep(100))).toBeLessThan(10)
 })

@@ -98,8 +98,9 @@ describe('SCM signs', () => {
     ],
     [
       'changed',
-      async () => (await token()).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
-      /not of this cluster|no token/,
+      async () =>
+        (await token()).replace(/\.(.)([\w-]+)$/, (_all, first, rest) => `.${first === 'A' ? 'B' : 'A'}${rest}`),
+      /not of this cluster/,
     ],
     ['for another process', async () => token({ name: nameOf('datanode', 'dn5') }), /is for datanode dn5/],
     ['nonsense', () => Promise.resolve('o3join1.AAAA.AAAA'), /no token/],

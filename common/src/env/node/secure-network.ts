@@ -43,8 +43,9 @@ export class SecureNetwork implements Network {
 
   async connect(address: Address, options: { readonly timeoutMs?: number } = {}): Promise<Connection> {
     const timeoutMs = options.timeoutMs ?? defaultConnectTimeoutMs
+    const sinceMs = performance.now()
     const socket = await dial(address, timeoutMs)
-    return await this.#greet(socket, describe(address), timeoutMs)
+    return await this.#greet(socket, describe(address), timeoutMs - (performance.now() - sinceMs))
   }
 
   listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener> {
