@@ -30,8 +30,8 @@ const protocols = ['o3/1']
  * Mutual TLS 1.3 over sockets. Our own code says yes or no to a certificate whose chain OpenSSL has verified, and the
  * listener tells the other end (`admission.ts`), so that both know why a connection did not come about.
  *
- * Sessions are never resumed: a full handshake costs two to three milliseconds of CPU, both ends together, connections stay
- * open for days, and a resumed session would stand on the certificate of the day on which it began.
+ * Sessions are never resumed: a full handshake costs two milliseconds of CPU, both ends together, connections stay open
+ * for days, and a resumed session would stand on the certificate of the day on which it began.
  */
 export class SecureNetwork implements Network {
   readonly #options: SecureOptions
