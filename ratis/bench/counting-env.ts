@@ -80,12 +80,14 @@ export class CountingEnv {
       connect: async (address, options) => this.countingConnection(await network.connect(address, options)),
       listen: (address, onConnection) =>
         network.listen(address, (connection) => onConnection(this.countingConnection(connection))),
+      secured: (options) => this.countingNetwork(network.secured(options)),
     }
   }
 
   private countingConnection(connection: Connection): Connection {
     return {
       remote: connection.remote,
+      peerCertificate: connection.peerCertificate,
       received: connection.received,
       send: (pieces) => {
         this.sends++

@@ -8,9 +8,11 @@ import {
   clusterStatus,
   defaultShape,
   initCluster,
+  makeJoinToken,
   maxProcesses,
   membersOf,
   nodeConfigSchema,
+  readCluster,
   roles,
   shapeFlags,
   startLocalCluster,
@@ -62,6 +64,7 @@ export function addCluster(program: Command, env: Environment): void {
     process.exitCode = await untilStopped(running, { name: 'O3', asked: running.asked, say: toTerminal })
   })
   addStop(cluster, env)
+  addToken(cluster, env)
   addStatus(cluster, env)
 }
 
@@ -75,6 +78,29 @@ function addStop(cluster: Command, env: Environment): void {
 }
 
 const stopDeadlineMs = 90_000
+
+/** As long as somebody needs to carry it to another host. */
+const defaultTokenMinutes = 60
+const maxTokenMinutes = 7 * 24 * 60
+
+function addToken(cluster: Command, env: Environment): void {
+  const token = cluster
+    .command('token')
+    .description('a token by which a new process on another host gets its certificate, once')
+    .requiredOption('--id <id>', 'which member of the cluster file it is for')
+    .option('--role <role>', `${roles.join(', ')} (default datanode)`)
+    .option('--minutes <n>', `how long it is good (default ${defaultTokenMinutes})`)
+  addDataFlag(token).action(async (options: Options) => {
+    const here = nodeEnv()
+    const role = roles.find((each) => each === (options['role'] ?? 'datanode'))
+    if (role === undefined) throw new StoreError('InvalidArgument', `--role is one of ${roles.join(', ')}`)
+    const given = options['minutes'] ?? String(defaultTokenMinutes)
+    const minutes = numberOf(given, '--minutes', 1, maxTokenMinutes)
+    const made = await readCluster(here, clusterFileIn(namedDirectory(options, env)))
+    const wanted = { role, id: String(options['id']), validForMs: minutes * 60_000 }
+    toTerminal(`${await makeJoinToken(here, made, wanted)}\n`)
+  })
+}
 
 function addStatus(cluster: Command, env: Environment): void {
   const status = cluster

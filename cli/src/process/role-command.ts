@@ -25,6 +25,7 @@ interface Flags {
   readonly data: string
   readonly peers?: string
   readonly supervised?: boolean
+  readonly join?: string
 }
 
 export function addRole<S extends ConfigSchema>(program: Command, env: Environment, added: RoleCommand<S>): void {
@@ -35,6 +36,10 @@ export function addRole<S extends ConfigSchema>(program: Command, env: Environme
     .requiredOption('--cluster <file>', 'the cluster file; `o3 cluster init` writes one')
     .requiredOption('--id <id>', 'which of its members this is')
     .requiredOption('--data <dir>', 'the directory of this process')
+  command.option(
+    '--join <token>',
+    "for the first certificate, where the cluster's keys are not: see `o3 cluster token`",
+  )
   if (added.place === 'in-group') {
     command.option('--peers <id=host:port,...>', 'the members of its group, in the place of those in the file')
   }
@@ -53,6 +58,7 @@ export function addRole<S extends ConfigSchema>(program: Command, env: Environme
       id: options.id,
       directory: options.data,
       peers: options.peers === undefined ? undefined : parsePeers(options.peers),
+      joinToken: options.join,
       onSite: crashAt(env['O3_CRASH_AT']),
     })
     isUp = true

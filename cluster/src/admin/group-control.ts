@@ -2,13 +2,14 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import { GroupClient, RpcClient, keyClient } from '@o3/common/rpc'
-import type { ClientAuthentication } from '@o3/common/rpc'
+import { GroupClient, RpcClient } from '@o3/common/rpc'
 import { RemoteScm } from '@o3/scm/client'
 import { formatClusterFile, parseClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Member } from '../cluster-file/cluster-file.ts'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { readCluster } from '../cluster-file/read-cluster.ts'
 import { readSmallFile, replaceFile } from '../data-directory.ts'
+import { adminWire } from '../pki/administration.ts'
+import type { Wire } from '../pki/wire.ts'
 import { addressOf, describeEndpoint } from '../roles/endpoint.ts'
 import { groupMethods } from '../roles/group-admin.ts'
 import type { GroupChange, GroupMemberStatus, GroupTransfer } from '../roles/group-admin.ts'
@@ -36,7 +37,7 @@ export class GroupControl {
   private readonly env: Env
   private readonly file: string
   private readonly name: GroupName
-  private readonly authentication: ClientAuthentication
+  private readonly wire: Wire
   private readonly members: readonly Member[]
   private readonly group: GroupClient
 
@@ -44,29 +45,27 @@ export class GroupControl {
     readonly env: Env
     readonly file: string
     readonly name: GroupName
-    readonly authentication: ClientAuthentication
+    readonly wire: Wire
     readonly members: readonly Member[]
   }) {
-    const { env, name, authentication, members } = parts
+    const { env, name, wire, members } = parts
     this.env = env
     this.file = parts.file
     this.name = name
-    this.authentication = authentication
+    this.wire = wire
     this.members = members
     this.group = new GroupClient({
-      env,
+      env: wire.env,
       name,
-      authentication,
+      authentication: wire.callsTo(name),
       members: members.map((member) => ({ id: member.id, address: addressOf(member) })),
     })
   }
 
-  /** `InvalidArgument`, `Incompatible`, `Damaged` for what is wrong with the file or its secret. */
+  /** `InvalidArgument`, `Incompatible`, `Damaged` for what is wrong with the file or the identity of the administrator. */
   static async open(env: Env, file: string, name: GroupName): Promise<GroupControl> {
     const cluster = await readCluster(env, file)
-    const secret = await readClusterSecret(env, cluster)
-    const authentication = keyClient({ keyId: 'admin', secret }, env.random)
-    return new GroupControl({ env, file, name, authentication, members: cluster[name] })
+    return new GroupControl({ env, file, name, wire: await adminWire(env, cluster), members: cluster[name] })
   }
 
   close(): void {
@@ -158,9 +157,9 @@ export class GroupControl {
     address: ReturnType<typeof addressOf>,
     method: string = groupMethods.status,
   ): Promise<MemberReport> {
-    const { env, authentication } = this
+    const { wire, name } = this
     const known = { id, address: address.kind === 'tcp' ? describeEndpoint(address) : address.path }
-    const client = new RpcClient({ ...env, address, authentication })
+    const client = new RpcClient({ ...wire.env, address, authentication: wire.callsTo(name), serverId: id })
     try {
       const ms = method === groupMethods.status ? statusDeadlineMs : deadlineMs
       const { payload } = await client.call(method, new Uint8Array(0), { deadlineMs: ms })

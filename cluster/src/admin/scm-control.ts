@@ -2,12 +2,13 @@
 
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import { GroupClient, keyClient } from '@o3/common/rpc'
+import { GroupClient } from '@o3/common/rpc'
 import type { Datanode } from '@o3/hdds/api'
 import { DatanodeDirectory } from '@o3/hdds/client'
 import { RemoteScm } from '@o3/scm/client'
 import type { DatanodeId, Scm } from '@o3/scm/api'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { readCluster } from '../cluster-file/read-cluster.ts'
+import { adminWire } from '../pki/administration.ts'
 import { addressOf } from '../roles/endpoint.ts'
 
 export class ScmControl {
@@ -15,22 +16,21 @@ export class ScmControl {
   private readonly group: GroupClient
   private readonly datanodes: DatanodeDirectory
 
-  private constructor(parts: { readonly group: GroupClient; readonly datanodes: DatanodeDirectory }) {
-    this.group = parts.group
-    this.datanodes = parts.datanodes
-    this.scm = new RemoteScm(parts.group)
+  private constructor(group: GroupClient, datanodes: DatanodeDirectory) {
+    this.group = group
+    this.datanodes = datanodes
+    this.scm = new RemoteScm(group)
   }
 
-  /** `InvalidArgument`, `Incompatible`, `Damaged` for what is wrong with the file or its secret. */
+  /** `InvalidArgument`, `Incompatible`, `Damaged` for what is wrong with the file or the administrator's identity. */
   static async open(env: Env, file: string): Promise<ScmControl> {
     const cluster = await readCluster(env, file)
-    const secret = await readClusterSecret(env, cluster)
-    const authentication = keyClient({ keyId: 'admin', secret }, env.random)
+    const wire = await adminWire(env, cluster)
     const members = cluster.scm.map((member) => ({ id: member.id, address: addressOf(member) }))
-    return new ScmControl({
-      group: new GroupClient({ env, name: 'scm', authentication, members }),
-      datanodes: new DatanodeDirectory({ env, authentication }),
-    })
+    return new ScmControl(
+      new GroupClient({ env: wire.env, name: 'scm', authentication: wire.callsTo('scm'), members }),
+      new DatanodeDirectory({ env: wire.env, authentication: wire.callsTo('datanode') }),
+    )
   }
 
   /** Where it registered last. `Unavailable` for one without an address. */

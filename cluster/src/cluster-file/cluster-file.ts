@@ -8,7 +8,7 @@ import { replicationConfigs } from '@o3/scm/api'
 import type { ReplicationConfig } from '@o3/scm/api'
 import { Fields, isObject } from './fields.ts'
 
-export const clusterFileVersion = 1
+export const clusterFileVersion = 2
 export const clusterFileName = 'cluster.json'
 
 export type Role = 'om' | 'scm' | 'datanode' | 'gateway'
@@ -42,8 +42,12 @@ export interface GatewayMember extends Member {
 
 export interface Cluster {
   readonly clusterId: string
-  /** Paths, relative to the file. The secret by which the processes know each other: readable to its owner only. */
-  readonly secret: string
+  /** Paths, relative to the file. The certificate of the cluster's authority, by which its processes know each other. */
+  readonly ca: string
+  /** Its private key, readable to its owner only: for SCM's hosts, and for whoever administers the cluster. */
+  readonly caKey: string
+  /** Serial numbers of certificates that count no more. */
+  readonly revoked: readonly string[]
   /** What seals the secrets of access keys; for gateways only. */
   readonly sealingKey: string
   /** Of buckets whose creator asks for nothing else. Default `RATIS/ONE`. */
@@ -55,6 +59,9 @@ export interface Cluster {
 }
 
 const maxMembers = 1000
+
+/** Where `o3 cluster init` puts them. */
+export const defaultAuthority = { ca: 'keys/ca.pem', caKey: 'keys/ca.key' } as const
 
 /** `name` stands in messages. `Incompatible` for a newer version, else `InvalidArgument` with the place. */
 export function parseClusterFile(text: string, name: string): Cluster {
@@ -69,7 +76,7 @@ export function parseClusterFile(text: string, name: string): Cluster {
   }
   const cluster: Cluster = {
     clusterId: fields.text('clusterId'),
-    secret: fields.text('secret'),
+    ...readAuthority(fields, version),
     sealingKey: fields.text('sealingKey'),
     ...readReplication(fields),
     om: fields.list('om', maxMembers, readMember),
@@ -96,7 +103,7 @@ export function parsePeers(text: string): readonly Member[] {
       throw new StoreError('InvalidArgument', `--peers: "${item}" is not of the form id=host:port`)
     }
     checkId(id, '--peers')
-    checkLoopback(host, `--peers: ${id}`)
+    checkHost(host, `--peers: ${id}`)
     return { id, host, port: Number(port) }
   })
 }
@@ -118,11 +125,20 @@ function parseJson(text: string, name: string): Readonly<Record<string, unknown>
   throw new StoreError('InvalidArgument', `${name} is not a cluster file: it holds no object`)
 }
 
+/** Version 1 named a secret that all processes shared; its place was taken by certificates, which lie beside it. */
+function readAuthority(fields: Fields, version: number): Pick<Cluster, 'ca' | 'caKey' | 'revoked'> {
+  if (version === 1) {
+    fields.text('secret')
+    return { ...defaultAuthority, revoked: [] }
+  }
+  return { ca: fields.text('ca'), caKey: fields.text('caKey'), revoked: fields.texts('revoked') }
+}
+
 function readMember(fields: Fields): Member {
   const id = fields.text('id')
   checkId(id, fields.place('id'))
   const endpoint = readEndpoint(fields)
-  checkLoopback(endpoint.host, fields.place('host'))
+  checkHost(endpoint.host, fields.place('host'))
   return { id, ...endpoint }
 }
 
@@ -163,16 +179,10 @@ function checkId(id: string, place: string): void {
   throw new StoreError('InvalidArgument', `${place}: "${id}" is not 1 to 63 lower-case letters, digits and dashes`)
 }
 
-/**
- * What the processes say to each other is authenticated and not encrypted, so it must not leave the machine. The one
- * place that TLS between hosts will replace.
- */
-function checkLoopback(host: string, place: string): void {
-  if (host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)) return
-  throw new StoreError(
-    'InvalidArgument',
-    `${place}: ${host} is not a loopback address. Processes on several hosts need TLS between them, which is not there yet`,
-  )
+/** Where the others find a member: an address of everywhere is one of nowhere. */
+function checkHost(host: string, place: string): void {
+  if (host !== '0.0.0.0' && host !== '::' && !/[\s/]/.test(host)) return
+  throw new StoreError('InvalidArgument', `${place}: ${host} is no address at which the other processes find it`)
 }
 
 function checkMembers(cluster: Cluster, name: string): void {

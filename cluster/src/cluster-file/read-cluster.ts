@@ -4,7 +4,6 @@ import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import { Secret } from '@o3/common/log'
 import { readHexKey, readSmallFile } from '../data-directory.ts'
 import { clusterFileName, parseClusterFile } from './cluster-file.ts'
 import type { Cluster } from './cluster-file.ts'
@@ -30,24 +29,22 @@ export async function readCluster(env: Env, path: string): Promise<ClusterAtHome
   return {
     ...cluster,
     home,
-    secret: resolve(home, cluster.secret),
+    ca: resolve(home, cluster.ca),
+    caKey: resolve(home, cluster.caKey),
     sealingKey: resolve(home, cluster.sealingKey),
   }
 }
 
-/** What the processes of a cluster prove to each other. `Damaged` when it is missing, or others can read it. */
-export async function readClusterSecret(env: Env, cluster: Cluster): Promise<Secret> {
-  return new Secret(await readOwnKey(env, cluster.secret, 'without it no process of the cluster believes another'))
-}
-
-/** 32 bytes. `Damaged` as above. */
+/** 32 bytes. `Damaged` when it is missing, or others can read it. */
 export async function readSealingKey(env: Env, cluster: Cluster): Promise<Uint8Array> {
-  return Buffer.from(await readOwnKey(env, cluster.sealingKey, 'without it no secret can be read'), 'hex')
+  const key = await readHexKey(env, cluster.sealingKey, 'without it no secret can be read')
+  await refuseOpenFile(cluster.sealingKey)
+  return Buffer.from(key, 'hex')
 }
 
-async function readOwnKey(env: Env, path: string, need: string): Promise<string> {
-  const key = await readHexKey(env, path, need)
+/** `Damaged` for a file with a secret that others than its owner can read. */
+export async function refuseOpenFile(path: string): Promise<void> {
   const { mode } = await stat(path)
-  if ((mode & 0o077) === 0) return key
+  if ((mode & 0o077) === 0) return
   throw new StoreError('Damaged', `${path} can be read by others: \`chmod 600\` it, or make a new one`)
 }

@@ -2,11 +2,12 @@
 
 import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
-import { RpcClient, keyClient } from '@o3/common/rpc'
-import type { Secret } from '@o3/common/log'
+import { RpcClient } from '@o3/common/rpc'
 import { membersOf, roles } from '../cluster-file/cluster-file.ts'
 import type { Member, Role } from '../cluster-file/cluster-file.ts'
-import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
+import { adminWire } from '../pki/administration.ts'
+import type { Wire } from '../pki/wire.ts'
 import { addressOf, describeEndpoint } from '../roles/endpoint.ts'
 import { askStatus } from '../roles/role-status.ts'
 import type { RoleStatus } from '../roles/role-status.ts'
@@ -38,39 +39,38 @@ const deadlineMs = 2_000
 /** Works whether or not the cluster runs, and however its processes were started. `InvalidArgument` where there is none. */
 export async function clusterStatus(env: Env, directory: string): Promise<ClusterStatus> {
   const cluster = await readCluster(env, clusterFileIn(directory))
-  const secret = await readClusterSecret(env, cluster)
-  const children = await askSupervisor(env, directory, secret)
+  const wire = await adminWire(env, cluster)
+  const children = await askSupervisor(env, directory, wire)
   const asked = roles.flatMap((role) =>
-    membersOf(cluster, role).map((member) => askMember({ env, secret, role, member, children })),
+    membersOf(cluster, role).map((member) => askMember({ wire, role, member, children })),
   )
   return { supervised: children !== undefined, processes: await Promise.all(asked) }
 }
 
 interface Asked {
-  readonly env: Env
-  readonly secret: Secret
+  readonly wire: Wire
   readonly role: Role
   readonly member: Member
   readonly children: readonly ChildReport[] | undefined
 }
 
-async function askMember({ env, secret, role, member, children }: Asked): Promise<ProcessStatus> {
+async function askMember({ wire, role, member, children }: Asked): Promise<ProcessStatus> {
   const { id } = member
   const known = { role, id, address: describeEndpoint(member) }
   const client = new RpcClient({
-    ...env,
+    ...wire.env,
     address: addressOf(member),
-    authentication: keyClient({ keyId: 'status', secret }, env.random),
+    authentication: wire.callsTo(role),
+    serverId: id,
   })
   try {
     const status = await askStatus(client, deadlineMs)
-    if (status.id !== id) return { ...known, state: 'down', problem: `${status.id} answers at its address` }
     return { ...known, ...described(status), state: 'up' }
   } catch (error) {
     const { state, pid } = children?.find((child) => child.id === id) ?? { state: 'down' as const, pid: undefined }
     // One that is up and does not answer is not up.
-    const silent = state === 'up' || !isStoreError(error, 'Unavailable')
-    const problem = silent && error instanceof Error ? { problem: error.message } : {}
+    const isAbsent = isStoreError(error, 'Unavailable') && error.details['answers'] === undefined
+    const problem = (state === 'up' || !isAbsent) && error instanceof Error ? { problem: error.message } : {}
     return { ...known, state: state === 'up' ? 'down' : state, ...(pid === undefined ? {} : { pid }), ...problem }
   } finally {
     client.close()
@@ -87,8 +87,8 @@ function described({ pid, leader, version, problem }: RoleStatus): Partial<Proce
 }
 
 /** Undefined when nobody runs the cluster. */
-async function askSupervisor(env: Env, directory: string, secret: Secret): Promise<readonly ChildReport[] | undefined> {
-  const control = await openControl({ env, directory, secret })
+async function askSupervisor(env: Env, directory: string, wire: Wire): Promise<readonly ChildReport[] | undefined> {
+  const control = await openControl({ env, directory, wire })
   try {
     return await control?.children()
   } catch (error) {

@@ -1,15 +1,16 @@
 /**
- * How the other commands reach the one that runs a cluster: `supervisor.json` says where it listens, and the secret of
- * the cluster opens. So a file that a killed one has left leads to nobody, or to somebody who does not believe us; a
+ * How the other commands reach the one that runs a cluster: `supervisor.json` says where it listens, and the certificate of
+ * the administrator opens. So a file that a killed one has left leads to nobody, or to somebody who does not believe us; a
  * process id could by now be another program's.
  */
 
 import { join } from 'node:path'
 import type { Env } from '@o3/common/env'
-import { RpcClient, RpcServer, keyClient, keyServer } from '@o3/common/rpc'
-import type { Secret } from '@o3/common/log'
+import { RpcClient, RpcServer } from '@o3/common/rpc'
 import type { Logger } from '@o3/common/logger'
 import { parseObject, readSmallFile, replaceFile } from '../data-directory.ts'
+import { guarded } from '../pki/authorisation.ts'
+import type { ClusterPeer, Wire } from '../pki/wire.ts'
 import type { ChildState } from './child.ts'
 
 export interface ChildReport {
@@ -28,7 +29,6 @@ export interface ControlServer {
 }
 
 const host = '127.0.0.1'
-const keyId = 'supervisor'
 const deadlineMs = 2_000
 const nothing = new Uint8Array(0)
 
@@ -37,25 +37,26 @@ const fileOf = (directory: string): string => join(directory, 'supervisor.json')
 interface ControlOptions {
   readonly env: Env
   readonly directory: string
-  readonly secret: Secret
+  /** An administrator's. */
+  readonly wire: Wire
 }
 
 export async function serveControl(
-  { env, directory, secret }: ControlOptions,
+  { env, directory, wire }: ControlOptions,
   control: Control,
   log: Logger,
 ): Promise<ControlServer> {
-  const server = new RpcServer<undefined>({
-    ...env,
+  const server = new RpcServer<ClusterPeer>({
+    ...wire.env,
     log,
-    methods: {
+    methods: guarded('admin', {
       'cluster.children.1': () => ({ payload: Buffer.from(JSON.stringify(control.children())) }),
       'cluster.stop.1': () => {
         control.stop()
         return {}
       },
-    },
-    authentication: keyServer((id) => (id === keyId ? { secret, peer: undefined } : undefined), env.random),
+    }),
+    authentication: wire.serves(),
   })
   const address = await server.listen({ kind: 'tcp', host, port: 0 })
   const port = address.kind === 'tcp' ? address.port : 0
@@ -69,12 +70,12 @@ export async function serveControl(
 }
 
 /** Undefined when no cluster has run there, or it was stopped. Whether somebody answers is seen by asking. */
-export async function openControl({ env, directory, secret }: ControlOptions): Promise<ControlClient | undefined> {
+export async function openControl({ env, directory, wire }: ControlOptions): Promise<ControlClient | undefined> {
   const text = await readSmallFile(env, fileOf(directory))
   const port = text === undefined ? undefined : parseObject(text)?.['port']
   if (typeof port !== 'number') return undefined
-  const authentication = keyClient({ keyId, secret }, env.random)
-  return new ControlClient(new RpcClient({ ...env, address: { kind: 'tcp', host, port }, authentication }))
+  const authentication = wire.callsTo('admin')
+  return new ControlClient(new RpcClient({ ...wire.env, address: { kind: 'tcp', host, port }, authentication }))
 }
 
 /** Each call rejects as `RpcClient.call` does. */

@@ -2,7 +2,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
-import { claimHome, layOut } from './layout.ts'
+import { certify, claimHome, layOut } from './layout.ts'
 import type { LayoutOptions } from './layout.ts'
 
 /** Lays out a cluster in a directory that is empty or missing; `InvalidArgument` where there is one already. */
@@ -11,6 +11,7 @@ export async function initCluster(env: Env, directory: string, options: LayoutOp
   try {
     if (home.laidOut) throw new StoreError('InvalidArgument', `there is a cluster in ${directory} already`)
     await layOut(env, directory, options)
+    await certify(env, directory)
     return await readCluster(env, clusterFileIn(directory))
   } finally {
     await home.release()

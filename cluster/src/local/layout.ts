@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import type { Env } from '@o3/common/env'
 import type { ReplicationConfig } from '@o3/scm/api'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import { clusterFileName, formatClusterFile } from '../cluster-file/cluster-file.ts'
+import { clusterFileName, defaultAuthority, formatClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Endpoint, Member, Role } from '../cluster-file/cluster-file.ts'
-import { clusterFileIn } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
 import { makeHexKey, refuseStrangers, replaceFile } from '../data-directory.ts'
 import type { Marks } from '../data-directory.ts'
+import { adminHolder } from '../pki/administration.ts'
+import { settleAuthority } from '../pki/authority.ts'
+import { settleIdentity } from '../pki/identity.ts'
 import { tryPort } from '../process/ports.ts'
 import type { Listening } from '../process/ports.ts'
 import type { ClaimedDirectory } from '../process/running-process.ts'
@@ -71,7 +74,8 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
     inOrder(options.shape[role], (index) => member(`${prefix}${index + 1}`))
   const cluster: Cluster = {
     clusterId: env.random.uuid(),
-    secret: 'keys/rpc.secret',
+    ...defaultAuthority,
+    revoked: [],
     sealingKey: 'keys/cluster.key',
     replication: options.replication ?? 'RATIS/ONE',
     om: await group('om', 'om'),
@@ -89,10 +93,19 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
     })),
   }
   await env.disk.makeDirectory(join(directory, 'keys'))
-  await makeHexKey(env, join(directory, cluster.secret))
   await makeHexKey(env, join(directory, cluster.sealingKey))
   await layFoundersDown(env, directory, [...cluster.om, ...cluster.scm])
   await replaceFile(env, clusterFileIn(directory), formatClusterFile(cluster))
+}
+
+/**
+ * The authority of a cluster, and the administrator's identity; in a directory that was claimed. A cluster of a release
+ * before certificates gets them here, at its next start.
+ */
+export async function certify(env: Env, directory: string): Promise<void> {
+  const cluster = await readCluster(env, clusterFileIn(directory))
+  await settleAuthority(env, cluster)
+  await settleIdentity(env, adminHolder(cluster))
 }
 
 const loopback = '127.0.0.1'

@@ -1,6 +1,7 @@
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
-import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
+import { adminWire } from '../pki/administration.ts'
 import { openControl } from './control.ts'
 import { claimHome } from './layout.ts'
 
@@ -11,7 +12,7 @@ import { claimHome } from './layout.ts'
 export async function stopCluster(env: Env, directory: string, deadlineMs: number): Promise<'stopped' | 'not-running'> {
   const cluster = await readCluster(env, clusterFileIn(directory))
   if (!(await isRunning(env, directory))) return 'not-running'
-  const control = await openControl({ env, directory, secret: await readClusterSecret(env, cluster) })
+  const control = await openControl({ env, directory, wire: await adminWire(env, cluster) })
   if (control === undefined) {
     throw new StoreError('Unavailable', `the cluster in ${directory} is just starting or stopping; ask again`)
   }

@@ -12,10 +12,11 @@ import { credentialsPath, keepConfigured, settleCredentials } from '../administr
 import type { BannerFacts } from '../banner.ts'
 import { membersOf, roles } from '../cluster-file/cluster-file.ts'
 import type { GatewayMember, Role } from '../cluster-file/cluster-file.ts'
-import { clusterFileIn, readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { clusterFileIn, readCluster } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
 import { writeEndpoints } from '../endpoints.ts'
 import type { Endpoints } from '../endpoints.ts'
+import { adminWire } from '../pki/administration.ts'
 import type { NodeConfig } from '../node-config.ts'
 import { logFileOf, startProcess } from '../process/running-process.ts'
 import type { ClaimedDirectory, ProcessParts, RunningProcess } from '../process/running-process.ts'
@@ -24,7 +25,7 @@ import { datanodeConfigSchema, omConfigSchema, scmConfigSchema } from '../roles/
 import { describeEndpoint } from '../roles/endpoint.ts'
 import { Child } from './child.ts'
 import { serveControl } from './control.ts'
-import { claimHome, layOut } from './layout.ts'
+import { certify, claimHome, layOut } from './layout.ts'
 import type { LayoutOptions } from './layout.ts'
 import { checkShape } from './shape.ts'
 import type { WantedShape } from './shape.ts'
@@ -86,6 +87,7 @@ async function claim(env: Env, { directory, layout, wanted, say }: LocalClusterO
       await layOut(env, directory, layout)
       say(`made a cluster in ${directory}`)
     }
+    await certify(env, directory)
     const cluster = await readCluster(env, clusterFileIn(directory))
     checkShape(cluster, wanted, clusterFileIn(directory))
     return home
@@ -114,11 +116,10 @@ class Supervisor {
     const { parts, home, config, ask } = this.options
     const { env, lifecycle, log } = parts
     const cluster = await readCluster(env, clusterFileIn(home.path))
-    const secret = await readClusterSecret(env, cluster)
     const credentials = await settleCredentials(env, home.path, config.root)
     await this.awaitOrphans(cluster)
     const control = await serveControl(
-      { env, directory: home.path, secret },
+      { env, directory: home.path, wire: await adminWire(env, cluster) },
       {
         children: () =>
           this.children.map(({ id, pid, state }) => ({ id, state, ...(pid === undefined ? {} : { pid }) })),

@@ -28,7 +28,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     assert(endpoints !== undefined, 'the member is of the file')
     const om = new RemoteOm(await groupClient(seat, 'om'))
     const scm = new RemoteScm(await groupClient(seat, 'scm'))
-    const datanodes = new DatanodeDirectory({ env, authentication: seat.authentication })
+    const datanodes = new DatanodeDirectory({ env: seat.wire.env, authentication: seat.wire.callsTo('datanode') })
     await seat.lifecycle.start('clients of datanodes', { start: () => {}, stop: () => datanodes.close() })
     graph
       .value(BUS_OM, om)

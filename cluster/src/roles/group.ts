@@ -9,7 +9,8 @@ import type { Consensus } from '@o3/ratis/node'
 import type { GroupPlace } from '../stores.ts'
 import { addressOf, describeEndpoint } from './endpoint.ts'
 import { settleFounding } from './founding.ts'
-import type { ClusterPeer, GroupMembership, Seat } from './role-process.ts'
+import type { ClusterPeer } from '../pki/wire.ts'
+import type { GroupMembership, Seat } from './role-process.ts'
 
 type GroupName = 'om' | 'scm'
 
@@ -30,11 +31,11 @@ interface Wanted {
 }
 
 async function clientOf(seat: Seat, { name, group, ids }: Wanted): Promise<GroupClient> {
-  const { env, lifecycle, cluster, authentication } = seat
+  const { lifecycle, cluster, wire } = seat
   const members = cluster[group]
     .filter(({ id }) => ids.includes(id))
     .map((member) => ({ id: member.id, address: addressOf(member) }))
-  const client = new GroupClient({ env, name, members, authentication })
+  const client = new GroupClient({ env: wire.env, name, members, authentication: wire.callsTo(group) })
   await lifecycle.start(`client of ${name}`, { start: () => {}, stop: () => client.close() })
   return client
 }
@@ -48,7 +49,7 @@ export interface JoinedGroup {
 
 /** Takes this process's place in its group. The store is opened on it, and the process serves its methods. */
 export async function joinGroup(seat: Seat, name: GroupName, segmentBytes: number): Promise<JoinedGroup> {
-  const { env, cluster, member, directory, lifecycle, authentication } = seat
+  const { env, cluster, member, directory, lifecycle, wire } = seat
   const members = cluster[name]
   const logDirectory = join(directory, name, 'log')
   const bootstrap = await settleFounding(env, {
@@ -59,12 +60,16 @@ export async function joinGroup(seat: Seat, name: GroupName, segmentBytes: numbe
     member,
     members,
   })
-  const transport = new RpcTransport({ env, address: describeEndpoint(member), authentication })
+  const transport = new RpcTransport({
+    env: wire.env,
+    address: describeEndpoint(member),
+    authentication: wire.callsTo(name),
+  })
   await lifecycle.start('group transport', { start: () => {}, stop: () => transport.close() })
   const company = members.length > 1 ? 'others' : 'alone'
   return {
     place: { id: member.id, group: name, transport, bootstrap, company },
-    methods: raftMethods<ClusterPeer>(transport, (peer, id) => peer.name === `${name} ${id}`),
+    methods: raftMethods<ClusterPeer>(transport, (peer, id) => peer.role === name && peer.id === id),
   }
 }
 

@@ -1,15 +1,22 @@
 /** What the process of every role does: finds itself in the cluster file, takes its directory, answers the others. */
 
+import { join } from 'node:path'
 import { Graph } from '@o3/common/di'
 import type { Env } from '@o3/common/env'
-import { StoreError } from '@o3/common/errors'
-import { RpcServer, keyClient, keyServer } from '@o3/common/rpc'
-import type { ClientAuthentication, RpcLimits, RpcMethods } from '@o3/common/rpc'
-import type { Secret } from '@o3/common/log'
+import { StoreError, isStoreError } from '@o3/common/errors'
+import { RpcServer } from '@o3/common/rpc'
+import type { RpcLimits, RpcMethods } from '@o3/common/rpc'
 import { membersOf } from '../cluster-file/cluster-file.ts'
 import type { Member, Role } from '../cluster-file/cluster-file.ts'
-import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
+import { readCluster } from '../cluster-file/read-cluster.ts'
 import type { ClusterAtHome } from '../cluster-file/read-cluster.ts'
+import { guarded } from '../pki/authorisation.ts'
+import { identityFileName, settleIdentity } from '../pki/identity.ts'
+import type { Holder, Identity } from '../pki/identity.ts'
+import { joinByToken } from '../pki/joining.ts'
+import { keepFresh } from '../pki/renewal.ts'
+import { Wire } from '../pki/wire.ts'
+import type { ClusterPeer } from '../pki/wire.ts'
 import { tryPort } from '../process/ports.ts'
 import { startProcess } from '../process/running-process.ts'
 import type { ClaimedDirectory, ProcessParts, RunningProcess } from '../process/running-process.ts'
@@ -29,6 +36,8 @@ export interface RoleOptions {
   readonly directory: string
   /** In the place of the members that the file has for this role's group. */
   readonly peers?: readonly Member[] | undefined
+  /** For a process that has no certificate, on a host that has not the authority's key. */
+  readonly joinToken?: string | undefined
   readonly onSite?: ((site: string) => void) | undefined
 }
 
@@ -39,19 +48,14 @@ export interface RoleFacts {
   readonly address: string
 }
 
-/** Who connected: the role and id it gave. That it is of the cluster is proved, which of its processes is not. */
-export interface ClusterPeer {
-  readonly name: string
-}
-
 /** A process in its place: what a role is started with. */
 export interface Seat extends ProcessParts {
   readonly cluster: ClusterAtHome
   readonly member: Member
   readonly directory: string
   readonly graph: Graph
-  /** For connections to the other processes. */
-  readonly authentication: ClientAuthentication
+  /** To the other processes. */
+  readonly wire: Wire
 }
 
 /** What a role answers once it is up. */
@@ -90,14 +94,15 @@ export async function startRole(
   const { log, stop } = kind.settings
   return startProcess(
     { log, stop, onSite: options.onSite, claim: (env) => claim(env, kind.role, options) },
-    (parts, place) => takeSeat(parts, kind, place, start),
+    (parts, place) => takeSeat(parts, kind, { ...place, clusterFile: options.clusterFile }, start),
   )
 }
 
 interface Place extends ClaimedDirectory {
   readonly cluster: ClusterAtHome
   readonly member: Member
-  readonly secret: Secret
+  readonly holder: Holder
+  readonly identity: Identity
 }
 
 async function claim(env: Env, role: Role, options: RoleOptions): Promise<Place> {
@@ -110,15 +115,31 @@ async function claim(env: Env, role: Role, options: RoleOptions): Promise<Place>
       `${options.clusterFile} has no ${role} ${options.id}; there is ${known.join(', ')}`,
     )
   }
-  const secret = await readClusterSecret(env, cluster)
   const owner = { clusterId: cluster.clusterId, role, id: member.id }
   const directory = await claimRoleDirectory(env, options.directory, owner)
   try {
     await tryPort(env, member)
-    return { ...directory, cluster, member, secret }
+    const holder = { authority: cluster, name: owner, file: join(directory.path, identityFileName) }
+    const identity = await identityOf(env, holder, cluster, options.joinToken)
+    return { ...directory, cluster, member, holder, identity }
   } catch (error) {
     await directory.release()
     throw error
+  }
+}
+
+/** A token that was used is left on the command line by whoever restarts the process: then its identity is there. */
+async function identityOf(
+  env: Env,
+  holder: Holder,
+  cluster: ClusterAtHome,
+  token: string | undefined,
+): Promise<Identity> {
+  try {
+    return await settleIdentity(env, holder)
+  } catch (error) {
+    if (token === undefined || !isStoreError(error, 'InvalidArgument')) throw error
+    return joinByToken(env, holder, cluster, token)
   }
 }
 
@@ -131,11 +152,19 @@ function withPeers(cluster: ClusterAtHome, role: Role, peers: readonly Member[] 
 async function takeSeat(
   parts: ProcessParts,
   { role, settings }: RoleKind,
-  { cluster, member, secret, path }: Place,
+  { cluster, clusterFile, member, holder, identity, path }: Place & { readonly clusterFile: string },
   start: (seat: Seat) => Promise<Served>,
 ): Promise<RoleFacts> {
   const { env, log, lifecycle } = parts
-  const authentication = keyClient({ keyId: `${role} ${member.id}`, secret }, env.random)
+  const rpcLog = log.child({ service: 'rpc' })
+  const wire = new Wire({
+    env,
+    identity,
+    revoked: cluster.revoked,
+    log: rpcLog,
+    // Whoever joins has no certificate yet; what a stranger may call is in the table.
+    strangers: role === 'scm' ? 'admitted' : 'refused',
+  })
   const {
     methods,
     limits = {},
@@ -147,7 +176,7 @@ async function takeSeat(
     member,
     directory: path,
     graph: new Graph(),
-    authentication,
+    wire,
   })
   const facts: RoleFacts = { role, id: member.id, address: describeEndpoint(member) }
   const status = (): RoleStatus => {
@@ -161,11 +190,11 @@ async function takeSeat(
     }
   }
   const server = new RpcServer<ClusterPeer>({
-    ...env,
-    log: log.child({ service: 'rpc' }),
-    methods: { ...methods, [roleStatusMethod]: statusHandler(status) },
+    ...wire.env,
+    log: rpcLog,
+    methods: guarded(role, { ...methods, [roleStatusMethod]: statusHandler(status) }),
     limits,
-    authentication: keyServer((keyId) => ({ secret, peer: { name: keyId } }), env.random),
+    authentication: wire.serves(),
   })
   await lifecycle.start('rpc server', {
     start: async () => void (await server.listen(addressOf(member))),
@@ -174,6 +203,17 @@ async function takeSeat(
   if (membership !== undefined) {
     await lifecycle.start('membership', { start: () => membership.join(), stop: () => membership.handOver() })
   }
-  log.info({ ...facts, pid: process.pid, version: release }, 'ready')
+  const renewal = env.tasks.spawn('certificate.renewal', (signal) =>
+    keepFresh({ env, log, wire, holder, cluster, clusterFile }, signal),
+  )
+  await lifecycle.start('certificate renewal', {
+    start: () => {},
+    stop: async () => {
+      renewal.cancel()
+      await renewal.done
+    },
+  })
+  const { serial, validity } = identity.facts
+  log.info({ ...facts, pid: process.pid, version: release, serial, certificateExpiresMs: validity.toMs }, 'ready')
   return facts
 }

@@ -1,4 +1,4 @@
-/** `role.status.1`: what a process says of itself to whoever has the secret of its cluster. */
+/** `role.status.1`: what a process says of itself to an administrator. */
 
 import type { RpcClient, RpcHandler } from '@o3/common/rpc'
 import { StoreError } from '@o3/common/errors'

@@ -8,23 +8,28 @@ import { readSealingKey } from '../cluster-file/read-cluster.ts'
 import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { ScmRoleConfig } from './role-config.ts'
+import { signingMethods } from '../pki/signing.ts'
+import type { ClusterPeer } from '../pki/wire.ts'
 import { serveGroup } from './group-admin.ts'
 import { joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
-import type { ClusterPeer, RoleFacts, RoleOptions } from './role-process.ts'
+import type { RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'scm', settings: config }, options, async (seat) => {
-    const { env, cluster, graph, directory } = seat
+    const { env, log, graph, directory, cluster } = seat
     const sealingKey = await readSealingKey(env, cluster)
     const { place, methods } = await joinGroup(seat, 'scm', scmSegmentBytes)
     const consensus = await startScm(graph, seat, { directory, settings: config.scm, place, sealingKey })
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
+    const isDatanode = (peer: ClusterPeer, id: string): boolean => peer.role === 'datanode' && peer.id === id
+    const served = serveScm(graph.get(SCM), { isDatanode, mayHaveKeys })
     return {
       methods: {
-        ...namingLeaders({ ...serveScm(graph.get(SCM), { mayHaveKeys }), ...serveGroup(consensus, store) }, consensus),
+        ...namingLeaders({ ...served, ...serveGroup(consensus, store) }, consensus),
         ...methods,
+        ...signingMethods({ env, log: log.child({ service: 'authority' }), files: cluster, directory }),
       },
       membership: membershipOf(consensus, seat),
       problem: () => logProblem('scm', store),
@@ -33,7 +38,6 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
 }
 
 /** Of the processes of a cluster those that make and check tokens; a gateway only passes them on. */
-function mayHaveKeys({ name }: ClusterPeer): boolean {
-  const [role] = name.split(' ')
+function mayHaveKeys({ role }: ClusterPeer): boolean {
   return role === 'om' || role === 'datanode'
 }

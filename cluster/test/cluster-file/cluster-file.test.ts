@@ -7,7 +7,9 @@ const at = (port: number) => ({ host: '127.0.0.1', port })
 
 const cluster: Cluster = {
   clusterId: '3f0c',
-  secret: 'keys/rpc.secret',
+  ca: 'keys/ca.pem',
+  caKey: 'keys/ca.key',
+  revoked: ['4A0B'],
   sealingKey: 'keys/cluster.key',
   om: [1, 2, 3].map((n) => ({ id: `om${n}`, ...at(7000 + n) })),
   scm: [{ id: 'scm1', host: '::1', port: 7001 }],
@@ -86,16 +88,29 @@ describe('what is wrong is said with its place', () => {
       changed((c) => (member(c, 'gateways')['admin'] = at(7031))),
       'gw1 (native) and gw1 (admin) both have port 7031',
     ],
-    ['another host', changed((c) => (member(c, 'om')['host'] = '10.0.0.1')), 'need TLS between them'],
-    ['every host', changed((c) => (member(c, 'gateways')['host'] = '0.0.0.0')), 'need TLS between them'],
+    ['every host', changed((c) => (member(c, 'gateways')['host'] = '0.0.0.0')), 'is no address at which'],
+    ['no host', changed((c) => (member(c, 'om')['host'] = 'a b')), 'is no address at which'],
   ])('%s', (_, text, message) => {
     expect(() => parseClusterFile(text, 'f')).toThrow(message)
+  })
+
+  test('members may be on several hosts', () => {
+    const text = changed((c) => (member(c, 'om')['host'] = '10.0.0.1'))
+    expect(parseClusterFile(text, 'f').om[0]?.host).toBe('10.0.0.1')
+  })
+
+  test('a file of version 1 is read, and written as one of today: certificates took the place of its secret', () => {
+    const text = changed((c) => {
+      for (const key of ['ca', 'caKey', 'revoked']) delete c[key]
+      Object.assign(c, { version: 1, secret: 'keys/rpc.secret' })
+    })
+    expect(parseClusterFile(text, 'f')).toEqual({ ...cluster, revoked: [] })
   })
 
   test('a version that is to come', () => {
     const parse = (): unknown =>
       parseClusterFile(
-        changed((c) => (c['version'] = 2)),
+        changed((c) => (c['version'] = 3)),
         'f',
       )
     expect(parse).toThrow('use a newer O3')
@@ -122,7 +137,7 @@ describe('peers on a command line', () => {
     'om1=127.0.0.1:0',
     'om1=127.0.0.1:70000',
     '=127.0.0.1:7001',
-    'om1=10.0.0.1:7001',
+    'om1=0.0.0.0:7001',
   ])('are not %j', (text) => {
     expect(() => parsePeers(text)).toThrow('--peers')
   })

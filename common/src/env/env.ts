@@ -5,6 +5,8 @@
  * synced. Both pass the suites in `env/contracts`.
  */
 
+import type { StoreError } from '../errors.ts'
+
 /** Cancels what it was returned for. Calling it twice, or late, does nothing. */
 export type Cancel = () => void
 
@@ -117,6 +119,8 @@ export type Address =
 /** A byte stream with back-pressure. */
 export interface Connection {
   readonly remote: string
+  /** Who is at the other end, by the certificate that it has proved to hold. Undefined: it has shown none. */
+  readonly peerCertificate?: PeerCertificate | undefined
   /**
    * Resolves when the bytes were taken and the send buffer is below its mark. Pieces are sent as one. They are not
    * copied: nobody may write into them afterwards. `Unavailable` when the connection broke, `Closed` after `close`.
@@ -135,10 +139,52 @@ export interface Listener {
   close(): Promise<void>
 }
 
+/** What a verified certificate says of its holder. */
+export interface PeerCertificate {
+  /** The URI in its subject alternative name. */
+  readonly name: string
+  /** Hexadecimal, upper case. */
+  readonly serial: string
+}
+
+/** What one end of a secured connection has in hand. A newer one is another object. */
+export interface Credentials {
+  /** PEM: the certificates of the authorities that are believed. */
+  readonly roots: string
+  /** Undefined: a stranger, whom only those let in who admit strangers. */
+  readonly own?: OwnCertificate
+}
+
+export interface OwnCertificate {
+  /** The URI in it. */
+  readonly name: string
+  /** PEM, from the holder's to the root's. */
+  readonly chain: string
+  /** PEM. */
+  readonly privateKey: string
+}
+
+export interface SecureOptions {
+  /** Asked for every new connection, so that a renewed certificate is in use at once; connections that exist live on. */
+  readonly credentials: () => Credentials
+  /** Of listeners. Default: refused. Those who are admitted are few at a time, and for half a minute. */
+  readonly strangers?: 'admitted' | 'refused'
+  /** Whether a certificate counts no more, though it has not expired. */
+  readonly isRevoked?: (certificate: PeerCertificate) => boolean
+  /** Told of each connection that a listener has refused, and why. */
+  readonly onRefused?: (remote: string, reason: StoreError) => void
+}
+
 /** Failures are `StoreError`: nobody answers, `Unavailable`; the address is taken, `Busy`; it cannot be bound, `InvalidArgument`. */
 export interface Network {
   connect(address: Address, options?: { readonly timeoutMs?: number }): Promise<Connection>
   listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>
+  /**
+   * The same network with mutual TLS 1.3 on each connection: both ends have shown a certificate of an authority that the
+   * other believes, and `Connection.peerCertificate` says whose. `connect` resolves when the other end has let us in;
+   * `Unauthenticated` when one end does not believe the other, with the reason of whichever refused.
+   */
+  secured(options: SecureOptions): Network
 }
 
 // ------------------------------------------------------------------------------------------------------ together

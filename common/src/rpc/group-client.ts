@@ -80,13 +80,14 @@ export class GroupClient {
     this.roster = new Roster({
       members: options.members,
       clock,
-      connect: (address) =>
+      connect: (address, serverId) =>
         new RpcClient({
           network,
           clock,
           tasks,
           address,
           authentication,
+          serverId,
           limits: { ...memberLimits, ...limits },
         }),
     })

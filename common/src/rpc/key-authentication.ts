@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter } from '../codec/codec.ts'
 import type { Random } from '../env/env.ts'
 import { StoreError } from '../errors.ts'
 import type { Secret } from '../log/secret.ts'
-import type { ClientAuthentication, ServerAuthentication } from './authentication.ts'
+import type { ClientHandshake, ServerHandshake } from './authentication.ts'
 
 const challengeSizeBytes = 32
 
@@ -24,7 +24,7 @@ export interface KnownKey<Peer> {
  * round. It does not encrypt, and it does not protect what follows from somebody who sits on the line: between hosts it
  * goes over TLS.
  */
-export function keyClient(key: ClientKey, random: Random): ClientAuthentication {
+export function keyClient(key: ClientKey, random: Random): () => ClientHandshake {
   return () => {
     const ours = random.bytes(challengeSizeBytes)
     return {
@@ -47,7 +47,7 @@ export function keyClient(key: ClientKey, random: Random): ClientAuthentication 
 export function keyServer<Peer>(
   find: (keyId: string) => Promise<KnownKey<Peer> | undefined> | KnownKey<Peer> | undefined,
   random: Random,
-): ServerAuthentication<Peer> {
+): () => ServerHandshake<Peer> {
   return () => {
     const ours = random.bytes(challengeSizeBytes)
     let known: KnownKey<Peer> | undefined

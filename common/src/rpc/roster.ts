@@ -20,7 +20,8 @@ export interface RosterMember extends GroupMember {
 export interface RosterOptions {
   readonly members: readonly GroupMember[]
   readonly clock: Clock
-  readonly connect: (address: Address) => RpcClient
+  /** `id`: who is said to be there, as far as that is known. */
+  readonly connect: (address: Address, id: string | undefined) => RpcClient
 }
 
 /** How many members the hints of others may add to those that were configured. */
@@ -39,7 +40,7 @@ export class Roster {
 
   constructor(options: RosterOptions) {
     this.options = options
-    this.members = options.members.map((member) => this.joined(member))
+    this.members = options.members.map((member) => this.joined(member, member.id))
   }
 
   /**
@@ -65,7 +66,8 @@ export class Roster {
     const found = typeof address === 'string' ? parseMemberAddress(address) : undefined
     const adopted = this.members.length - this.options.members.length
     if (found === undefined || adopted >= maxAdopted) return undefined
-    const member = this.joined({ id: typeof leader === 'string' ? leader : String(address), address: found })
+    const id = typeof leader === 'string' ? leader : undefined
+    const member = this.joined({ id: id ?? String(address), address: found }, id)
     this.members.push(member)
     return member
   }
@@ -111,8 +113,8 @@ export class Roster {
     return [...members.slice(this.turn), ...members.slice(0, this.turn)]
   }
 
-  private joined(member: GroupMember): RosterMember {
-    const client = this.options.connect(member.address)
+  private joined(member: GroupMember, id: string | undefined): RosterMember {
+    const client = this.options.connect(member.address, id)
     return { ...member, client, lastFailure: undefined, suspectUntilMs: 0 }
   }
 }

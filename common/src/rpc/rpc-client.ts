@@ -13,6 +13,8 @@ export interface RpcClientOptions {
   readonly tasks: Tasks
   readonly address: Address
   readonly authentication: ClientAuthentication
+  /** Who is said to be at the address; the authentication may hold the server to it. */
+  readonly serverId?: string | undefined
   readonly limits?: Partial<RpcLimits>
   /** For so long after an attempt to connect that failed, calls fail with its error at once. Default 100. */
   readonly redialAfterMs?: number
@@ -85,7 +87,7 @@ export class RpcClient {
   }
 
   private async dial(): Promise<ClientSession> {
-    const { network, clock, tasks, address, authentication, redialAfterMs = 100 } = this.options
+    const { network, clock, tasks, address, authentication, serverId, redialAfterMs = 100 } = this.options
     try {
       const connection = await network.connect(address, { timeoutMs: this.limits.handshakeTimeoutMs })
       const session: ClientSession = new ClientSession({
@@ -93,7 +95,7 @@ export class RpcClient {
         clock,
         tasks,
         limits: this.limits,
-        handshake: authentication(),
+        handshake: authentication({ certificate: connection.peerCertificate, serverId }),
         onRetired: (queued) => {
           if (this.session === session) this.session = undefined
           for (const call of queued) this.startWhenConnected(call)

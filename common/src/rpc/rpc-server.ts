@@ -50,6 +50,7 @@ export class RpcServer<Peer> {
     return new Promise((resolve) => {
       this.accept({
         remote: connection.remote,
+        peerCertificate: connection.peerCertificate,
         received: connection.received,
         send: (pieces) => connection.send(pieces),
         close: () => connection.close().finally(resolve),
@@ -83,7 +84,7 @@ export class RpcServer<Peer> {
       clock,
       tasks,
       limits: this.limits,
-      handshake: authentication(),
+      handshake: authentication({ certificate: connection.peerCertificate, remote: connection.remote }),
       methods: this.methods,
       onBug: (method, error) => log.error({ method, error, remote: connection.remote }, 'a handler failed'),
       onClosed: (failure) => {

@@ -1,7 +1,14 @@
 /** The wire between our own processes, and of the native interface: its layout is in `frame.ts`. */
 
-export { trustedClient, trustedServer } from './authentication.ts'
-export type { ClientAuthentication, ClientHandshake, ServerAuthentication, ServerHandshake } from './authentication.ts'
+export { certificateClient, certificateServer, trustedClient, trustedServer } from './authentication.ts'
+export type {
+  Accepted,
+  ClientAuthentication,
+  ClientHandshake,
+  Dialled,
+  ServerAuthentication,
+  ServerHandshake,
+} from './authentication.ts'
 export { keyClient, keyServer } from './key-authentication.ts'
 export type { ClientKey, KnownKey } from './key-authentication.ts'
 export { defaultRpcLimits } from './limits.ts'

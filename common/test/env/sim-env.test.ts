@@ -1,4 +1,11 @@
-import { clockContract, diskContract, networkContract, tasksContract } from '../../src/env/contracts.ts'
+import {
+  clockContract,
+  diskContract,
+  networkContract,
+  secureNetworkContract,
+  tasksContract,
+  type NetworkUnderTest,
+} from '../../src/env/contracts.ts'
 import { kvContract } from '../../src/kv/contract.ts'
 import { SimDisk, Simulation } from '../../src/env/sim/sim-env.ts'
 
@@ -30,7 +37,7 @@ tasksContract('simulated', () => {
   return { tasks, clock, drive: (main) => simulation.run(main) }
 })
 
-networkContract('simulated', () => {
+function simulatedNetwork(): Promise<NetworkUnderTest> {
   const simulation = world()
   const { network, clock } = simulation.node('n').boot()
   return Promise.resolve({
@@ -40,7 +47,10 @@ networkContract('simulated', () => {
     drive: (main) => simulation.run(main),
     discard: () => Promise.resolve(),
   })
-})
+}
+
+networkContract('simulated', simulatedNetwork)
+secureNetworkContract('simulated', simulatedNetwork)
 
 kvContract('in virtual time', async () => {
   const simulation = world()

@@ -507,6 +507,7 @@ function watched(network: Network, connections: Connection[]): Network {
       return connection
     },
     listen: (...parameters) => network.listen(...parameters),
+    secured: (options) => watched(network.secured(options), connections),
   }
 }
 

@@ -149,9 +149,9 @@ export class DatanodeChannel {
   }
 
   private connect(): Clients {
-    const { env, address, authentication, limits = {}, bulkConnections = 2 } = this.options
+    const { env, id: serverId, address, authentication, limits = {}, bulkConnections = 2 } = this.options
     const { network, clock, tasks } = env
-    const client = (): RpcClient => new RpcClient({ network, clock, tasks, address, authentication, limits })
+    const client = (): RpcClient => new RpcClient({ network, clock, tasks, address, authentication, serverId, limits })
     return { control: client(), bulk: Array.from({ length: bulkConnections }, client) }
   }
 

@@ -3,3 +3,4 @@
 export type { TokenCheck } from './token-check.ts'
 export { datanodeRpcLimits, serveDatanode } from './serve-datanode.ts'
 export type { ServeDatanodeOptions, ServedDatanode } from './serve-datanode.ts'
+export type { ExchangeName, ListingName } from './methods.ts'

@@ -2,7 +2,15 @@ import { StoreError } from '@o3/common/errors'
 import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
 import type { ExecuteOptions } from '@o3/ratis/api'
-import type { BlockRange, ContainerId, DatanodeAnswer, OperationalRequest, PipelineId, Scm } from '../api/api.ts'
+import type {
+  BlockRange,
+  ContainerId,
+  DatanodeAnswer,
+  DatanodeId,
+  OperationalRequest,
+  PipelineId,
+  Scm,
+} from '../api/api.ts'
 import { scmMethods } from './methods.ts'
 import type { ScmMethods } from './methods.ts'
 import type { PagedAnswer } from './records.ts'
@@ -23,17 +31,31 @@ export interface ServedScm extends Scm {
 export interface ServeScmOptions<Peer> extends ServeOptions<Peer> {
   /** Whether this peer may have the secret keys: OM and datanodes may. Default: nobody, `AccessDenied`. */
   readonly mayHaveKeys?: (peer: Peer) => boolean
+  /** Whether a connection is of this datanode. Who is not may not report for it: `AccessDenied`. Default: whoever may call. */
+  readonly isDatanode?: (peer: Peer, id: DatanodeId) => boolean
 }
 
 /** SCM's doors for an `RpcServer`. Refusals cross as they are. What the methods answer is in `methods.ts`. */
 export function serveScm<Peer>(scm: ServedScm, options: ServeScmOptions<Peer> = {}): RpcMethods<Peer> {
-  return serveMethods(scmMethods, handlersOf(scm, options), options)
+  return serveMethods(scmMethods, handlersOf<Peer>(scm, options), options)
 }
 
-function handlersOf<Peer>(scm: ServedScm, { mayHaveKeys }: ServeScmOptions<Peer>): MethodHandlers<ScmMethods, Peer> {
+function handlersOf<Peer>(
+  scm: ServedScm,
+  { isDatanode = () => true, mayHaveKeys }: ServeScmOptions<Peer>,
+): MethodHandlers<ScmMethods, Peer> {
+  const expectSelf = (peer: Peer, id: DatanodeId): void => {
+    if (!isDatanode(peer, id)) throw new StoreError('AccessDenied', `this connection may not report for ${id}`)
+  }
   return {
-    'scm.register.1': async (request) => paged(await scm.register(request)),
-    'scm.heartbeat.1': async (request) => paged(await scm.heartbeat(request)),
+    'scm.register.1': async (request, { peer }) => {
+      expectSelf(peer, request.id)
+      return paged(await scm.register(request))
+    },
+    'scm.heartbeat.1': async (request, { peer }) => {
+      expectSelf(peer, request.id)
+      return paged(await scm.heartbeat(request))
+    },
     'scm.allocateBlocks.1': ({ requestId, term, ...request }) => scm.allocateBlocks(request, { requestId, term }),
     'scm.deleteBlocks.1': ({ requestId, term, blocks }) => scm.deleteBlocks(blocks, { requestId, term }),
     'scm.locate.1': (container) => scm.locate(container),

@@ -215,3 +215,21 @@ describe('what comes over the wire and is none of ours', () => {
     )
   })
 })
+
+describe('a datanode reports for itself only', () => {
+  const isDatanode = (peer: string, id: string): boolean => peer === id
+  const methods = serveScm<string>(new SampleScm(), { isDatanode })
+
+  test.each(['scm.register.1', 'scm.heartbeat.1'] as const)('%s', async (name) => {
+    const { request } = scmMethods[name]
+    const sample = calls[name].request
+    const ask = (peer: string, payload: Uint8Array) =>
+      methods[name]?.({ method: name, payload, peer } as RpcCall<string>)
+    const payload = encode(request as Codec<unknown>, sample)
+    await expect(ask(sample.id, payload)).resolves.toBeDefined()
+    await expect(ask('another', payload)).rejects.toMatchObject({
+      code: 'AccessDenied',
+      message: expect.stringContaining(`may not report for ${sample.id}`),
+    })
+  })
+})

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import { StoreError } from '../../errors.ts'
-import type { Connection } from '../env.ts'
+import type { Connection, PeerCertificate } from '../env.ts'
 import { Inbox } from '../shared/inbox.ts'
 
 /** Above this many unread bytes the socket is no longer read, and the peer feels it. */
@@ -20,14 +20,16 @@ interface Waiter {
  */
 export class NodeConnection implements Connection {
   readonly remote: string
+  readonly peerCertificate: PeerCertificate | undefined
   readonly received: Inbox
   readonly #socket: net.Socket
   #waiters: Waiter[] = []
   #failure: StoreError | undefined
   #closing: Promise<void> | undefined
 
-  constructor(socket: net.Socket, remote: string) {
+  constructor(socket: net.Socket, remote: string, peerCertificate?: PeerCertificate) {
     this.remote = remote
+    this.peerCertificate = peerCertificate
     this.#socket = socket
     this.received = new Inbox((queuedBytes) => {
       if (queuedBytes < unreadMarkBytes && socket.isPaused()) socket.resume()

@@ -1,5 +1,5 @@
 import { StoreError } from '../../errors.ts'
-import type { Connection } from '../env.ts'
+import type { Connection, PeerCertificate } from '../env.ts'
 import { Inbox } from '../shared/inbox.ts'
 import type { Wire } from './wire.ts'
 
@@ -22,6 +22,7 @@ interface SimConnectionParts {
   readonly wire: Wire
   readonly process: Endpoint
   readonly remote: string
+  readonly peerCertificate: PeerCertificate | undefined
   /** How likely a send breaks the connection. */
   readonly resetChance: () => number
   /** Whether the machine of this end has power. */
@@ -38,6 +39,7 @@ interface Waiter {
 /** One end of a connection; `join` makes the other one its peer. */
 export class SimConnection implements Connection {
   readonly remote: string
+  readonly peerCertificate: PeerCertificate | undefined
   readonly received: Inbox
   readonly process: Endpoint
   readonly #wire: Wire
@@ -53,10 +55,11 @@ export class SimConnection implements Connection {
   #takenBytes = 0
   #lastArrivalMs = 0
 
-  constructor({ wire, process, remote, resetChance, isPowered, onOver }: SimConnectionParts) {
+  constructor({ wire, process, remote, peerCertificate, resetChance, isPowered, onOver }: SimConnectionParts) {
     this.#wire = wire
     this.process = process
     this.remote = remote
+    this.peerCertificate = peerCertificate
     this.#resetChance = resetChance
     this.#isPowered = isPowered
     this.#onOver = onOver

@@ -1,5 +1,6 @@
 import { StoreError } from '../../errors.ts'
-import type { Address, Cancel, Connection, Listener, Network } from '../env.ts'
+import type { Address, Cancel, Connection, Listener, Network, SecureOptions } from '../env.ts'
+import { meetingOf } from './meeting.ts'
 import { SimConnection, type Endpoint } from './sim-connection.ts'
 import { Wire } from './wire.ts'
 import type { Plan, World } from './world.ts'
@@ -20,6 +21,14 @@ export interface NetworkProcess extends Endpoint {
 interface Bound {
   readonly process: NetworkProcess
   readonly onConnection: (connection: Connection) => void
+  /** Undefined: plain connections. */
+  readonly security: SecureOptions | undefined
+}
+
+/** Who connects: the process, and what it has in hand. */
+interface Caller {
+  readonly process: NetworkProcess
+  readonly security: SecureOptions | undefined
 }
 
 interface Target {
@@ -61,9 +70,15 @@ export class SimNetwork {
   /** The network as a process that just started sees it. */
   of(process: NetworkProcess): Network {
     this.#withoutPower.delete(process.node)
+    return this.#view({ process, security: undefined })
+  }
+
+  /** Nothing is encrypted here; who believes whom is decided as on a real network (`meeting.ts`). */
+  #view(caller: Caller): Network {
     return {
-      connect: (address, options) => this.#connect(process, address, options?.timeoutMs ?? defaultConnectTimeoutMs),
-      listen: (address, onConnection) => this.#listen(process, address, onConnection),
+      connect: (address, options) => this.#connect(caller, address, options?.timeoutMs ?? defaultConnectTimeoutMs),
+      listen: (address, onConnection) => this.#listen(address, { ...caller, onConnection }),
+      secured: (security) => this.#view({ ...caller, security }),
     }
   }
 
@@ -102,11 +117,8 @@ export class SimNetwork {
     }
   }
 
-  #listen(
-    process: NetworkProcess,
-    address: Address,
-    onConnection: (connection: Connection) => void,
-  ): Promise<Listener> {
+  #listen(address: Address, bound: Bound): Promise<Listener> {
+    const { process } = bound
     const asked: Address =
       address.kind === 'tcp' && address.port === 0 ? { ...address, port: ++this.#lastPort } : address
     const { key } = targetOf(process.node, asked)
@@ -114,7 +126,6 @@ export class SimNetwork {
       const details = { errno: 'EADDRINUSE', address: key }
       return Promise.reject(new StoreError('Busy', `cannot listen on ${key}: EADDRINUSE`, { details }))
     }
-    const bound = { process, onConnection }
     this.#bound.set(key, bound)
     const close = (): Promise<void> => {
       if (this.#bound.get(key) === bound) this.#bound.delete(key)
@@ -123,13 +134,14 @@ export class SimNetwork {
     return Promise.resolve({ address: asked, close })
   }
 
-  #connect(process: NetworkProcess, address: Address, timeoutMs: number): Promise<Connection> {
+  #connect(caller: Caller, address: Address, timeoutMs: number): Promise<Connection> {
+    const { process } = caller
     const target = targetOf(process.node, address)
     const way = { from: process.node, to: target.node }
     const back = { from: target.node, to: process.node }
     return new Promise((resolve, reject) => {
       let isOver = false
-      const settle = (outcome: SimConnection | string): void => {
+      const settle = (outcome: SimConnection | StoreError): void => {
         if (isOver || !process.isAlive) {
           if (outcome instanceof SimConnection) void outcome.close()
           return
@@ -137,36 +149,38 @@ export class SimNetwork {
         isOver = true
         cancelTimeout()
         if (outcome instanceof SimConnection) resolve(outcome)
-        else reject(refusal(target.key, outcome))
+        else reject(outcome)
       }
       const cancelTimeout = process.plan({
         afterMs: timeoutMs,
         kind: 'timer',
         name: `connect ${target.key}`,
-        action: () => settle('ETIMEDOUT'),
+        action: () => settle(refusal(target.key, 'ETIMEDOUT')),
       })
       const arrive = (): void => {
         if (this.#withoutPower.has(target.node)) return
-        const outcome = this.#accept(target.key, process) ?? 'ECONNREFUSED'
+        const outcome = this.#accept(target.key, caller)
         this.#wire.send({ ...back, name: `answers ${target.key}`, deliver: () => settle(outcome) })
       }
       this.#wire.send({ ...way, name: `connects ${target.key}`, deliver: arrive })
     })
   }
 
-  /** The client's end of a new connection; undefined when nobody listens. */
-  #accept(key: string, client: NetworkProcess): SimConnection | undefined {
+  /** The client's end of a new connection, or why there is none. */
+  #accept(key: string, { process: client, security }: Caller): SimConnection | StoreError {
     const bound = this.#bound.get(key)
-    if (bound === undefined) return undefined
+    if (bound === undefined) return refusal(key, 'ECONNREFUSED')
+    const meeting = meetingOf({ remote: client.node, security }, { remote: key, security: bound.security })
+    if (meeting instanceof StoreError) return meeting
     const wire = this.#wire
     const resetChance = (): number => this.resetChance
     const onOver = (connection: SimConnection): void => void this.#connections.delete(connection)
-    const end = (process: NetworkProcess, remote: string): SimConnection => {
+    const end = (process: NetworkProcess, peer: Pick<SimConnection, 'remote' | 'peerCertificate'>): SimConnection => {
       const isPowered = (): boolean => !this.#withoutPower.has(process.node)
-      return new SimConnection({ wire, process, remote, resetChance, isPowered, onOver })
+      return new SimConnection({ wire, process, ...peer, resetChance, isPowered, onOver })
     }
-    const near = end(client, key)
-    const far = end(bound.process, client.node)
+    const near = end(client, { remote: key, peerCertificate: meeting.server })
+    const far = end(bound.process, { remote: client.node, peerCertificate: meeting.client })
     SimConnection.join(near, far)
     this.#connections.add(near)
     this.#connections.add(far)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Address, Clock, Connection, Listener, Network } from '../env.ts'
 import type { Drive } from './drive.ts'
+import { until } from './until.ts'
 
 export interface NetworkUnderTest {
   readonly network: Network
@@ -170,12 +171,4 @@ async function bytesOf(connection: Connection): Promise<Uint8Array> {
 
 async function allOf(connection: Connection): Promise<string> {
   return Buffer.from(await bytesOf(connection)).toString('latin1')
-}
-
-async function until(clock: Clock, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + 10_000
-  while (!(await isSo())) {
-    expect(clock.monotonicMs(), 'the condition never came true').toBeLessThan(deadlineMs)
-    await clock.sleep(2)
-  }
 }
