@@ -108,7 +108,9 @@ export class PipelineGroup {
     const { description, env } = this.options
     this.record.announce()
     if (description.state === 'member') return await this.join()
-    env.tasks.spawn('hdds.pipeline.drain', () => this.withdraw())
+    env.tasks.spawn('hdds.pipeline.drain', () =>
+      this.orLog('a withdrawn member has not drained its log', this.withdraw()),
+    )
   }
 
   get isLeading(): boolean {
@@ -302,9 +304,9 @@ export class PipelineGroup {
       }
     }
     this.machine.stop()
-    await node?.close()
+    await this.closeNode()
     this.applier.stop(new StoreError('Closed', 'the datanode is closed'))
-    await this.withdrawal
+    if (this.withdrawal !== undefined) await this.orLog('this member had not left its pipeline', this.withdrawal)
   }
 
   private propose(id: ContainerId, payload: Uint8Array): Promise<void> {
@@ -345,7 +347,11 @@ export class PipelineGroup {
   }
 
   private withdraw(): Promise<void> {
-    this.withdrawal ??= this.leave()
+    // A disk that is full now may have room when it is asked again.
+    this.withdrawal ??= this.leave().catch((error: unknown) => {
+      this.withdrawal = undefined
+      throw error
+    })
     return this.withdrawal
   }
 
@@ -355,11 +361,12 @@ export class PipelineGroup {
     try {
       await this.record.withdraw()
     } catch (error) {
-      if (!isStoreError(error)) throw error
+      // No restart takes part with a disk that has failed, unless it finds it sound: and then SCM says again what it wants.
+      if (!isStoreError(error, 'VolumeFailed')) throw error
       this.log.error({ error }, 'it was not written down that this member has left a pipeline')
     }
     this.machine.stop()
-    await this.node?.close()
+    await this.closeNode()
     for (const id of this.record.containers) if (containers.find(id)?.isSealed === false) await this.streams.close(id)
     const { log, applier } = this
     const { durableIndex } = this.machine
@@ -370,9 +377,20 @@ export class PipelineGroup {
 
   private onFailure(error: StoreError): void {
     this.log.error({ error }, 'a pipeline failed here')
-    this.options.env.tasks.spawn('hdds.pipeline.step-aside', async () => {
-      await this.node?.close()
-    })
+    this.options.env.tasks.spawn('hdds.pipeline.step-aside', () => this.closeNode())
+  }
+
+  private async closeNode(): Promise<void> {
+    if (this.node !== undefined) await this.orLog('the log of a pipeline was not closed well', this.node.close())
+  }
+
+  private async orLog(message: string, action: Promise<void>): Promise<void> {
+    try {
+      await action
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.log.warn({ error }, message)
+    }
   }
 
   private get configuration(): Configuration {

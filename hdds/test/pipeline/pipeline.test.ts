@@ -117,6 +117,7 @@ describe('a small block', () => {
       await rejection(datanode.openWriter(block(3)), 'InvalidArgument')
       await datanode.writeBlock(block(1, 2), [bytes])
       expect(stateOf(leader, 2)).not.toHaveProperty('pipeline')
+      await rejection(datanode.writeBlock(block(2, 2), [bytes], through), 'InvalidArgument')
     })
   })
 
