@@ -12,10 +12,15 @@ import { blockKey, blockRange, localOfKey } from '../core/index-keys.ts'
 import { planReads } from '../core/read-plan.ts'
 import type { BlockIndex } from './block-index.ts'
 import { readExtent } from './block-reader.ts'
+import type { ReadSource } from './block-reader.ts'
 import { crc32c } from './checksum.ts'
 import { sourceOf } from './container-reads.ts'
-import type { Container } from './container.ts'
+import type { Container, ContainerView } from './container.ts'
 import type { Pace } from './pace.ts'
+import type { ReadBuffers } from './read-buffers.ts'
+
+/** Between two of these a deletion gets its turn. */
+const blocksAtOnce = 256
 
 /** Undefined as soon as a row has no checksum. Nothing may change the rows meanwhile. */
 export async function countContent(index: BlockIndex, keyPrefix: string): Promise<ContentHash | undefined> {
@@ -32,10 +37,7 @@ export async function countContent(index: BlockIndex, keyPrefix: string): Promis
  * Reads the blocks whose checksum nobody knows, and counts. False when the container is open, is replaced meanwhile, or a
  * block cannot be read (it is reported): then the hash stays unknown.
  */
-export async function settleContentHash(
-  container: Container,
-  { pace, signal }: { readonly pace: Pace; readonly signal?: AbortSignal },
-): Promise<boolean> {
+export async function settleContentHash(container: Container, { pace, signal }: Patience): Promise<boolean> {
   if (container.ledger.contentHash !== undefined) return true
   if (!container.isSealed || container.isRemoved) return false
   const { scope, current: view } = container
@@ -44,21 +46,10 @@ export async function settleContentHash(
   await scope.index.scan(blockRange(view.keyPrefix), (key, row) => {
     if (row.checksum === undefined) unknown.push(localOfKey(key))
   })
-  const file = await view.file.acquire()
-  try {
-    const source = sourceOf(container, view, file)
-    for (const local of unknown) {
-      const row = await container.find(view, local)
-      if (row === undefined) continue
-      const checksum = await readChecksum({ container, source, local, row, pace, signal })
-      await container.turns.run(async () => {
-        // A row that a deletion has taken away meanwhile must not come back.
-        if (container.current !== view || (await container.find(view, local)) === undefined) return
-        scope.index.put(blockKey(view.keyPrefix, local), { ...row, checksum })
-      })
-    }
-  } finally {
-    view.file.release()
+  for (let from = 0; from < unknown.length; from += blocksAtOnce) {
+    const found = await readChecksums(container, view, unknown.slice(from, from + blocksAtOnce), { pace, signal })
+    // A deletion has the turn and waits for the file: whoever waits for a turn holds no file.
+    await container.turns.run(() => keepChecksums(container, view, found))
   }
   return await container.turns.run(async () => {
     if (container.current !== view || container.isRemoved) return false
@@ -68,24 +59,53 @@ export async function settleContentHash(
   })
 }
 
-interface ChecksumRead {
-  readonly container: Container
-  readonly source: ReturnType<typeof sourceOf>
-  readonly local: LocalId
-  readonly row: BlockRow
+type Found = ReadonlyMap<LocalId, number>
+
+interface Patience {
   readonly pace: Pace
-  readonly signal: AbortSignal | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
-/** Throws `Damaged`, after telling the report. */
-async function readChecksum({ container, source, local, row, pace, signal }: ChecksumRead): Promise<number> {
-  const { buffers } = container
+/** Of those that are still there. Throws `Damaged`, after telling the report. */
+async function readChecksums(
+  container: Container,
+  view: ContainerView,
+  locals: readonly LocalId[],
+  { pace, signal }: Patience,
+): Promise<Found> {
+  const found = new Map<LocalId, number>()
+  const { retiring } = view.file
+  const until = signal === undefined ? retiring : AbortSignal.any([signal, retiring])
+  const file = await view.file.acquire()
+  try {
+    const source = sourceOf(container, view, file)
+    for (const local of locals) {
+      const row = await container.find(view, local)
+      if (row === undefined) continue
+      found.set(local, await readChecksum(source, local, row, container.buffers))
+      await pace.spend(row.lengthBytes, until)
+    }
+    return found
+  } finally {
+    view.file.release()
+  }
+}
+
+async function readChecksum(source: ReadSource, local: LocalId, row: BlockRow, buffers: ReadBuffers): Promise<number> {
   const checksum = new BlockChecksum(crc32c)
   for (const read of planReads(row, 0, row.lengthBytes)) {
     const { bytes, header, buffer } = await readExtent(source, local, read, buffers)
     checksum.add([bytes], header.checksums)
     buffers.give(buffer)
-    await pace.spend(bytes.length, signal)
   }
   return checksum.value()
+}
+
+/** Under `turns`: a row that a deletion has taken away meanwhile must not come back. */
+async function keepChecksums(container: Container, view: ContainerView, found: Found): Promise<void> {
+  for (const [local, checksum] of found) {
+    if (container.current !== view || container.isRemoved) return
+    const row = await container.find(view, local)
+    if (row !== undefined) container.scope.index.put(blockKey(view.keyPrefix, local), { ...row, checksum })
+  }
 }

@@ -44,21 +44,16 @@ export async function scrubContainer({ container, pace, signal }: ScrubOptions):
     const view = container.current
     const limit = container.ledger.usedBytes
     const file = await view.file.acquire()
+    const source = sourceOf(container, view, file)
+    const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
     try {
-      const source = sourceOf(container, view, file)
-      const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
-      const { retiring } = view.file
-      try {
-        await scrub.readFile(pace, signal === undefined ? retiring : AbortSignal.any([signal, retiring]))
-        await scrub.compareIndex()
-        await scrub.compareHash()
-      } catch (error) {
-        if (error !== retiring.reason) throw error
-      }
-      return scrub.findings
+      await scrub.readAll(pace, signal)
     } finally {
       view.file.release()
     }
+    // A deletion has the turn and waits for the file: whoever waits for a turn holds no file.
+    await scrub.compareHash()
+    return scrub.findings
   } finally {
     deletions.end()
   }
@@ -97,7 +92,17 @@ class ContainerScrub {
     this.deletions = parts.deletions
   }
 
-  async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+  async readAll(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+    const { retiring } = this.view.file
+    try {
+      await this.readFile(pace, signal === undefined ? retiring : AbortSignal.any([signal, retiring]))
+      await this.compareIndex()
+    } catch (error) {
+      if (error !== retiring.reason) throw error
+    }
+  }
+
+  private async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
     const { file, name, proof } = this.source
     const scanner = new RecordScanner({ file, name, proof, from: 0, to: this.limit })
     for (;;) {
@@ -118,7 +123,7 @@ class ContainerScrub {
   }
 
   /** Rows whose records are not where they say, and blocks that have no row. */
-  async compareIndex(): Promise<void> {
+  private async compareIndex(): Promise<void> {
     const { index } = this.container.scope
     await index.flush()
     const suspects: LocalId[] = []
