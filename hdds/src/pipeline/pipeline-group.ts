@@ -16,6 +16,8 @@ import type { Container } from '../storage/container.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { BlockFetcher, checksumOf } from './block-fetcher.ts'
 import type { BlockSource } from './block-fetcher.ts'
+import { ContainerGate } from './container-gate.ts'
+import type { Admitted } from './container-gate.ts'
 import { drainLog, logOptions } from './drain-log.ts'
 import { EntryApplier } from './entry-applier.ts'
 import type { PipelineContainers } from './entry-applier.ts'
@@ -56,12 +58,7 @@ export class PipelineGroup {
   private readonly machine: PipelineMachine
   private readonly writing = new Map<string, Writing>()
   private readonly record: PipelineRecord
-  /** This member leads and closes them: no new block of them is begun. */
-  private readonly closings = new Map<ContainerId, Promise<void>>()
-  /** Their close is about to be proposed: nothing else about them is. */
-  private readonly finished = new Set<ContainerId>()
-  /** Not yet committed. */
-  private readonly proposals = new Map<ContainerId, Set<Promise<void>>>()
+  private readonly gate = new ContainerGate()
   private node: RaftNode | undefined
   private knownTerm = 0
   private withdrawal: Promise<void> | undefined
@@ -237,14 +234,7 @@ export class PipelineGroup {
 
   /** At the leader: all that was acknowledged is in the container, everywhere, when it is sealed. Idempotent. `NotLeader`. */
   closeContainer(id: ContainerId): Promise<void> {
-    const under = this.closings.get(id)
-    if (under !== undefined) return under
-    const closing = this.closeAgreed(id).finally(() => {
-      this.closings.delete(id)
-      this.finished.delete(id)
-    })
-    this.closings.set(id, closing)
-    return closing
+    return this.gate.closing(id, () => this.closeAgreed(id))
   }
 
   private async closeAgreed(id: ContainerId): Promise<void> {
@@ -254,8 +244,7 @@ export class PipelineGroup {
     if (!node.mayPropose) throw this.notLeader()
     // Clients are in the middle of their blocks: a container that is full must not cost them those.
     await this.streams.quiet(id, env.clock, config.closePatienceMs)
-    this.finished.add(id)
-    await Promise.allSettled(this.proposals.get(id) ?? new Set<Promise<void>>())
+    await this.gate.finish(id)
     const isComplete = await this.applier.settle(id)
     const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
     await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))
@@ -310,15 +299,7 @@ export class PipelineGroup {
   }
 
   private propose(id: ContainerId, payload: Uint8Array): Promise<void> {
-    const done = this.machine.propose(payload)
-    const under = this.proposals.get(id) ?? new Set()
-    this.proposals.set(id, under.add(done))
-    const over = (): void => {
-      under.delete(done)
-      if (under.size === 0 && this.proposals.get(id) === under) this.proposals.delete(id)
-    }
-    done.then(over, over)
-    return done
+    return this.gate.track(id, this.machine.propose(payload))
   }
 
   // --------------------------------------------------------------------------------------------------- membership
@@ -413,14 +394,12 @@ export class PipelineGroup {
     throw new StoreError('Unavailable', message, { details: { pipeline: this.id } })
   }
 
-  /** While the leader waits for streams to end, those that have begun may still be agreed to. */
-  private takesBlock(id: ContainerId, block: 'new' | 'begun'): boolean {
+  private takesBlock(id: ContainerId, block: Admitted): boolean {
     this.running()
-    if (this.finished.has(id) || this.applier.isClosing(id)) return false
-    return block === 'begun' || !this.closings.has(id)
+    return !this.applier.isClosing(id) && this.gate.admits(id, block)
   }
 
-  private async obtain(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+  private async obtain(id: ContainerId, block: Admitted): Promise<Container> {
     if (!this.takesBlock(id, block)) throw closedContainer(id)
     const { containers } = this.options
     const container = containers.find(id) ?? (await containers.obtain(id))
@@ -430,13 +409,13 @@ export class PipelineGroup {
   }
 
   /** At the leader only: a follower makes no container for what it refuses. */
-  private async writable(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+  private async writable(id: ContainerId, block: Admitted): Promise<Container> {
     if (!this.running().mayPropose) throw this.notLeader()
     return await this.obtain(id, block)
   }
 
   /** In the turn of the proposal, so that nothing is proposed behind the close of its container. */
-  private expectLeading(id: ContainerId, block: 'new' | 'begun'): void {
+  private expectLeading(id: ContainerId, block: Admitted): void {
     if (!this.takesBlock(id, block)) throw closedContainer(id)
     if (!this.running().mayPropose) throw this.notLeader()
   }
