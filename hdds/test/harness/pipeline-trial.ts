@@ -139,7 +139,9 @@ class PipelineTrial {
       const half = bytes.length >> 1
       for (const piece of [bytes.subarray(0, half), bytes.subarray(half)]) {
         if (piece.length > 0) await writer.write([piece])
-        if (this.random.chance(0.1)) return void (await writer.abort())
+        if (!this.random.chance(0.1)) continue
+        await writer.abort()
+        return undefined
       }
       return await writer.commit()
     }
