@@ -16,6 +16,8 @@ import type { Container } from '../storage/container.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { BlockFetcher, checksumOf } from './block-fetcher.ts'
 import type { BlockSource } from './block-fetcher.ts'
+import { ContainerGate } from './container-gate.ts'
+import type { Admitted } from './container-gate.ts'
 import { drainLog, logOptions } from './drain-log.ts'
 import { EntryApplier } from './entry-applier.ts'
 import type { PipelineContainers } from './entry-applier.ts'
@@ -56,12 +58,7 @@ export class PipelineGroup {
   private readonly machine: PipelineMachine
   private readonly writing = new Map<string, Writing>()
   private readonly record: PipelineRecord
-  /** This member leads and closes them: no new block of them is begun. */
-  private readonly closings = new Map<ContainerId, Promise<void>>()
-  /** Their close is about to be proposed: nothing else about them is. */
-  private readonly finished = new Set<ContainerId>()
-  /** Not yet committed. */
-  private readonly proposals = new Map<ContainerId, Set<Promise<void>>>()
+  private readonly gate = new ContainerGate()
   private node: RaftNode | undefined
   private knownTerm = 0
   private withdrawal: Promise<void> | undefined
@@ -108,7 +105,9 @@ export class PipelineGroup {
     const { description, env } = this.options
     this.record.announce()
     if (description.state === 'member') return await this.join()
-    env.tasks.spawn('hdds.pipeline.drain', () => this.withdraw())
+    env.tasks.spawn('hdds.pipeline.drain', () =>
+      this.orLog('a withdrawn member has not drained its log', this.withdraw()),
+    )
   }
 
   get isLeading(): boolean {
@@ -235,14 +234,7 @@ export class PipelineGroup {
 
   /** At the leader: all that was acknowledged is in the container, everywhere, when it is sealed. Idempotent. `NotLeader`. */
   closeContainer(id: ContainerId): Promise<void> {
-    const under = this.closings.get(id)
-    if (under !== undefined) return under
-    const closing = this.closeAgreed(id).finally(() => {
-      this.closings.delete(id)
-      this.finished.delete(id)
-    })
-    this.closings.set(id, closing)
-    return closing
+    return this.gate.closing(id, () => this.closeAgreed(id))
   }
 
   private async closeAgreed(id: ContainerId): Promise<void> {
@@ -252,8 +244,7 @@ export class PipelineGroup {
     if (!node.mayPropose) throw this.notLeader()
     // Clients are in the middle of their blocks: a container that is full must not cost them those.
     await this.streams.quiet(id, env.clock, config.closePatienceMs)
-    this.finished.add(id)
-    await Promise.allSettled(this.proposals.get(id) ?? new Set<Promise<void>>())
+    await this.gate.finish(id)
     const isComplete = await this.applier.settle(id)
     const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
     await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))
@@ -302,21 +293,13 @@ export class PipelineGroup {
       }
     }
     this.machine.stop()
-    await node?.close()
+    await this.closeNode()
     this.applier.stop(new StoreError('Closed', 'the datanode is closed'))
-    await this.withdrawal
+    if (this.withdrawal !== undefined) await this.orLog('this member had not left its pipeline', this.withdrawal)
   }
 
   private propose(id: ContainerId, payload: Uint8Array): Promise<void> {
-    const done = this.machine.propose(payload)
-    const under = this.proposals.get(id) ?? new Set()
-    this.proposals.set(id, under.add(done))
-    const over = (): void => {
-      under.delete(done)
-      if (under.size === 0 && this.proposals.get(id) === under) this.proposals.delete(id)
-    }
-    done.then(over, over)
-    return done
+    return this.gate.track(id, this.machine.propose(payload))
   }
 
   // --------------------------------------------------------------------------------------------------- membership
@@ -345,7 +328,11 @@ export class PipelineGroup {
   }
 
   private withdraw(): Promise<void> {
-    this.withdrawal ??= this.leave()
+    // A disk that is full now may have room when it is asked again.
+    this.withdrawal ??= this.leave().catch((error: unknown) => {
+      this.withdrawal = undefined
+      throw error
+    })
     return this.withdrawal
   }
 
@@ -355,11 +342,12 @@ export class PipelineGroup {
     try {
       await this.record.withdraw()
     } catch (error) {
-      if (!isStoreError(error)) throw error
+      // No restart takes part with a disk that has failed, unless it finds it sound: and then SCM says again what it wants.
+      if (!isStoreError(error, 'VolumeFailed')) throw error
       this.log.error({ error }, 'it was not written down that this member has left a pipeline')
     }
     this.machine.stop()
-    await this.node?.close()
+    await this.closeNode()
     for (const id of this.record.containers) if (containers.find(id)?.isSealed === false) await this.streams.close(id)
     const { log, applier } = this
     const { durableIndex } = this.machine
@@ -370,9 +358,20 @@ export class PipelineGroup {
 
   private onFailure(error: StoreError): void {
     this.log.error({ error }, 'a pipeline failed here')
-    this.options.env.tasks.spawn('hdds.pipeline.step-aside', async () => {
-      await this.node?.close()
-    })
+    this.options.env.tasks.spawn('hdds.pipeline.step-aside', () => this.closeNode())
+  }
+
+  private async closeNode(): Promise<void> {
+    if (this.node !== undefined) await this.orLog('the log of a pipeline was not closed well', this.node.close())
+  }
+
+  private async orLog(message: string, action: Promise<void>): Promise<void> {
+    try {
+      await action
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.log.warn({ error }, message)
+    }
   }
 
   private get configuration(): Configuration {
@@ -395,14 +394,12 @@ export class PipelineGroup {
     throw new StoreError('Unavailable', message, { details: { pipeline: this.id } })
   }
 
-  /** While the leader waits for streams to end, those that have begun may still be agreed to. */
-  private takesBlock(id: ContainerId, block: 'new' | 'begun'): boolean {
+  private takesBlock(id: ContainerId, block: Admitted): boolean {
     this.running()
-    if (this.finished.has(id) || this.applier.isClosing(id)) return false
-    return block === 'begun' || !this.closings.has(id)
+    return !this.applier.isClosing(id) && this.gate.admits(id, block)
   }
 
-  private async obtain(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+  private async obtain(id: ContainerId, block: Admitted): Promise<Container> {
     if (!this.takesBlock(id, block)) throw closedContainer(id)
     const { containers } = this.options
     const container = containers.find(id) ?? (await containers.obtain(id))
@@ -412,13 +409,13 @@ export class PipelineGroup {
   }
 
   /** At the leader only: a follower makes no container for what it refuses. */
-  private async writable(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+  private async writable(id: ContainerId, block: Admitted): Promise<Container> {
     if (!this.running().mayPropose) throw this.notLeader()
     return await this.obtain(id, block)
   }
 
   /** In the turn of the proposal, so that nothing is proposed behind the close of its container. */
-  private expectLeading(id: ContainerId, block: 'new' | 'begun'): void {
+  private expectLeading(id: ContainerId, block: Admitted): void {
     if (!this.takesBlock(id, block)) throw closedContainer(id)
     if (!this.running().mayPropose) throw this.notLeader()
   }

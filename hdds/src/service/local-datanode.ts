@@ -272,9 +272,12 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     if (this.groups === undefined) throw unknownPipeline(pipeline)
     const group = this.groups.group(pipeline)
     const owner = this.groups.ownerOf(container)
-    if (owner === undefined || owner === group) return group
-    throw new StoreError('InvalidArgument', `container ${container} is written through pipeline ${owner.id}`, {
-      details: { container, pipeline: owner.id },
+    if (owner === group) return group
+    // Before its first byte a container of a pipeline is known as its own.
+    const isNew = (this.containerById.get(container)?.ledger.usedBytes ?? 0) === 0
+    if (owner === undefined && (isNew || this.containerById.get(container)?.isSealed === true)) return group
+    throw new StoreError('InvalidArgument', `container ${container} is not written through pipeline ${pipeline}`, {
+      details: { container, ...(owner !== undefined && { pipeline: owner.id }) },
     })
   }
 

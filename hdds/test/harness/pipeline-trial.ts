@@ -69,9 +69,10 @@ class PipelineTrial {
     await cluster.elected(pipeline)
     const loops = Array.from({ length: clients }, () => this.loop(() => this.operate()))
     loops.push(this.loop(() => this.harm()))
-    await this.pass(durationMs)
+    const work = Promise.all(loops)
+    await Promise.race([this.pass(durationMs), work])
     this.isOver = true
-    await Promise.all(loops)
+    await work
     await this.judge()
   }
 
@@ -118,7 +119,7 @@ class PipelineTrial {
     )
     const [receipt] = receipts.values()
     // Some clients die before they can say so.
-    if (receipt === undefined || receipts.size < 2 || this.random.chance(0.1)) return
+    if (receipt === undefined || receipts.size < 2 || this.random.chance(0.02)) return
     const { lengthBytes, checksum = -1 } = receipt
     const agreed = { pipeline, block, lengthBytes, checksum, holders: [...receipts.keys()] }
     if (!(await this.atLeader(({ datanode }) => datanode.agreeBlock(agreed)))) return
@@ -138,7 +139,9 @@ class PipelineTrial {
       const half = bytes.length >> 1
       for (const piece of [bytes.subarray(0, half), bytes.subarray(half)]) {
         if (piece.length > 0) await writer.write([piece])
-        if (this.random.chance(0.1)) return void (await writer.abort())
+        if (!this.random.chance(0.1)) continue
+        await writer.abort()
+        return undefined
       }
       return await writer.commit()
     }

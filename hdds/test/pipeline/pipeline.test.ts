@@ -1,6 +1,8 @@
 /** A pipeline of three datanodes, its parts one by one. */
 
+import type { Simulation } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
+import { MemoryNetwork } from '@o3/ratis/testing'
 import { describe, expect, test } from 'vitest'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
 import { collect, rejection } from '../harness/expect-error.ts'
@@ -115,6 +117,7 @@ describe('a small block', () => {
       await rejection(datanode.openWriter(block(3)), 'InvalidArgument')
       await datanode.writeBlock(block(1, 2), [bytes])
       expect(stateOf(leader, 2)).not.toHaveProperty('pipeline')
+      await rejection(datanode.writeBlock(block(2, 2), [bytes], through), 'InvalidArgument')
     })
   })
 
@@ -220,6 +223,30 @@ describe('a large block', () => {
       const { datanode } = cluster.member(without.id)
       expect(sameBytes(await collect(datanode.read(block(1), all(bytes))), bytes)).toBe(true)
     })
+  })
+
+  test('keeps the log for the member that has not got it yet', async () => {
+    // The log's messages arrive, and calls do not.
+    const messages = ({ clock }: Simulation) => new MemoryNetwork({ clock })
+    await withPipeline(
+      async (cluster, leader) => {
+        const [with1, without] = followersOf(cluster, leader)
+        if (with1 === undefined || without === undefined) throw new Error('there are three')
+        const heal = cluster.isolate(without.id)
+        await leader.datanode.agreeBlock(await stream([leader, with1], block(1), bytes))
+        for (let local = 2; local <= 40; local++) {
+          await leader.datanode.writeBlock(block(local), [patternOf(local, 5_000)], through)
+        }
+        // It has applied far more than what it takes for a checkpoint.
+        await cluster.until('it has the rest', () => stateOf(without)?.blockCount === 39)
+        await cluster.simulation.clock.sleep(500)
+        cluster.crash(without.id)
+        heal()
+        await cluster.start(without.id)
+        await cluster.until('it has all', () => stateOf(cluster.member(without.id))?.blockCount === 40)
+      },
+      { messages },
+    )
   })
 
   test('is agreed to by the leader, on word of a majority', async () => {
