@@ -73,6 +73,14 @@ describe('QUASI_CLOSED', () => {
     ['closed | closed | dead', {}, 'CLOSED'],
     ['closed:1 | closed:2 | dead', {}, 'a takes from b, b takes from a'],
     ['closed | closed | alone:2', {}, 'CLOSED'],
+    // All origins have been heard of, and this is all that they have: there is nothing to wait for.
+    ['alone | - | -', { row: { datanodes: ['a'] } }, 'a takes from '],
+    ['closed | - | -', { row: { datanodes: ['a'] } }, 'CLOSED'],
+    ['- | - | - | alone', { row: { datanodes: ['d'] } }, 'd takes from '],
+    ['alone:1 | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'a takes from d, d takes from a'],
+    ['alone | - | unheard', { row: { datanodes: ['a'] } }, ''],
+    ['alone | - | dead', { row: { datanodes: ['a'] } }, ''],
+    ['alone | - | dead givenup', { row: { datanodes: ['a'] } }, 'a takes from '],
     // An origin comes back, and has not heard that it is over.
     ['alone | open | dead', {}, 'b close alone'],
     // A copy of the only origin that is left makes no second origin.
