@@ -16,6 +16,15 @@ export function reconciliations({ container, held }: ContainerFacts): readonly D
   return mayDiffer ? due : [...due, ...closed.flatMap((replica) => take(replica, closed, container.id))]
 }
 
+/** When there is nobody else to take from: one that is left over takes from nobody, and is whole. */
+export function reconciliationsOfAll(facts: ContainerFacts): readonly Due[] {
+  const { container, held } = facts
+  const alone = held.filter(({ isHeard, report }) => isHeard && report?.state === 'QUASI_CLOSED')
+  const [only] = alone
+  if (only === undefined || held.filter(({ health }) => health !== 'DEAD').length > 1) return reconciliations(facts)
+  return [{ datanode: only.datanode, command: { kind: 'reconcile', container: container.id, sources: [] } }]
+}
+
 function take({ datanode }: Replica, from: readonly Replica[], container: number): readonly Due[] {
   const sources = from.map((each) => each.datanode).filter((id) => id !== datanode)
   return sources.length === 0 ? [] : [{ datanode, command: { kind: 'reconcile', container, sources } }]
