@@ -9,6 +9,7 @@ import { nullLogger } from '@o3/common/logger'
 import type { PlanView, Table } from '@o3/ratis/api'
 import type {
   ContainerId,
+  ContainerReport,
   DatanodeCommand,
   DatanodeId,
   NodeOperationalState,
@@ -75,6 +76,8 @@ export class ModelCluster {
   private readonly live = new Map<DatanodeId, NodeView>()
   private readonly healths = new Map<DatanodeId, string>()
   private readonly due = new Map<DatanodeId, DatanodeCommand[]>()
+  /** Whose life is to be looked at. */
+  private readonly touched = new Set<ContainerId>()
   private lastTask = 0
   private lastContainer = 0
 
@@ -187,7 +190,8 @@ export class ModelCluster {
       tasks: new Map(node.tasks().map((task) => [task.task, task])),
     })
     for (const id of new Set([...reports.keys(), ...(before?.containers.keys() ?? [])])) {
-      if (JSON.stringify(reports.get(id)) === JSON.stringify(before?.containers.get(id))) continue
+      if (isSame(reports.get(id), before?.containers.get(id))) continue
+      this.touched.add(id)
       this.manager.notice({ kind: 'container', container: id })
     }
     const due = this.due.get(node.id) ?? []
@@ -200,23 +204,29 @@ export class ModelCluster {
       if (this.healths.get(id) === now) continue
       this.healths.set(id, now)
       this.manager.notice({ kind: 'node', datanode: id })
+      for (const container of this.ids) this.touched.add(container)
     }
   }
 
   /** As the service does it: states follow reports, and commands are due until they are done. */
   private runLife(): void {
-    this.due.clear()
     const view = this.view()
-    for (const id of this.ids) {
+    const again: ContainerId[] = []
+    this.due.clear()
+    for (const id of this.touched) {
+      this.touched.delete(id)
       for (let n = 0; n < 5; n++) {
         const container = view.container(id)
         if (container === undefined) break
         const { change, due } = planContainer(container, view, lifeLimits)
+        // Due until the reports say that it is done: looked at again in the next step.
+        if (due.length > 0) again.push(id)
         for (const { datanode, command } of due) this.makeDue(datanode, command)
         if (change === undefined) break
         this.execute(change)
       }
     }
+    for (const id of again) this.touched.add(id)
   }
 
   private makeDue(datanode: DatanodeId, command: ReturnType<typeof planContainer>['due'][number]['command']): void {
@@ -247,6 +257,7 @@ export class ModelCluster {
     this.lastContainer = Math.max(this.lastContainer, id)
     if (value === undefined) this.ids.delete(id)
     else this.ids.add(id)
+    this.touched.add(id)
     this.manager.notice({ kind: 'container', container: id })
   }
 
@@ -337,4 +348,8 @@ export class ModelCluster {
     for (const [id, count] of incoming) assert(count <= this.config.maxIncoming, `${count} copies go to ${id}`)
     for (const [id, count] of outgoing) assert(count <= this.config.maxOutgoing, `${count} tasks read from ${id}`)
   }
+}
+
+function isSame(a: ContainerReport | undefined, b: ContainerReport | undefined): boolean {
+  return a?.state === b?.state && a?.contentHash === b?.contentHash && a?.usedBytes === b?.usedBytes
 }

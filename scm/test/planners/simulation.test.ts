@@ -192,14 +192,22 @@ describe('the balancer', () => {
       cluster.addContainer(id, at.length === 1 ? 'RATIS/ONE' : 'RATIS/THREE', at, (100 + random.below(400)) * MiB)
     }
     cluster.addNode('new', { rack: '/r0', capacityBytes: 60 * GiB })
+    const left = new Map<string, ContainerId>()
+    const seen = new Set<string>()
     let lastMoves = 0
     let quietSeconds = 0
     let seconds = 0
-    while (quietSeconds < 300 && seconds < 6_000) {
+    while (quietSeconds < 300 && seconds < 1_500) {
       await cluster.step()
       cluster.checkLimits()
       const { moves, movesUnderWay } = cluster.manager.balancerStatus()
       assert(movesUnderWay <= cluster.config.balance.maxMoves, `${movesUnderWay} moves are under way`)
+      for (const { id, container, movedFrom, at } of cluster.manager.underWay()) {
+        if (movedFrom === undefined || seen.has(id)) continue
+        seen.add(id)
+        left.set(`${container} ${movedFrom}`, container)
+        assert(!left.has(`${container} ${at}`), `container ${container} goes back to ${at}`)
+      }
       quietSeconds = moves === lastMoves && isAtRest(cluster) ? quietSeconds + 1 : 0
       lastMoves = moves
       seconds += 1
