@@ -48,7 +48,7 @@ function canSpare(cluster: ModelCluster, node: ModelNode): boolean {
     const row = cluster.row(id)
     if (row === undefined || row.state === 'DELETING') return true
     const parent = row.shardOf === undefined ? undefined : cluster.row(row.shardOf.container)
-    const others = cluster.goodReplicas(id).filter((other) => other !== node.id)
+    const others = cluster.countedReplicas(id).filter((other) => other !== node.id)
     if (parent?.ec !== undefined) return others.length > 0 || cluster.readableShards(parent) > 3
     if (parent !== undefined || row.ec !== undefined || row.replication === 'RATIS/ONE') return true
     return others.length > 0
@@ -106,7 +106,7 @@ function isSpare(cluster: ModelCluster, node: ModelNode, id: ContainerId): boole
   const row = cluster.row(id)
   const parent = row?.shardOf === undefined ? undefined : cluster.row(row.shardOf.container)
   if (parent !== undefined) return parent.ec !== undefined && cluster.readableShards(parent) > 4
-  return cluster.goodReplicas(id).filter((other) => other !== node.id).length > 0
+  return cluster.countedReplicas(id).filter((other) => other !== node.id).length > 0
 }
 
 /** Replaced by an empty one. */

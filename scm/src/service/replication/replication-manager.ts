@@ -45,9 +45,6 @@ export interface ReplicationManagerParts {
   execute(command: ScmCommand): Promise<ScmReply>
 }
 
-/** How long one that found no place waits for the cluster to change. */
-const blockedMs = 10_000
-
 /**
  * One per term, made when its leader has read the rows; `round` is called again and again once repairs are allowed (safemode), and
  * soon after something has happened. Rounds do not overlap.
@@ -256,8 +253,7 @@ export class ReplicationManager {
     }
     if (judged.kind === 'container') await this.keepBooks(judged, view, topology)
     if (judged.kind === 'group') await this.keepBooksOfShards(judged, view)
-    const { health } = judged.found
-    if (health === 'HEALTHY' || health === 'MISSING') {
+    if (isNothingToDo(judged)) {
       this.memory.settled(unit)
       this.queue.withdraw(unit)
       return
@@ -277,12 +273,6 @@ export class ReplicationManager {
         this.tasks.add(this.commands.inherited({ unit, container, target }, view), this.parts.clock.monotonicMs())
       }
     }
-    const encoding = view.container(unit)?.row.encoding
-    if (encoding === undefined || tasks.some((task) => task.kind === 'encode')) return
-    const task = this.encodings.resume(unit, encoding, view, this.commands)
-    if (task === undefined) return
-    this.tasks.add(task, this.parts.clock.monotonicMs())
-    this.tasks.recorded(task.id, this.parts.clock.monotonicMs())
   }
 
   /** The dead are forgotten here; what is adopted, and what a datanode has lost, follow from its life. */
@@ -327,13 +317,16 @@ export class ReplicationManager {
   private repairUnit(unit: ContainerId, view: ClusterView, now: number): readonly Promise<void>[] {
     const topology = topologyOfView(view, this.tasks)
     const judged = this.judgements.judge(unit, view, topology)
-    if (judged === undefined) return []
+    if (judged === undefined || isNothingToDo(judged)) return []
     const plan = this.planOf(judged, topology, now)
     const started = this.begin(plan.actions, judged, view, now)
     if (started.length > 0) return started
     const rank = { urgency: urgencyOf(judged.found), sinceMs: now }
     if (plan.blocked?.refusal === 'busy') this.parked.add(unit)
-    else if (plan.blocked !== undefined || plan.actions.length > 0) this.queue.offer(unit, rank, now + blockedMs)
+    // Also where nothing better is known: places, and what is avoided, change without an event.
+    else if (this.tasks.ofUnit(unit).length === 0) {
+      this.queue.offer(unit, rank, this.memory.blockedUntilMs(unit, now))
+    }
     return []
   }
 
@@ -460,10 +453,13 @@ export class ReplicationManager {
     const topology = topologyOfView(view, this.tasks)
     if (this.tasks.size >= config.maxTasks || !this.budget.admits(now)) return
     const context = { topology, limits: config, draw: () => random.fraction() }
-    const chosen = this.encodings.next(
-      { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory },
-      context,
-    )
+    const round = { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory }
+    const resumed = this.encodings.resume(round, context, this.commands)
+    if (resumed !== undefined) {
+      this.beginEncoding(resumed, now)
+      return
+    }
+    const chosen = this.encodings.next(round, context)
     if (chosen === undefined) return
     const { unit, plan } = chosen
     try {
@@ -474,14 +470,18 @@ export class ReplicationManager {
         targets: plan.targets,
       })
       if (reply.kind !== 'shards') throw new StoreError('Internal', `begin-encoding was answered with ${reply.kind}`)
-      const task = this.commands.forEncoding({ unit, plan, shards: reply.shards }, view)
-      this.tasks.add(task, now)
-      this.tasks.recorded(task.id, now)
-      this.budget.charge(task.bytes * task.targets.length)
+      this.beginEncoding(this.commands.forEncoding({ unit, plan, shards: reply.shards }, view), now)
     } catch (error) {
       if (!isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) throw error
       this.dirty.add(unit)
     }
+  }
+
+  /** Its rows are there. */
+  private beginEncoding(task: RepairTask, now: number): void {
+    this.tasks.add(task, now)
+    this.tasks.recorded(task.id, now)
+    this.budget.charge(task.bytes * task.targets.length)
   }
 
   private async balance(): Promise<void> {
@@ -526,6 +526,11 @@ export class ReplicationManager {
       }
     }
   }
+}
+
+/** Or nothing that could be done: what is missing comes back with its datanode, or not at all. */
+function isNothingToDo({ found }: Judged): boolean {
+  return found.health === 'HEALTHY' || found.health === 'MISSING'
 }
 
 function isGone(datanode: DatanodeId, view: ClusterView): boolean {
