@@ -96,12 +96,6 @@ export class Encodings {
     }
     return undefined
   }
-
-  /** Whether its shards are closed by their rows: then they may be read instead of the replicas. */
-  isComplete(task: RepairTask, view: ClusterView): boolean {
-    const shards = view.container(task.unit)?.row.encoding?.shards ?? []
-    return shards.length > 0 && shards.every((id) => view.container(id)?.row.state === 'CLOSED')
-  }
 }
 
 function isEncoded(tasks: RepairTasks, unit: ContainerId): boolean {
