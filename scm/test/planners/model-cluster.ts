@@ -9,6 +9,7 @@ import { nullLogger } from '@o3/common/logger'
 import type { PlanView, Table } from '@o3/ratis/api'
 import type {
   ContainerId,
+  ContainerReport,
   DatanodeCommand,
   DatanodeId,
   NodeOperationalState,
@@ -75,6 +76,8 @@ export class ModelCluster {
   private readonly live = new Map<DatanodeId, NodeView>()
   private readonly healths = new Map<DatanodeId, string>()
   private readonly due = new Map<DatanodeId, DatanodeCommand[]>()
+  /** Whose life is to be looked at. */
+  private readonly touched = new Set<ContainerId>()
   private lastTask = 0
   private lastContainer = 0
 
@@ -187,7 +190,8 @@ export class ModelCluster {
       tasks: new Map(node.tasks().map((task) => [task.task, task])),
     })
     for (const id of new Set([...reports.keys(), ...(before?.containers.keys() ?? [])])) {
-      if (JSON.stringify(reports.get(id)) === JSON.stringify(before?.containers.get(id))) continue
+      if (isSame(reports.get(id), before?.containers.get(id))) continue
+      this.touched.add(id)
       this.manager.notice({ kind: 'container', container: id })
     }
     const due = this.due.get(node.id) ?? []
@@ -200,23 +204,29 @@ export class ModelCluster {
       if (this.healths.get(id) === now) continue
       this.healths.set(id, now)
       this.manager.notice({ kind: 'node', datanode: id })
+      for (const container of this.ids) this.touched.add(container)
     }
   }
 
   /** As the service does it: states follow reports, and commands are due until they are done. */
   private runLife(): void {
-    this.due.clear()
     const view = this.view()
-    for (const id of this.ids) {
+    const again: ContainerId[] = []
+    this.due.clear()
+    for (const id of this.touched) {
+      this.touched.delete(id)
       for (let n = 0; n < 5; n++) {
         const container = view.container(id)
         if (container === undefined) break
         const { change, due } = planContainer(container, view, lifeLimits)
+        // Due until the reports say that it is done: looked at again in the next step.
+        if (due.length > 0) again.push(id)
         for (const { datanode, command } of due) this.makeDue(datanode, command)
         if (change === undefined) break
         this.execute(change)
       }
     }
+    for (const id of again) this.touched.add(id)
   }
 
   private makeDue(datanode: DatanodeId, command: ReturnType<typeof planContainer>['due'][number]['command']): void {
@@ -247,6 +257,7 @@ export class ModelCluster {
     this.lastContainer = Math.max(this.lastContainer, id)
     if (value === undefined) this.ids.delete(id)
     else this.ids.add(id)
+    this.touched.add(id)
     this.manager.notice({ kind: 'container', container: id })
   }
 
@@ -301,9 +312,15 @@ export class ModelCluster {
       .map(({ id }) => id)
   }
 
+  /** Those of them that the row names: any other may be about to be deleted, for there were enough without it. */
+  countedReplicas(container: ContainerId): readonly DatanodeId[] {
+    const named = this.row(container)?.datanodes ?? []
+    return this.goodReplicas(container).filter((id) => named.includes(id))
+  }
+
   /** Of a group: how many shards can be read. */
   readableShards(row: ContainerRow): number {
-    return (row.ec?.shards ?? []).filter((shard) => this.goodReplicas(shard).length > 0).length
+    return (row.ec?.shards ?? []).filter((shard) => this.countedReplicas(shard).length > 0).length
   }
 
   /** Nothing that is asked for may delete what nobody else has. */
@@ -311,10 +328,15 @@ export class ModelCluster {
     const row = this.row(container)
     if (row === undefined || row.state === 'DELETING') return
     if (row.ec !== undefined) {
-      assert(this.readableShards(row) >= 4, `container ${container} is deleted at ${at.id} before its shards are there`)
+      const whole = row.ec.shards.filter((shard) =>
+        [...this.datanodes.values()].some(({ replicas }) => replicas.has(shard)),
+      )
+      assert(whole.length >= 3, `container ${container} is deleted at ${at.id} before its shards are there`)
       return
     }
-    const others = this.goodReplicas(container).filter((id) => id !== at.id)
+    // One that lost its power in this moment still has what SCM saw: that is no loss.
+    const whole = [...this.datanodes.values()].filter((node) => node.replicas.get(container)?.state === 'CLOSED')
+    const others = whole.map(({ id }) => id).filter((id) => id !== at.id)
     const newest = Math.max(...others.map((id) => this.datanodes.get(id)?.replicas.get(container)?.version ?? -1))
     const own = at.replicas.get(container)
     assert(others.length > 0, `the last replica of container ${container} is deleted at ${at.id}`)
@@ -330,11 +352,15 @@ export class ModelCluster {
     const outgoing = new Map<DatanodeId, number>()
     for (const task of this.manager.underWay()) {
       for (const target of task.targets) incoming.set(target, (incoming.get(target) ?? 0) + 1)
-      for (const source of task.sources) outgoing.set(source, (outgoing.get(source) ?? 0) + 1)
+      for (const source of new Set(task.sources)) outgoing.set(source, (outgoing.get(source) ?? 0) + 1)
     }
     const ours = this.manager.underWay().filter(({ command }) => command !== undefined)
     assert(ours.length <= this.config.maxTasks, `${ours.length} tasks are under way`)
     for (const [id, count] of incoming) assert(count <= this.config.maxIncoming, `${count} copies go to ${id}`)
     for (const [id, count] of outgoing) assert(count <= this.config.maxOutgoing, `${count} tasks read from ${id}`)
   }
+}
+
+function isSame(a: ContainerReport | undefined, b: ContainerReport | undefined): boolean {
+  return a?.state === b?.state && a?.contentHash === b?.contentHash && a?.usedBytes === b?.usedBytes
 }

@@ -85,7 +85,10 @@ export function planBalance(facts: BalanceFacts, limits: BalanceLimits): Balance
       budget -= move.bytes
     }
   }
-  return { moves, active, meanUsedShare: mean, largestDeviation }
+  // Within the wider bound, and nothing fits that would bring it closer: that is as even as it gets.
+  const isExhausted = moves.length + facts.moving.length === 0 && facts.budgetBytes > 0
+  const goesOn = active && !(isExhausted && largestDeviation <= limits.threshold)
+  return { moves, active: goesOn, meanUsedShare: mean, largestDeviation }
 }
 
 interface Search {

@@ -20,13 +20,14 @@ export function needs(container: ContainerFacts, found: Assessment, datanode: Da
   return others.length === 0 && (has(stray) || has(incomplete) || has(damaged))
 }
 
-/** As `needs`, for a group with a shard on the datanode. */
+/** As `needs`, for a group with a shard on the datanode. One that rests may go when one more than is needed to read is solid. */
 export function groupNeeds(group: EcGroupFacts, found: GroupAssessment, datanode: DatanodeId): boolean {
+  const solid = found.shards.filter(({ worth }) => worth === 'solid').length
   return group.shards.some((shard, index) => {
     if (!shard.replicas.some((replica) => replica.datanode === datanode)) return false
     const worth = found.shards[index]?.worth
     if (worth === 'solid') return false
-    return worth === 'waiting' ? found.missing.includes(index) : true
+    return worth === 'waiting' ? solid <= ecShape[group.policy].data : true
   })
 }
 

@@ -212,7 +212,8 @@ function placeShard(
   const alone = choosePlaces(limited, context.topology, context.draw)
   if (alone.kind === 'placed' || !mayShare(alone.refusal, asked)) return alone
   const twice = existing.filter((id, n) => existing.indexOf(id) !== n)
-  return choosePlaces({ ...request, existing: twice }, context.topology, context.draw)
+  const barred = [...excluded, ...asked.taken]
+  return choosePlaces({ ...request, existing: twice, excluded: barred }, context.topology, context.draw)
 }
 
 function mayShare(refusal: PlacementRefusal, asked: { readonly maxUsedShare?: number }): boolean {

@@ -138,7 +138,7 @@ export class RepairTasks {
         load.incoming += 1
         load.reservedBytes += Math.max(0, task.bytes - doneBytes / task.targets.length)
       }
-      for (const source of task.sources) at(source).outgoing += 1
+      for (const source of new Set(task.sources)) at(source).outgoing += 1
     }
     return loads
   }

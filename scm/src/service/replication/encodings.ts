@@ -1,11 +1,11 @@
-import type { ContainerId } from '../../api/api.ts'
+import type { ContainerId, DatanodeId } from '../../api/api.ts'
 import type { ClusterView } from '../../core/cluster-view.ts'
 import { ecPolicyOf } from '../../core/planners/container-facts.ts'
 import { planEncoding, shardBytesOf } from '../../core/planners/encoding.ts'
 import type { EncodingPlan } from '../../core/planners/encoding.ts'
 import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
+import { freeSources } from '../../core/planners/replication-plan.ts'
 import type { PlanContext } from '../../core/planners/replication-plan.ts'
-import type { EncodedAs } from '../../core/tables.ts'
 import type { Judged, Judgements } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import type { TaskCommands } from './task-commands.ts'
@@ -28,12 +28,17 @@ export class Encodings {
   /** Closed ones that are to be encoded one day, and since when they are known to be closed. The oldest first. */
   private readonly waiting = new Map<ContainerId, number>()
 
+  /** Begun by another leader, or by this one before it lost the task: their shards have rows. */
+  private readonly begun = new Set<ContainerId>()
+
   constructor(config: ReplicationConfig) {
     this.config = config
   }
 
   note(unit: ContainerId, judged: Judged | undefined, view: ClusterView, nowMs: number): void {
     const row = view.container(unit)?.row
+    if (row?.encoding === undefined) this.begun.delete(unit)
+    else this.begun.add(unit)
     const wants =
       judged?.kind === 'container' &&
       row?.state === 'CLOSED' &&
@@ -70,22 +75,31 @@ export class Encodings {
     return undefined
   }
 
-  /** One that another leader began: asked for again at a datanode with a good replica. Undefined: there is none now. */
-  resume(unit: ContainerId, encoding: EncodedAs, view: ClusterView, commands: TaskCommands): RepairTask | undefined {
-    const container = view.container(unit)
-    const encoder = container?.row.datanodes.find(
-      (id) => container.reports.get(id)?.state === 'CLOSED' && view.nodes.get(id)?.health === 'HEALTHY',
-    )
-    if (encoder === undefined) return undefined
-    const bytes = shardBytesOf(liveBytesOf(unit, view), encoding.policy)
-    return commands.forResumedEncoding({ unit, encoding, encoder, bytes }, view)
+  /** One that was begun and that nobody carries out: asked for again at a datanode with a good replica. */
+  resume(round: EncodingRound, context: PlanContext, commands: TaskCommands): RepairTask | undefined {
+    const { view, tasks } = round
+    for (const unit of this.begun) {
+      const container = view.container(unit)
+      const encoding = container?.row.encoding
+      if (container === undefined || encoding === undefined || isEncoded(tasks, unit)) continue
+      const closed = container.row.datanodes.filter((id) => container.reports.get(id)?.state === 'CLOSED')
+      const readable = closed.filter((id) => view.nodes.get(id)?.health === 'HEALTHY')
+      const [encoder] = freeSources(
+        readable.map((datanode) => ({ datanode, state: 'CLOSED' })),
+        context,
+      )
+      if (encoder === undefined) continue
+      const bytes = shardBytesOf(liveBytesOf(unit, view), encoding.policy)
+      const task = commands.forResumedEncoding({ unit, encoding, encoder, bytes }, view)
+      const incoming = (id: DatanodeId): number => context.topology.nodes.get(id)?.incoming ?? 0
+      if (task.targets.every((id) => incoming(id) < context.limits.maxIncoming)) return task
+    }
+    return undefined
   }
+}
 
-  /** Whether its shards are closed by their rows: then they may be read instead of the replicas. */
-  isComplete(task: RepairTask, view: ClusterView): boolean {
-    const shards = view.container(task.unit)?.row.encoding?.shards ?? []
-    return shards.length > 0 && shards.every((id) => view.container(id)?.row.state === 'CLOSED')
-  }
+function isEncoded(tasks: RepairTasks, unit: ContainerId): boolean {
+  return tasks.ofUnit(unit).some(({ kind }) => kind === 'encode')
 }
 
 function liveBytesOf(unit: ContainerId, view: ClusterView): number {

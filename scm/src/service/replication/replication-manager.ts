@@ -6,18 +6,16 @@
  * `core/life`. Here is how many replicas there are, and where.
  */
 
-import { StoreError, isStoreError } from '@o3/common/errors'
+import { isStoreError } from '@o3/common/errors'
 import type { Clock, Random } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DatanodeCommand, DatanodeId } from '../../api/api.ts'
 import type { ClusterContainer, ClusterEvent, ClusterView } from '../../core/cluster-view.ts'
 import type { ScmCommand, ScmReply } from '../../core/command.ts'
-import { ByteBudget } from '../../core/planners/byte-budget.ts'
 import { planGroupRepair } from '../../core/planners/erasure-plan.ts'
 import type { HealthCount } from '../../core/planners/health-report.ts'
 import { RepairQueue, urgencyOf } from '../../core/planners/repair-queue.ts'
-import { RepairTasks } from '../../core/planners/repair-tasks.ts'
-import type { RepairTask, TaskOutcome } from '../../core/planners/repair-tasks.ts'
+import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
 import { planBookkeeping, planRepair } from '../../core/planners/replication-plan.ts'
 import type { PlanContext, RepairAction, RepairPlan } from '../../core/planners/replication-plan.ts'
 import type { Topology } from '../../core/planners/topology.ts'
@@ -29,7 +27,9 @@ import { Encodings } from './encodings.ts'
 import { Judgements } from './judgements.ts'
 import type { Judged } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
+import { RowChanges } from './row-changes.ts'
 import { TaskCommands } from './task-commands.ts'
+import { TaskKeeper } from './task-keeper.ts'
 import { UnitMemory } from './unit-memory.ts'
 
 export interface ReplicationManagerParts {
@@ -42,11 +42,8 @@ export interface ReplicationManagerParts {
   /** As it is now. */
   view(): ClusterView
   /** In the name of this term: `NotLeader` once it is over. */
-  execute(command: ScmCommand): Promise<ScmReply>
+  readonly execute: (command: ScmCommand) => Promise<ScmReply>
 }
-
-/** How long one that found no place waits for the cluster to change. */
-const blockedMs = 10_000
 
 /**
  * One per term, made when its leader has read the rows; `round` is called again and again once repairs are allowed (safemode), and
@@ -57,14 +54,15 @@ export class ReplicationManager {
   private readonly tasks: RepairTasks
   private readonly commands: TaskCommands
   private readonly queue = new RepairQueue()
-  private readonly budget: ByteBudget
+  private readonly keeper: TaskKeeper
+  private readonly rows: RowChanges
   private readonly memory: UnitMemory
   private readonly judgements: Judgements
   private readonly balancer: Balancer
   private readonly departures: Departures
   private readonly encodings: Encodings
   /** Units to judge anew. */
-  private dirty = new Set<ContainerId>()
+  private readonly dirty = new Set<ContainerId>()
   /** Units that waited for a task of another one to end. */
   private readonly parked = new Set<ContainerId>()
   private racks = -1
@@ -73,14 +71,21 @@ export class ReplicationManager {
   constructor(parts: ReplicationManagerParts) {
     this.parts = parts
     const { config } = parts
-    this.tasks = new RepairTasks(config)
     this.commands = new TaskCommands(parts.term)
-    this.budget = new ByteBudget(config)
     this.memory = new UnitMemory(config)
+    this.rows = new RowChanges(parts.execute, (unit) => this.dirty.add(unit))
     this.judgements = new Judgements((unit) => this.memory.movedFrom(unit))
     this.balancer = new Balancer(config.balance)
     this.departures = new Departures(parts.log)
     this.encodings = new Encodings(config)
+    this.keeper = new TaskKeeper({
+      ...parts,
+      rows: this.rows,
+      memory: this.memory,
+      ended: (task) => this.noteEnded(task),
+      copied: (source, bytes) => this.departures.noteCopied(source, bytes),
+    })
+    this.tasks = this.keeper.tasks
     const view = parts.view()
     for (const id of view.containerIds()) this.dirty.add(unitOf(id, view.container(id)?.row))
   }
@@ -149,7 +154,7 @@ export class ReplicationManager {
 
   private async runRound(): Promise<void> {
     try {
-      await this.endTasks()
+      await this.keeper.end(this.parts.view())
       await this.judgeDirty()
       await this.repair()
       await this.encode()
@@ -161,61 +166,8 @@ export class ReplicationManager {
     }
   }
 
-  private async endTasks(): Promise<void> {
-    const view = this.parts.view()
-    const now = this.parts.clock.monotonicMs()
-    // Those whose targets have arrived, or were given up, by what the rows say.
-    for (const task of this.tasks.all()) {
-      if (task.kind === 'encode' || this.memory.isRecording(task.id)) continue
-      const row = view.container(task.container)?.row
-      const waits = task.targets.some((target) => row?.incoming.includes(target) === true)
-      if (!waits) this.arrived(task, row?.datanodes ?? [])
-    }
-    for (const outcome of this.tasks.ended(view)) await this.endTask(outcome, view, now)
-  }
-
-  private arrived(task: RepairTask, holders: readonly DatanodeId[]): void {
-    this.forget(task)
-    if (!task.targets.every((target) => holders.includes(target))) return
-    this.memory.succeeded(task.unit)
-    if (task.movedFrom !== undefined) this.memory.noteMoved(task.container, task.movedFrom)
-    for (const source of task.sources) this.departures.noteCopied(source, task.bytes)
-  }
-
-  private async endTask(outcome: TaskOutcome, view: ClusterView, now: number): Promise<void> {
-    const { task } = outcome
-    const isOverdue = outcome.kind === 'done' && this.memory.isOverdue(task.id, now)
-    if (task.kind === 'encode' && outcome.kind === 'done' && this.encodings.isComplete(task, view)) {
-      this.forget(task)
-      this.memory.succeeded(task.unit)
-      await this.execute({ kind: 'finish-encoding', container: task.unit, leftOut: [] }, task.unit)
-      return
-    }
-    // Reports follow; if they do not, what was made was lost in the last step.
-    if (outcome.kind === 'done' && !isOverdue) return
-    this.forget(task)
-    this.noteFailed(task, outcome.kind === 'failed' ? outcome.message : 'what it made is not reported', now)
-    if (task.kind === 'encode') await this.execute({ kind: 'abandon-encoding', container: task.unit }, task.unit)
-    else await this.takeBack(task, view)
-  }
-
-  private noteFailed(task: RepairTask, message: string, now: number): void {
-    this.memory.failed(task, now)
-    this.parts.log.warn({ task: task.id, container: task.container, datanode: task.at, message }, 'a task failed')
-  }
-
-  /** What may have been made all the same is a stray. */
-  private async takeBack(task: RepairTask, view: ClusterView): Promise<void> {
-    const container = view.container(task.container)
-    if (container === undefined) return
-    const { datanodes, incoming } = container.row
-    const left = incoming.filter((id) => !task.targets.includes(id))
-    if (left.length < incoming.length) await this.setReplicas(container, { datanodes, incoming: left }, task.unit)
-  }
-
-  private forget(task: RepairTask): void {
-    this.tasks.remove(task.id)
-    this.memory.forgetTask(task.id)
+  /** What waited for a task to end may go on. */
+  private noteEnded(task: RepairTask): void {
     this.dirty.add(task.unit)
     for (const unit of this.parked) this.dirty.add(unit)
     this.parked.clear()
@@ -256,8 +208,7 @@ export class ReplicationManager {
     }
     if (judged.kind === 'container') await this.keepBooks(judged, view, topology)
     if (judged.kind === 'group') await this.keepBooksOfShards(judged, view)
-    const { health } = judged.found
-    if (health === 'HEALTHY' || health === 'MISSING') {
+    if (isNothingToDo(judged)) {
       this.memory.settled(unit)
       this.queue.withdraw(unit)
       return
@@ -274,15 +225,9 @@ export class ReplicationManager {
       const container = view.container(id)
       for (const target of container?.row.incoming ?? []) {
         if (container === undefined || known.has(`${id} ${target}`)) continue
-        this.tasks.add(this.commands.inherited({ unit, container, target }, view), this.parts.clock.monotonicMs())
+        this.keeper.inherit(this.commands.inherited({ unit, container, target }, view))
       }
     }
-    const encoding = view.container(unit)?.row.encoding
-    if (encoding === undefined || tasks.some((task) => task.kind === 'encode')) return
-    const task = this.encodings.resume(unit, encoding, view, this.commands)
-    if (task === undefined) return
-    this.tasks.add(task, this.parts.clock.monotonicMs())
-    this.tasks.recorded(task.id, this.parts.clock.monotonicMs())
   }
 
   /** The dead are forgotten here; what is adopted, and what a datanode has lost, follow from its life. */
@@ -316,7 +261,7 @@ export class ReplicationManager {
     const begun: Promise<void>[] = []
     for (let looked = 0; looked < 4 * config.maxBegun && begun.length < config.maxBegun; looked++) {
       const now = clock.monotonicMs()
-      if (this.tasks.size >= config.maxTasks || !this.budget.admits(now)) break
+      if (!this.keeper.admits()) break
       const unit = this.queue.take(now)
       if (unit === undefined) break
       begun.push(...this.repairUnit(unit, view, now))
@@ -327,13 +272,16 @@ export class ReplicationManager {
   private repairUnit(unit: ContainerId, view: ClusterView, now: number): readonly Promise<void>[] {
     const topology = topologyOfView(view, this.tasks)
     const judged = this.judgements.judge(unit, view, topology)
-    if (judged === undefined) return []
+    if (judged === undefined || isNothingToDo(judged)) return []
     const plan = this.planOf(judged, topology, now)
     const started = this.begin(plan.actions, judged, view, now)
     if (started.length > 0) return started
     const rank = { urgency: urgencyOf(judged.found), sinceMs: now }
     if (plan.blocked?.refusal === 'busy') this.parked.add(unit)
-    else if (plan.blocked !== undefined || plan.actions.length > 0) this.queue.offer(unit, rank, now + blockedMs)
+    // Also where nothing better is known: places, and what is avoided, change without an event.
+    else if (this.tasks.ofUnit(unit).length === 0) {
+      this.queue.offer(unit, rank, this.memory.blockedUntilMs(unit, now))
+    }
     return []
   }
 
@@ -378,77 +326,20 @@ export class ReplicationManager {
     }
     const { unit } = judged
     return [
-      ...[...made].map(([id, tasks]) => this.beginTasks(tasks, view.container(id), now)),
+      ...[...made].map(([id, tasks]) => this.keeper.begin(tasks, view.container(id))),
       ...[...gone].map(([id, replicas]) => this.withoutReplicas(view.container(id), replicas, unit)),
     ]
   }
 
-  /** All of one container. They are asked for once the row says so: whoever leads next waits for them. */
-  private async beginTasks(
-    tasks: readonly RepairTask[],
-    container: ClusterContainer | undefined,
-    now: number,
-  ): Promise<void> {
-    const [first] = tasks
-    if (first === undefined || container === undefined) return
-    for (const task of tasks) {
-      this.tasks.add(task, now)
-      this.memory.noteRecording(task.id)
-      this.budget.charge(task.bytes * task.targets.length)
-    }
-    let isRecorded = false
-    try {
-      const { datanodes, incoming } = container.row
-      const targets = tasks.flatMap((task) => task.targets)
-      // A target that the row names has lost what it had.
-      const becomes = {
-        datanodes: datanodes.filter((id) => !targets.includes(id)),
-        incoming: [...incoming, ...targets],
-      }
-      isRecorded = await this.setReplicas(container, becomes, first.unit)
-    } finally {
-      for (const task of tasks) {
-        this.memory.noteRecorded(task.id)
-        if (isRecorded) this.tasks.recorded(task.id, this.parts.clock.monotonicMs())
-        else this.forget(task)
-      }
-    }
-  }
-
-  /** The replica becomes a stray, which is deleted once the datanode is asked; before that nobody counts on it any more. */
   private async withoutReplicas(
     container: ClusterContainer | undefined,
     gone: readonly DatanodeId[],
     unit: ContainerId,
   ): Promise<void> {
-    if (container === undefined) return
-    const { datanodes, incoming } = container.row
-    const left = datanodes.filter((id) => !gone.includes(id))
-    if (left.length === 0 || left.length === datanodes.length) return
-    const isDone = await this.setReplicas(container, { datanodes: left, incoming }, unit)
+    const isDone = await this.rows.giveUp(container, gone, unit)
+    if (!isDone || container === undefined) return
     const moved = this.memory.movedFrom(container.id)
-    if (isDone && moved !== undefined && gone.includes(moved)) this.memory.forgetMoved(container.id)
-  }
-
-  /** False when the row has changed meanwhile: it is judged again. */
-  private setReplicas(
-    container: ClusterContainer,
-    becomes: { readonly datanodes: readonly DatanodeId[]; readonly incoming: readonly DatanodeId[] },
-    unit: ContainerId,
-  ): Promise<boolean> {
-    const { datanodes, incoming } = container.row
-    return this.execute({ kind: 'set-replicas', container: container.id, was: { datanodes, incoming }, becomes }, unit)
-  }
-
-  private async execute(command: ScmCommand, unit: ContainerId): Promise<boolean> {
-    this.dirty.add(unit)
-    try {
-      await this.parts.execute(command)
-      return true
-    } catch (error) {
-      if (isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) return false
-      throw error
-    }
+    if (moved !== undefined && gone.includes(moved)) this.memory.forgetMoved(container.id)
   }
 
   // ------------------------------------------------------------------------------------- encoding, balance, departures
@@ -458,53 +349,37 @@ export class ReplicationManager {
     const view = this.parts.view()
     const now = clock.monotonicMs()
     const topology = topologyOfView(view, this.tasks)
-    if (this.tasks.size >= config.maxTasks || !this.budget.admits(now)) return
+    if (!this.keeper.admits()) return
     const context = { topology, limits: config, draw: () => random.fraction() }
-    const chosen = this.encodings.next(
-      { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory },
-      context,
-    )
+    const round = { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory }
+    const resumed = this.encodings.resume(round, context, this.commands)
+    if (resumed !== undefined) {
+      this.keeper.beginRecorded(resumed)
+      return
+    }
+    const chosen = this.encodings.next(round, context)
     if (chosen === undefined) return
     const { unit, plan } = chosen
-    try {
-      const reply = await this.parts.execute({
-        kind: 'begin-encoding',
-        container: unit,
-        policy: plan.policy,
-        targets: plan.targets,
-      })
-      if (reply.kind !== 'shards') throw new StoreError('Internal', `begin-encoding was answered with ${reply.kind}`)
-      const task = this.commands.forEncoding({ unit, plan, shards: reply.shards }, view)
-      this.tasks.add(task, now)
-      this.tasks.recorded(task.id, now)
-      this.budget.charge(task.bytes * task.targets.length)
-    } catch (error) {
-      if (!isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) throw error
-      this.dirty.add(unit)
-    }
+    const { policy, targets } = plan
+    const reply = await this.rows.execute({ kind: 'begin-encoding', container: unit, policy, targets }, unit)
+    if (reply?.kind !== 'shards') return
+    this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: reply.shards }, view))
   }
 
   private async balance(): Promise<void> {
-    const { clock, config } = this.parts
-    const now = clock.monotonicMs()
+    const now = this.parts.clock.monotonicMs()
     const view = this.parts.view()
     // Repairs go first: what they wait for is what moves would take.
-    if (this.parked.size > 0 || this.tasks.size >= config.maxTasks || !this.budget.admits(now)) return
+    if (this.parked.size > 0 || !this.keeper.admits()) return
     const topology = topologyOfView(view, this.tasks)
-    const moves = this.balancer.next({
-      topology,
-      view,
-      now,
-      tasks: this.tasks,
-      judgements: this.judgements,
-      memory: this.memory,
-    })
+    const { tasks, judgements, memory } = this
+    const moves = this.balancer.next({ topology, view, now, tasks, judgements, memory })
     await Promise.all(
       moves.map(async (move) => {
         const container = view.container(move.container)
         if (container === undefined) return
         const unit = unitOf(move.container, container.row)
-        await this.beginTasks([this.commands.forMove(move, unit, container, view)], container, now)
+        await this.keeper.begin([this.commands.forMove(move, unit, container, view)], container)
       }),
     )
   }
@@ -526,6 +401,11 @@ export class ReplicationManager {
       }
     }
   }
+}
+
+/** Or nothing that could be done: what is missing comes back with its datanode, or not at all. */
+function isNothingToDo({ found }: Judged): boolean {
+  return found.health === 'HEALTHY' || found.health === 'MISSING'
 }
 
 function isGone(datanode: DatanodeId, view: ClusterView): boolean {

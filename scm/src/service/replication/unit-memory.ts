@@ -17,6 +17,7 @@ export class UnitMemory {
   private readonly failures = new Map<ContainerId, Failures>()
   /** When a replica was first waited for: `unit datanode`. */
   private readonly waiting = new Map<ContainerId, Map<DatanodeId, number>>()
+  private readonly blocked = new Map<ContainerId, number>()
   private readonly moved = new Map<ContainerId, DatanodeId>()
   private readonly recording = new Set<string>()
   private readonly doneMs = new Map<string, number>()
@@ -36,6 +37,7 @@ export class UnitMemory {
 
   succeeded(unit: ContainerId): void {
     this.failures.delete(unit)
+    this.blocked.delete(unit)
   }
 
   /** Not to be tried before. */
@@ -46,6 +48,13 @@ export class UnitMemory {
   avoided(unit: ContainerId, nowMs: number): readonly DatanodeId[] {
     const until = this.failures.get(unit)?.avoidUntilMs ?? new Map<DatanodeId, number>()
     return [...until].flatMap(([datanode, untilMs]) => (untilMs > nowMs ? [datanode] : []))
+  }
+
+  /** When to look again at one for which nothing can be done now; later each time. */
+  blockedUntilMs(unit: ContainerId, nowMs: number): number {
+    const count = (this.blocked.get(unit) ?? 0) + 1
+    this.blocked.set(unit, count)
+    return nowMs + backoffMs(count, { firstMs: this.config.firstBackoffMs, mostMs: this.config.mostBackoffMs })
   }
 
   noteWaiting(unit: ContainerId, datanode: DatanodeId, nowMs: number): void {
@@ -99,11 +108,13 @@ export class UnitMemory {
   /** It is well again. */
   settled(unit: ContainerId): void {
     this.waiting.delete(unit)
+    this.blocked.delete(unit)
   }
 
   drop(unit: ContainerId): void {
     this.failures.delete(unit)
     this.waiting.delete(unit)
+    this.blocked.delete(unit)
     this.moved.delete(unit)
   }
 }
