@@ -9,6 +9,8 @@ import type { Clock } from '@o3/common/env'
 import type { HddsConfig } from './config.ts'
 import { BlockClient } from './client/client.ts'
 import type { DatanodeDirectory } from './client/client.ts'
+import { contentCounting } from './reconcilers/content-counting.ts'
+import { copyUpkeep } from './reconcilers/copy-upkeep.ts'
 import { CopyCommands } from './reconcilers/copy-commands.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
@@ -76,6 +78,8 @@ export function installHdds(graph: Graph, { address, datanodes, scmMembers }: Hd
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),
+        contentCounting(disks, clock, config),
+        copyUpkeep(disks, clock, config),
         ...disks.map((disk) => new Scrubbing({ disk, clock, log, config })),
       ],
     })
