@@ -60,6 +60,8 @@ export interface HddsConfig extends AppenderLimits {
   readonly maxCopies: number
   /** A source that sends nothing for so long loses what it was asked for to the others. */
   readonly copySilenceMs: number
+  /** A copy that was begun and that nobody continues is removed after this. */
+  readonly copyKeepMs: number
   /** Damaged replicas that were deleted, per disk, and how long they are kept. */
   readonly quarantineFiles: number
   readonly quarantineMs: number
@@ -105,6 +107,7 @@ export const defaultHddsConfig: HddsConfig = {
   copyBytesPerSecond: 64 * MiB,
   maxCopies: 4,
   copySilenceMs: 15_000,
+  copyKeepMs: 3_600_000,
   quarantineFiles: 8,
   quarantineMs: 30 * 24 * 3_600_000,
 }

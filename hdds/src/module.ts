@@ -8,6 +8,8 @@ import type { Graph } from '@o3/common/di'
 import { BlockClient } from './client/client.ts'
 import type { DatanodeDirectory, FindDatanode } from './client/client.ts'
 import type { ErasureCode } from './ec/erasure-code.ts'
+import { contentCounting } from './reconcilers/content-counting.ts'
+import { copyUpkeep } from './reconcilers/copy-upkeep.ts'
 import { CopyCommands } from './reconcilers/copy-commands.ts'
 import { compaction } from './reconcilers/compaction.ts'
 import { diskSpaceWatch } from './reconcilers/disk-space.ts'
@@ -119,6 +121,8 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),
+        contentCounting(disks, clock, config),
+        copyUpkeep(disks, clock, config),
         ...disks.map((disk) => new Scrubbing({ disk, clock, log, config })),
       ],
     })

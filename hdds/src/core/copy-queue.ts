@@ -43,6 +43,7 @@ export class CopyQueue {
   private waiting: Entry[] = []
   private readonly running = new Set<Running>()
   private readonly lost: LocalId[] = []
+  private readonly excluded = new Set<number>()
 
   constructor(blocks: readonly WantedBlock[], limits: CopyQueueLimits) {
     this.limits = limits
@@ -100,6 +101,8 @@ export class CopyQueue {
   exclude(source: number): void {
     const { waiting } = this
     this.waiting = []
+    // Also of what others have in hand now, and will give back.
+    this.excluded.add(source)
     this.giveBack(waiting, source)
   }
 
@@ -114,7 +117,7 @@ export class CopyQueue {
 
   private giveBack(entries: readonly Entry[], without: number | undefined): void {
     for (const entry of entries) {
-      if (without !== undefined) entry.holders = entry.holders.filter((holder) => holder !== without)
+      entry.holders = entry.holders.filter((holder) => holder !== without && !this.excluded.has(holder))
       if (entry.holders.length > 0) this.waiting.push(entry)
       else this.lost.push(entry.block.local)
     }

@@ -1,6 +1,6 @@
 /** One disk of a datanode: its identity, its index, its containers. */
 
-import type { Env } from '@o3/common/env'
+import type { DiskFile, Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
@@ -223,7 +223,7 @@ export class DataDisk {
     health.assertWritable()
     const name = { container: id, generation: 1 }
     const filePath = `${containersDirectory(path)}/${formatContainerName(name)}`
-    const file = await env.disk.open(filePath, 'create')
+    const file = await this.createFile(filePath)
     try {
       env.at('hdds.container.file-created')
       await file.sync()
@@ -238,6 +238,16 @@ export class DataDisk {
     const { pool } = this.scope
     const opened = new ContainerFile({ disk, directory: containersDirectory(path), name, pool, file })
     return this.addContainer(opened, new ContainerLedger(), 0)
+  }
+
+  private async createFile(path: string): Promise<DiskFile> {
+    try {
+      return await this.scope.env.disk.open(path, 'create')
+    } catch (error) {
+      // Where the directory has gone, so has the disk.
+      const isGone = error instanceof StoreError && error.details['errno'] === 'ENOENT'
+      throw isGone ? this.scope.health.fail(error) : error
+    }
   }
 
   /** The file is gone, durably, when it resolves. Readers that have begun finish first. */

@@ -16,6 +16,19 @@ test('holds what was added, in as few runs as there are gaps', () => {
   )
 })
 
+test('holds no more what was removed', () => {
+  fc.assert(
+    fc.property(ids, ids, (added, removed) => {
+      const ranges = new IdRanges()
+      for (const id of added) ranges.add(id)
+      for (const id of removed) ranges.remove(id)
+      const set = new Set(added.filter((id) => !removed.includes(id)))
+      for (let id = 0; id <= 61; id++) expect(ranges.has(id)).toBe(set.has(id))
+      expect(ranges.all.length).toBe([...set].filter((id) => !set.has(id - 1)).length)
+    }),
+  )
+})
+
 test('comes back from its bytes', () => {
   fc.assert(
     fc.property(ids, (added) => {

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatContainerName, newestGenerations, parseContainerName } from '../../src/core/container-name.ts'
+import {
+  formatContainerName,
+  formatCopyName,
+  formatQuarantinedName,
+  newestGenerations,
+  parseContainerName,
+  parseCopyName,
+  parseQuarantinedName,
+} from '../../src/core/container-name.ts'
 import { checkOwner, decodeIdentity, encodeIdentity, recordSeed } from '../../src/core/disk-identity.ts'
 import {
   allGenerations,
@@ -29,6 +37,25 @@ describe('container file names', () => {
   ])('%s', (text, name) => {
     expect(parseContainerName(text)).toEqual(name)
     if (name !== undefined) expect(formatContainerName(name)).toBe(text)
+  })
+
+  test.each([
+    ['17.2.copy', { container: 17, generation: 2 }],
+    ['17.2.cnt', undefined],
+    ['17.0.copy', undefined],
+    ['x.copy', undefined],
+  ])('of a copy: %s', (text, name) => {
+    expect(parseCopyName(text)).toEqual(name)
+    if (name !== undefined) expect(formatCopyName(name)).toBe(text)
+  })
+
+  test.each([
+    ['17.2.1790000000000.cnt', { container: 17, generation: 2, sinceMs: 1_790_000_000_000 }],
+    ['17.2.cnt', undefined],
+    ['17.0.5.cnt', undefined],
+  ])('in quarantine: %s', (text, name) => {
+    expect(parseQuarantinedName(text)).toEqual(name)
+    if (name !== undefined) expect(formatQuarantinedName(name)).toBe(text)
   })
 
   test('the highest generation counts', () => {

@@ -1,6 +1,9 @@
 import { emptyHash, sameHash, withBlock } from '../../src/core/content-hash.ts'
 import type { ContentHash } from '../../src/core/content-hash.ts'
 import { blockRange, localOfKey } from '../../src/core/index-keys.ts'
+import type { Env } from '@o3/common/env'
+import { nullLogger } from '@o3/common/logger'
+import { DeletedContainers } from '../../src/storage/deleted-containers.ts'
 import { storedBytes } from '../../src/core/block-row.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 
@@ -29,5 +32,14 @@ export async function auditDatanode(datanode: LocalDatanode): Promise<void> {
       if (findings.length > 0) throw new Error(`container ${id}: ${JSON.stringify(findings)}`)
     }
   }
-  if (datanode.findings().length > 0) throw new Error(JSON.stringify(datanode.findings()))
+  const findings = datanode.findings().filter(({ kind }) => kind !== 'quarantined')
+  if (findings.length > 0) throw new Error(JSON.stringify(findings))
+}
+
+/** On the disks of a datanode that is closed: no container that is there counts as deleted. */
+export async function auditDeleted(env: Env, datanode: LocalDatanode): Promise<void> {
+  for (const { path, containers } of datanode.dataDisks) {
+    const deleted = await DeletedContainers.open({ env, path, log: nullLogger, known: [] })
+    for (const id of containers.keys()) if (deleted.has(id)) throw new Error(`container ${id} is there, and deleted`)
+  }
 }

@@ -1,6 +1,6 @@
 import type { DiskFault, SiteVerdict } from '@o3/common/env/sim'
 import type { HddsFaultSite } from '../../src/api/fault-sites.ts'
-import { auditDatanode } from './audit.ts'
+import { auditDatanode, auditDeleted } from './audit.ts'
 import { BlockModel } from './block-model.ts'
 import { Machine } from './machine.ts'
 import type { MachineOptions } from './machine.ts'
@@ -41,11 +41,16 @@ export async function runLives(options: LivesOptions): Promise<Machine> {
   const life = async (number: number): Promise<void> => {
     isDead = false
     const endAt = options.endAt?.[number % options.endAt.length]
-    node.onSite = endOfLife({ endAt, endBy: options.endBy, random }, () => {
+    const verdictAt = endOfLife({ endAt, endBy: options.endBy, random }, () => {
       isDead = true
       if (endAt !== undefined) machine.deathsAt.set(endAt.site, (machine.deathsAt.get(endAt.site) ?? 0) + 1)
     })
+    node.onSite = (site) => {
+      program.atSite(site)
+      return verdictAt(site)
+    }
     node.boot()
+    program.begin()
     options.onStart?.(machine)
     const outcome = await node.whileUp(
       (async () => {
@@ -70,6 +75,7 @@ export async function runLives(options: LivesOptions): Promise<Machine> {
     await program.check(datanode)
     await auditDatanode(datanode)
     await datanode.close()
+    await auditDeleted(machine.env, datanode)
   })
   return machine
 }

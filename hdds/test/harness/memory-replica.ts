@@ -121,6 +121,10 @@ export class MemoryReplica implements ReplicaSource {
   }
 }
 
+const checksums = new WeakMap<Uint8Array, number>()
+
 function checksumOf(bytes: Uint8Array): number {
-  return checksumOfUnits(unitChecksums([bytes]), crc32c)
+  const checksum = checksums.get(bytes) ?? checksumOfUnits(unitChecksums([bytes]), crc32c)
+  checksums.set(bytes, checksum)
+  return checksum
 }

@@ -1,13 +1,18 @@
 /** A random program against a datanode: writes, streams, deletions and maintenance, many at a time, until it dies. */
 
 import { StoreError, isStoreError } from '@o3/common/errors'
+import type { StoreErrorCode } from '@o3/common/errors'
+import { nullLogger } from '@o3/common/logger'
 import type { SimRandom } from '@o3/common/env/sim'
-import type { ContainerId } from '@o3/scm/api'
+import type { BlockId, ContainerId } from '@o3/scm/api'
 import type { Datanode } from '../../src/api/api.ts'
 import type { Container } from '../../src/storage/container.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import type { BlockModel, ModelBlock } from './block-model.ts'
+import { copyContainer } from '../../src/copy/copy-container.ts'
+import { Pace } from '../../src/storage/pace.ts'
 import { piecesOf } from './bytes.ts'
+import { MemoryReplica } from './memory-replica.ts'
 
 type Operation =
   | 'write'
@@ -18,6 +23,8 @@ type Operation =
   | 'compact'
   | 'checkpoint'
   | 'deleteContainer'
+  | 'quarantine'
+  | 'copy'
   | 'read'
 
 /** What a program is made of: shares of its operations, and how many run side by side. */
@@ -40,6 +47,8 @@ const mixes = {
       compact: 6,
       checkpoint: 4,
       deleteContainer: 1,
+      quarantine: 1,
+      copy: 2,
       read: 2,
     },
   },
@@ -56,6 +65,8 @@ const mixes = {
       compact: 0,
       checkpoint: 2,
       deleteContainer: 0,
+      quarantine: 0,
+      copy: 0,
       read: 0,
     },
   },
@@ -71,6 +82,26 @@ const mixes = {
       compact: 18,
       checkpoint: 3,
       deleteContainer: 4,
+      quarantine: 0,
+      copy: 0,
+      read: 0,
+    },
+  },
+  /** Containers come and go: deleted here, and made again of what another datanode has. */
+  copies: {
+    sideBySide: 4,
+    largestSmallBytes: 3000,
+    shares: {
+      write: 35,
+      stream: 8,
+      delete: 5,
+      close: 14,
+      agree: 2,
+      compact: 3,
+      checkpoint: 2,
+      deleteContainer: 2,
+      quarantine: 4,
+      copy: 25,
       read: 0,
     },
   },
@@ -113,6 +144,9 @@ export class Program {
   /** Closed with an answer. */
   private readonly closed = new Set<ContainerId>()
   private readonly agreed = new Set<ContainerId>()
+  /** Deleted here; what they had is at another datanode. */
+  private readonly departed = new Map<ContainerId, MemoryReplica>()
+  private readonly copying = new Set<ContainerId>()
   private firstContainer = 1
   private called: Datanode | undefined
 
@@ -121,6 +155,11 @@ export class Program {
     this.random = options.random
     this.model = options.model
     this.isDead = options.isDead
+  }
+
+  /** A new life: nothing is under way. */
+  begin(): void {
+    this.copying.clear()
   }
 
   /** All promises, as far as they were given. Throws at the first broken one. */
@@ -169,7 +208,9 @@ export class Program {
     agree: (datanode) => this.agree(datanode),
     compact: (datanode) => this.tolerate(() => (this.called ?? datanode).compact()),
     checkpoint: (datanode) => this.checkpoint(datanode),
-    deleteContainer: (datanode) => this.deleteContainer(datanode),
+    deleteContainer: (datanode) => this.deleteContainer(datanode, this.chooseClosed(datanode)),
+    quarantine: (datanode) => this.quarantine(datanode),
+    copy: (datanode) => this.copy(datanode),
     read: (datanode) => this.readOne(this.called ?? datanode),
   }
 
@@ -209,7 +250,9 @@ export class Program {
   }
 
   private async delete(datanode: Datanode): Promise<void> {
-    const candidates = this.model.blocks.filter(({ state }) => state === 'acknowledged' || state === 'vanishing')
+    const candidates = this.model.blocks.filter(({ state, block }) => {
+      return (state === 'acknowledged' || state === 'vanishing') && !this.copying.has(block.container)
+    })
     const chosen = candidates[this.random.below(Math.max(1, candidates.length))]
     if (chosen === undefined) return
     const { container, local } = chosen.block
@@ -219,7 +262,11 @@ export class Program {
     const ranges = run.map(({ block }) => ({ container, firstLocal: block.local, count: 1 }))
     await this.tolerate(async () => {
       await datanode.deleteBlocks(ranges)
-      if (!this.isDead()) for (const entry of run) entry.state = 'absent'
+      if (this.isDead()) return
+      for (const entry of run) {
+        entry.state = 'absent'
+        this.departed.get(entry.block.container)?.blocks.delete(entry.block.local)
+      }
     })
   }
 
@@ -246,10 +293,80 @@ export class Program {
     })
   }
 
-  private async deleteContainer(datanode: LocalDatanode): Promise<void> {
-    const reports = datanode.containers().filter(({ state }) => state === 'CLOSED')
-    const chosen = reports[this.random.below(Math.max(1, reports.length))]
-    if (chosen === undefined) return
+  private chooseClosed(datanode: LocalDatanode): ContainerId | undefined {
+    const reports = datanode.containers().filter(({ state, id }) => state === 'CLOSED' && !this.copying.has(id))
+    return reports[this.random.below(Math.max(1, reports.length))]?.id
+  }
+
+  /** Damage is found, and the container deleted for it. */
+  private async quarantine(datanode: LocalDatanode): Promise<void> {
+    const id = this.chooseClosed(datanode)
+    if (id === undefined || this.called !== datanode) return
+    containerOf(datanode, id)?.noteDamage()
+    await this.deleteContainer(datanode, id)
+  }
+
+  /** A container leaves for another datanode; or one that has left is copied back. */
+  private async copy(datanode: LocalDatanode): Promise<void> {
+    if (this.called !== datanode) return
+    const waiting = [...this.departed.keys()].filter((id) => !this.copying.has(id))
+    if (waiting.length === 0 || this.random.chance(0.3)) await this.depart(datanode)
+    else await this.copyBack(datanode, waiting[this.random.below(waiting.length)] ?? 0)
+  }
+
+  private async depart(datanode: LocalDatanode): Promise<void> {
+    const id = this.chooseClosed(datanode)
+    if (id === undefined) return
+    this.copying.add(id)
+    await this.tolerate(async () => {
+      const replica = new MemoryReplica('dn-2', id, datanode.dataDisks[0]!.scope.env.clock)
+      for (const { block } of await datanode.listBlocks(id)) {
+        replica.blocks.set(block.local, this.entryOf(block).content)
+      }
+      this.departed.set(id, replica)
+      await this.deleteContainer(datanode, id)
+    })
+    this.copying.delete(id)
+  }
+
+  private async copyBack(datanode: LocalDatanode, id: ContainerId): Promise<void> {
+    const departed = this.departed.get(id)
+    if (departed === undefined) return
+    const { env } = datanode.dataDisks[0]!.scope
+    const replica = new MemoryReplica('dn-2', id, env.clock)
+    for (const [local, bytes] of departed.blocks) replica.blocks.set(local, bytes)
+    this.copying.add(id)
+    const pace = new Pace(env.clock, () => Infinity)
+    await this.tolerate(async () => {
+      const scope = { env, log: nullLogger, home: datanode, silenceMs: 5_000, pace }
+      const { signal } = new AbortController()
+      await copyContainer(scope, { container: id, sources: [replica], signal, progress: () => {} })
+      if (this.isDead()) return
+      for (const local of replica.blocks.keys()) this.entryOf({ container: id, local }).state = 'acknowledged'
+      this.departed.delete(id)
+    }, ['Damaged', 'ConcurrentChange'])
+    this.copying.delete(id)
+  }
+
+  /** The process has come to this place. */
+  atSite(site: string): void {
+    // From here on what is copied may be there; before, it may not.
+    if (site !== 'hdds.copy.before-rename') return
+    for (const id of this.copying) {
+      for (const local of this.departed.get(id)?.blocks.keys() ?? []) {
+        const entry = this.entryOf({ container: id, local })
+        if (entry.state === 'absent') entry.state = 'vanishing'
+      }
+    }
+  }
+
+  private entryOf({ container, local }: BlockId): ModelBlock {
+    return this.model.blocks.find(({ block }) => block.container === container && block.local === local)!
+  }
+
+  private async deleteContainer(datanode: LocalDatanode, id: ContainerId | undefined): Promise<void> {
+    if (id === undefined) return
+    const chosen = { id }
     // As SCM does: no block of a container that is to be deleted is handed out any more.
     this.firstContainer = Math.max(this.firstContainer, chosen.id + 1)
     const inside = this.model.blocks.filter(({ block, state }) => block.container === chosen.id && state !== 'absent')
@@ -289,7 +406,7 @@ export class Program {
     }
   }
 
-  private async tolerate(action: () => Promise<unknown>, codes: readonly 'BlockNotFound'[] = []): Promise<void> {
+  private async tolerate(action: () => Promise<unknown>, codes: readonly StoreErrorCode[] = []): Promise<void> {
     try {
       await action()
     } catch (error) {

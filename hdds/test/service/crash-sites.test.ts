@@ -12,6 +12,7 @@ const seedsAllowed = 200
 /** Programs that come by. */
 function mixFor(site: HddsFaultSite): MixName {
   if (site === 'hdds.recover.older-removed') return 'reclaim'
+  if (/copy|quarantine/.test(site)) return 'copies'
   if (site.startsWith('hdds.recover')) return 'smallWrites'
   return /compact|container|close|file/.test(site) ? 'reclaim' : 'everything'
 }

@@ -11,7 +11,9 @@ describe('acknowledged blocks are there, torn ones are not, deleted ones do not 
       // In one of four the disk also fails, or is full, now and then.
       const onStarted = seed % 4 === 0 ? armRandomFault : undefined
       try {
-        await runLives({ seed, ...(onStarted === undefined ? {} : { onStarted }) })
+        // In every third containers leave and are copied back.
+        const mix = seed % 3 === 0 ? 'copies' : 'everything'
+        await runLives({ seed, mix, ...(onStarted === undefined ? {} : { onStarted }) })
       } catch (error) {
         const replay = `HDDS_SEEDS=${seed}-${seed} npx vitest run hdds/test/service/crash.test.ts`
         throw new Error(`replay with ${replay}`, { cause: error })

@@ -1,6 +1,7 @@
 import type { Disk } from '@o3/common/env'
 import type { KvStore } from '@o3/common/kv'
 import { describe, expect, test } from 'vitest'
+import { decodeIdRanges } from '../../src/core/id-ranges.ts'
 import { runLives } from '../harness/lives.ts'
 import type { Machine } from '../harness/machine.ts'
 import type { LivesOptions } from '../harness/lives.ts'
@@ -37,6 +38,37 @@ const onDisk = (bug: PlantedBug): Partial<LivesOptions> => ({ wrapDisk: (disk: D
 /** Leaves out the sync behind a write with a record of this kind. */
 const unsynced = (kind: number): Partial<LivesOptions> =>
   onDisk({ sync: (file, real) => (kindsIn(file.lastPieces).includes(kind) ? nothing() : real()) })
+
+/** Files of copies have the names of whole containers from the start. */
+function namedTooEarly(disk: Disk): Disk {
+  const named = (path: string): string => path.replace(/\.copy$/, '.cnt')
+  return {
+    ...plantedDisk(disk, {}),
+    open: (path, mode) => disk.open(named(path), mode),
+    rename: (from, to) => (named(from) === to ? nothing() : disk.rename(from, to)),
+    remove: (path) => disk.remove(named(path)),
+  }
+}
+
+/** Nothing is ever struck from the list of the deleted: neither when a copy is shown, nor at a start. */
+function neverStruck(disk: Disk): Disk {
+  return {
+    ...plantedDisk(disk, {}),
+    rename: async (from, to) => {
+      const shrinks = to.endsWith('/DELETED') && (await listedIds(disk, from)) < (await listedIds(disk, to))
+      await (shrinks ? disk.remove(from) : disk.rename(from, to))
+    },
+  }
+}
+
+async function listedIds(disk: Disk, path: string): Promise<number> {
+  if ((await disk.stat(path)) === undefined) return 0
+  const file = await disk.open(path, 'read')
+  const bytes = new Uint8Array(await file.size())
+  await file.read(bytes, 0)
+  await file.close()
+  return decodeIdRanges(bytes.subarray(4)).all.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+}
 
 const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
   'no sync before the acknowledgement of a block': unsynced(1),
@@ -95,6 +127,16 @@ const bugs: Readonly<Record<string, Partial<LivesOptions>>> = {
     endAt: [undefined, { site: 'hdds.index.checkpoint-rows-written', verdict: 'crash' }],
     onStart: untilRecovered,
     onStarted: failsToSync,
+  },
+  'a copy is there before it is whole': { mix: 'copies', wrapDisk: namedTooEarly },
+  'a container that was copied still counts as deleted': { mix: 'copies', wrapDisk: neverStruck },
+  'a copy is renamed before it is durable': {
+    mix: 'copies',
+    ...onDisk({ sync: (file, real) => (file.path.endsWith('.copy') ? nothing() : real()) }),
+  },
+  'the name of a copy is not synced': {
+    mix: 'copies',
+    ...onDisk({ syncDirectory: (path, real) => (isContainersDirectory(path) ? nothing() : real()) }),
   },
   'the index checkpoint claims what is not durable': {
     wrapKv: (kv: KvStore) => ({
