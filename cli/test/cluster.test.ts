@@ -182,6 +182,8 @@ describe('a cluster of one process per role', () => {
     const refused = await run('cluster start --datanodes 2')
     expect(refused).toMatchObject({ code: 2 })
     expect(refused.err).toContain('has 1 datanode, not 2')
+    expect((await run('cluster start --racks 3')).err).toContain('stand in 1 racks, not 3')
+    expect((await run('cluster start --replication RATIS/THREE')).err).toContain('replicates by RATIS/ONE')
   })
 })
 

@@ -41,6 +41,12 @@ describe('volumes and buckets', () => {
       out: 'created /team, owned by root\n',
     })
     await run('sh bucket create /team/photos --quota-keys 10')
+    await run('sh bucket create /team/three --replication RATIS/THREE')
+    expect((await run('sh bucket info /team/three')).out).toMatch(/^replication +RATIS\/THREE$/m)
+    expect((await run('sh bucket delete /team/three')).code).toBe(0)
+    expect((await run('sh bucket create /team/two --replication RATIS/TWO')).err).toMatch(
+      /no way to replicate.*RATIS\/ONE/,
+    )
     const info = await run('sh volume info /team')
     expect(info.out).toMatch(/^quota +1\.0 GiB, 2 buckets$/m)
     expectNarrow(info.out)

@@ -69,7 +69,7 @@ async function startParts(parts: ProcessParts, directory: DataDirectory, config:
   const { data, hdds } = config
   const datanode = await startDatanode(graph, parts, { ...directory.identity, directory: path, data, settings: hdds })
   await startOm(graph, parts, { directory: path, settings: config.om })
-  await startStore(graph, parts, { sealingKey, settings: config.store })
+  await startStore(graph, parts, { sealingKey, settings: config.store, replication: 'RATIS/ONE' })
   await installAdministrator({ om: graph.get(OM), keyring: graph.get(BUS_KEYRING) }, credentials)
   await keepConfigured(env, path, credentials)
   const stores = { om: graph.get(OM_STORE), scm: graph.get(SCM_STORE) }

@@ -33,6 +33,8 @@ export { HDDS_BLOCKS, HDDS_CONFIG, HDDS_DATANODE, HDDS_ENV, HDDS_LOG, HDDS_RECON
 export interface HddsOptions {
   /** `host:port` where other processes reach the datanode; without it, it is called in its own. */
   readonly address?: string
+  /** `/rack` or `/room/rack`. */
+  readonly rack?: string
   /**
    * Every member of SCM, each reached without regard to who leads: heartbeats go to all. `HDDS_SCM` is then the group, where
    * the block client asks for places. Default: `HDDS_SCM` is the only member.
@@ -46,7 +48,7 @@ export interface HddsOptions {
  * Binds `HDDS_RECONCILERS` and `HDDS_BLOCKS`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph, { address, datanodes, scmMembers }: HddsOptions = {}): void {
+export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers }: HddsOptions = {}): void {
   graph.build(HDDS_RECONCILERS, (parts) => {
     const env = parts.get(HDDS_ENV)
     const log = parts.get(HDDS_LOG)
@@ -55,12 +57,13 @@ export function installHdds(graph: Graph, { address, datanodes, scmMembers }: Hd
     const disks = datanode.dataDisks
     const { clock } = env
     const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
+    const where = rack === undefined ? {} : { rack }
     const commands = new ScmCommands({ env, datanode, log })
     return new Reconcilers({
       env,
       log,
       reconcilers: [
-        ...members.map((member) => new Heartbeating({ datanode, member, commands, address, config, log })),
+        ...members.map((member) => new Heartbeating({ datanode, member, commands, address, ...where, config, log })),
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),

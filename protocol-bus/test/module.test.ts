@@ -38,7 +38,7 @@ test('the parts come together, and apart again, twice', async () => {
     const graph = new Graph()
       .value(BUS_ENV, env)
       .value(BUS_LOG, nullLogger)
-      .value(BUS_CONFIG, storeConfigOf(values.store))
+      .value(BUS_CONFIG, storeConfigOf(values.store, 'RATIS/ONE'))
       .value(BUS_OM, new MemoryLeases(() => env.clock.wallMs()) as unknown as OmClient)
       .value(BUS_BLOCKS, new MemoryBlocks())
       .value(BUS_SCM, { summary: rejected, listNodes: rejected, listContainers: rejected })
@@ -61,7 +61,7 @@ test('the settings that nobody changes are the defaults of the host', () => {
 test('a block holds whole chunks', () => {
   const file = { name: 'test', text: 'store: { blockSize: 1500KiB, memory: 10MiB }' }
   const { values } = loadConfig({ store: storeSection }, { file })
-  expect(storeConfigOf(values.store).blockBytes).toBe(3 * chunkSizeBytes)
+  expect(storeConfigOf(values.store, 'RATIS/ONE').blockBytes).toBe(3 * chunkSizeBytes)
   expect(maxChunksOf(values.store)).toBe(20)
 })
 

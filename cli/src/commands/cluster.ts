@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import {
   banner,
+  checkReplication,
   clusterFileIn,
   clusterStatus,
   defaultShape,
@@ -106,6 +107,8 @@ function addLayoutFlags(command: Command): Command {
   for (const role of roles) {
     command.option(`--${shapeFlags[role]} <n>`, `how many processes of ${role} (default ${defaultShape[role]})`)
   }
+  command.option('--racks <n>', 'racks that the datanodes are spread over (default 1)')
+  command.option('--replication <how>', 'of buckets that are created without one: RATIS/THREE, EC/rs-6-3-1024k …')
   command.option('--s3-port <port>', 'of the first gateway; 0 for any free one (default 9878 where that is free)')
   return addSettingFlags(command, nodeConfigSchema, flags)
 }
@@ -126,6 +129,10 @@ function readLayout(options: Options, env: Environment): Layout {
       return given === undefined ? [] : [[role, numberOf(given, `--${shapeFlags[role]}`, 1, maxProcesses)]]
     }),
   ) as WantedShape
+  const racks = options['racks'] === undefined ? undefined : numberOf(options['racks'], '--racks', 1, maxProcesses)
+  const { replication: how } = options
+  const replication = typeof how === 'string' ? checkReplication(how, '--replication') : undefined
+  const placing = { ...(racks === undefined ? {} : { racks }), ...(replication === undefined ? {} : { replication }) }
   const given = options['s3Port']
   const s3Port = given === undefined ? portOf(loaded) : numberOf(given, '--s3-port', 0, 65_535)
   return {
@@ -133,11 +140,12 @@ function readLayout(options: Options, env: Environment): Layout {
     config,
     layout: {
       shape: { ...defaultShape, ...counts },
+      ...placing,
       s3: { host: config.s3.host, port: s3Port },
       native: config.native,
       admin: config.admin,
     },
-    wanted: s3Port === undefined ? counts : { ...counts, s3Port },
+    wanted: { ...counts, ...placing, ...(s3Port === undefined ? {} : { s3Port }) },
   }
 }
 

@@ -1,5 +1,6 @@
 /** `o3 sh bucket …` */
 
+import { replicationConfigs } from '@o3/plugin-native/client'
 import type { Bucket } from '@o3/plugin-native/client'
 import type { Command } from 'commander'
 import type { Environment } from '../command-line.ts'
@@ -20,10 +21,17 @@ export function addBucket(shell: Command, env: Environment): void {
 
 function addChanges(bucket: Command, env: Environment): void {
   const create = bucket.command('create').argument('<address>', '/volume/bucket').description('create a bucket')
-  remote<QuotaFlags>(addQuotaFlags(create, 'bucket'), env, async ({ session, args, flags, out }) => {
+  create.option('--replication <how>', `one of ${replicationConfigs.join(', ')} (default: the cluster's)`)
+  type CreateFlags = QuotaFlags & { readonly replication?: string }
+  remote<CreateFlags>(addQuotaFlags(create, 'bucket'), env, async ({ session, args, flags, out }) => {
     const quota = quotaOf(flags, {})
     const ref = bucketAddress(argument(args, 0))
-    const made = await session.buckets.create(ref, quota === undefined ? {} : { quota })
+    const made = await session.buckets.create(ref, {
+      ...(quota === undefined ? {} : { quota }),
+      ...(flags.replication === undefined
+        ? {}
+        : { replication: oneOf(flags.replication, replicationConfigs, 'way to replicate') }),
+    })
     out.done(made, `created ${addressText(ref)}`)
   })
 

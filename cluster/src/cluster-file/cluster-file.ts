@@ -4,6 +4,8 @@
  */
 
 import { StoreError } from '@o3/common/errors'
+import { replicationConfigs } from '@o3/scm/api'
+import type { ReplicationConfig } from '@o3/scm/api'
 import { Fields, isObject } from './fields.ts'
 
 export const clusterFileVersion = 1
@@ -27,6 +29,8 @@ export interface Member extends Endpoint {
 export interface DatanodeMember extends Member {
   /** Directories for blocks, one per physical disk. Empty: `disk` in its data directory. */
   readonly disks: readonly string[]
+  /** Where it stands: `/rack` or `/room/rack`. Replicas are spread over racks. Default `/default`. */
+  readonly rack?: string
 }
 
 export interface GatewayMember extends Member {
@@ -42,6 +46,8 @@ export interface Cluster {
   readonly secret: string
   /** What seals the secrets of access keys; for gateways only. */
   readonly sealingKey: string
+  /** Of buckets whose creator asks for nothing else. Default `RATIS/ONE`. */
+  readonly replication?: ReplicationConfig
   readonly om: readonly Member[]
   readonly scm: readonly Member[]
   readonly datanodes: readonly DatanodeMember[]
@@ -65,6 +71,7 @@ export function parseClusterFile(text: string, name: string): Cluster {
     clusterId: fields.text('clusterId'),
     secret: fields.text('secret'),
     sealingKey: fields.text('sealingKey'),
+    ...readReplication(fields),
     om: fields.list('om', maxMembers, readMember),
     scm: fields.list('scm', maxMembers, readMember),
     datanodes: fields.list('datanodes', maxMembers, readDatanode),
@@ -120,7 +127,9 @@ function readMember(fields: Fields): Member {
 }
 
 function readDatanode(fields: Fields): DatanodeMember {
-  return { ...readMember(fields), disks: fields.texts('disks') }
+  const rack = fields.optionalText('rack')
+  if (rack !== undefined) checkRack(rack, fields.place('rack'))
+  return { ...readMember(fields), disks: fields.texts('disks'), ...(rack === undefined ? {} : { rack }) }
 }
 
 function readGateway(fields: Fields): GatewayMember {
@@ -130,6 +139,23 @@ function readGateway(fields: Fields): GatewayMember {
 
 function readEndpoint(fields: Fields): Endpoint {
   return { host: fields.text('host'), port: fields.integer('port', 1, 65_535) }
+}
+
+function readReplication(fields: Fields): Pick<Cluster, 'replication'> {
+  const text = fields.optionalText('replication')
+  return text === undefined ? {} : { replication: checkReplication(text, fields.place('replication')) }
+}
+
+/** `InvalidArgument`, at `place`, for what is none. */
+export function checkReplication(text: string, place: string): ReplicationConfig {
+  const found = replicationConfigs.find((config) => config === text)
+  if (found !== undefined) return found
+  throw new StoreError('InvalidArgument', `${place}: "${text}" is none of ${replicationConfigs.join(', ')}`)
+}
+
+function checkRack(rack: string, place: string): void {
+  if (/^(?:\/[a-z0-9][a-z0-9._-]{0,62}){1,2}$/.test(rack)) return
+  throw new StoreError('InvalidArgument', `${place}: "${rack}" is not of the form /rack or /room/rack`)
 }
 
 function checkId(id: string, place: string): void {

@@ -25,6 +25,11 @@ export class Fields {
     throw this.wrong(key, 'a text that is not empty')
   }
 
+  /** Undefined when it is not there. */
+  optionalText(key: string): string | undefined {
+    return this.take(key) === undefined ? undefined : this.text(key)
+  }
+
   integer(key: string, minimum: number, maximum: number): number {
     const value = this.take(key)
     if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum) return value

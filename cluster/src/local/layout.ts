@@ -5,6 +5,7 @@
 
 import { join } from 'node:path'
 import type { Env } from '@o3/common/env'
+import type { ReplicationConfig } from '@o3/scm/api'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import { clusterFileName, formatClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Endpoint, Member, Role } from '../cluster-file/cluster-file.ts'
@@ -19,6 +20,10 @@ import type { Shape } from './shape.ts'
 
 export interface LayoutOptions {
   readonly shape: Shape
+  /** Datanodes are spread over so many, in turn. Default 1. */
+  readonly racks?: number
+  /** Of buckets whose creator asks for nothing else. Default `RATIS/ONE`. */
+  readonly replication?: ReplicationConfig
   /** Of the first gateway; one that is named and taken is `Busy`. The others get free ones. */
   readonly s3: Listening
   readonly native: Listening
@@ -60,6 +65,7 @@ export async function claimHome(env: Env, path: string): Promise<ClaimedDirector
 /** In a directory that was claimed. The cluster file comes last: without it all of this is done again. */
 export async function layOut(env: Env, directory: string, options: LayoutOptions): Promise<void> {
   const ports = new FreePorts(env)
+  const { racks = 1 } = options
   const member = async (id: string): Promise<Member> => ({ id, ...(await ports.endpoint({ host: loopback, port: 0 })) })
   const group = (role: Role, prefix: string): Promise<readonly Member[]> =>
     inOrder(options.shape[role], (index) => member(`${prefix}${index + 1}`))
@@ -67,9 +73,14 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
     clusterId: env.random.uuid(),
     secret: 'keys/rpc.secret',
     sealingKey: 'keys/cluster.key',
+    replication: options.replication ?? 'RATIS/ONE',
     om: await group('om', 'om'),
     scm: await group('scm', 'scm'),
-    datanodes: (await group('datanode', 'dn')).map((datanode) => ({ ...datanode, disks: [] })),
+    datanodes: (await group('datanode', 'dn')).map((datanode, index) => ({
+      ...datanode,
+      disks: [],
+      ...(racks > 1 ? { rack: `/rack${(index % racks) + 1}` } : {}),
+    })),
     gateways: await inOrder(options.shape.gateway, async (index) => ({
       ...(await member(`gw${index + 1}`)),
       s3: await ports.endpoint(index === 0 ? options.s3 : { ...options.s3, port: 0 }, preferredS3Port),

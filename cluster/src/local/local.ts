@@ -1,6 +1,6 @@
 /** A cluster on one machine, with a process for each of its members. */
 
-export { membersOf, roles } from '../cluster-file/cluster-file.ts'
+export { checkReplication, membersOf, roles } from '../cluster-file/cluster-file.ts'
 export type { Cluster, Member, Role } from '../cluster-file/cluster-file.ts'
 export { banner } from '../banner.ts'
 export type { BannerFacts } from '../banner.ts'

@@ -24,6 +24,8 @@ export interface DatanodeOptions {
   readonly datanodeId: string
   /** `host:port` where other processes reach it; undefined when none does. */
   readonly address?: string
+  /** `/rack` or `/room/rack`. */
+  readonly rack?: string
   /** Has the list of its disks, and the disk where none is named. */
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
@@ -39,7 +41,7 @@ export async function startDatanode(
   options: DatanodeOptions,
 ): Promise<LocalDatanode> {
   const { env, log, lifecycle } = parts
-  const { clusterId, datanodeId, address, directory, data, settings, scmMembers } = options
+  const { clusterId, datanodeId, address, rack, directory, data, settings, scmMembers } = options
   const config = {
     ...defaultHddsConfig,
     reserveBytes: data.reserve,
@@ -68,7 +70,11 @@ export async function startDatanode(
     .value(HDDS_LOG, log.child({ service: 'hdds' }))
     .value(HDDS_CONFIG, config)
     .value(HDDS_DATANODE, datanode)
-  installHdds(graph, { ...(address === undefined ? {} : { address }), ...(scmMembers && { scmMembers }) })
+  installHdds(graph, {
+    ...(address === undefined ? {} : { address }),
+    ...(rack === undefined ? {} : { rack }),
+    ...(scmMembers && { scmMembers }),
+  })
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })
   return datanode

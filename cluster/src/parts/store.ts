@@ -17,6 +17,7 @@ import {
   storeConfigOf,
 } from '@o3/protocol-bus/module'
 import type { StoreSettings } from '@o3/protocol-bus/module'
+import type { ReplicationConfig } from '@o3/protocol-bus/api'
 import { createKeyring } from '@o3/protocol-bus/store'
 import type { ProcessParts } from '../process/running-process.ts'
 
@@ -24,18 +25,20 @@ export interface StorePartOptions {
   /** 32 bytes. */
   readonly sealingKey: Uint8Array
   readonly settings: StoreSettings
+  /** Of buckets whose creator asks for nothing else. */
+  readonly replication: ReplicationConfig
 }
 
 /** Binds `STORE`, `IDENTITIES` and `BUS_KEYRING`. The caller binds `BUS_OM`, `BUS_BLOCKS` and `BUS_SCM`. */
 export async function startStore(graph: Graph, parts: ProcessParts, options: StorePartOptions): Promise<void> {
   const { env, log, lifecycle } = parts
-  const { sealingKey, settings } = options
+  const { sealingKey, settings, replication } = options
   const digests = new DigestPool()
   await lifecycle.start('digest workers', { start: () => {}, stop: () => digests.close() })
   graph
     .value(BUS_ENV, env)
     .value(BUS_LOG, log.child({ service: 'store' }))
-    .value(BUS_CONFIG, storeConfigOf(settings))
+    .value(BUS_CONFIG, storeConfigOf(settings, replication))
     .value(BUS_KEYRING, createKeyring({ current: sealingKey }, env.random))
     .value(BUS_CHUNKS, new ChunkPool({ chunkSizeBytes, maxChunks: maxChunksOf(settings) }))
     .value(BUS_DIGESTS, digests)

@@ -19,7 +19,7 @@ export function startDatanodeRole(
 ): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'datanode', settings: config }, options, async (seat) => {
     const { env, graph, cluster, member, directory } = seat
-    const disks = cluster.datanodes.find(({ id }) => id === member.id)?.disks ?? []
+    const { disks = [], rack } = cluster.datanodes.find(({ id }) => id === member.id) ?? {}
     graph.value(HDDS_SCM, new RemoteScm(await groupClient(seat, 'scm')))
     const scmMembers: ScmMember[] = []
     for (const { id } of cluster.scm) {
@@ -29,6 +29,7 @@ export function startDatanodeRole(
       clusterId: cluster.clusterId,
       datanodeId: member.id,
       address: describeEndpoint(member),
+      ...(rack === undefined ? {} : { rack }),
       directory,
       scmMembers,
       data: { disks, reserve: config.data.reserve },

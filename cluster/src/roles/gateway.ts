@@ -34,7 +34,11 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
       .value(BUS_OM, om)
       .value(BUS_BLOCKS, new BlockClient({ env, locations: scm, datanode: datanodes.find, metrics: seat.metrics }))
       .value(BUS_SCM, scm)
-    await startStore(graph, seat, { sealingKey: await readSealingKey(env, cluster), settings: config.store })
+    await startStore(graph, seat, {
+      sealingKey: await readSealingKey(env, cluster),
+      settings: config.store,
+      replication: cluster.replication ?? 'RATIS/ONE',
+    })
     const credentials = await credentialsOf(seat, config)
     await installAdministrator({ om, keyring: graph.get(BUS_KEYRING) }, credentials)
     await awaitDatanode(seat, scm)

@@ -11,7 +11,8 @@ const cluster: Cluster = {
   sealingKey: 'keys/cluster.key',
   om: [1, 2, 3].map((n) => ({ id: `om${n}`, ...at(7000 + n) })),
   scm: [{ id: 'scm1', host: '::1', port: 7001 }],
-  datanodes: [{ id: 'dn1', ...at(7020), disks: ['/mnt/a'] }],
+  replication: 'RATIS/THREE',
+  datanodes: [{ id: 'dn1', ...at(7020), disks: ['/mnt/a'], rack: '/hall/rack1' }],
   gateways: [{ id: 'gw1', ...at(7030), s3: { host: '0.0.0.0', port: 9878 }, native: at(7031), admin: at(7032) }],
 }
 
@@ -31,6 +32,16 @@ test('a file is read as it was written', () => {
   expect(membersOf(cluster, 'om').map(({ id }) => id)).toEqual(['om1', 'om2', 'om3'])
 })
 
+test('a file of before says nothing of racks and replication', () => {
+  const text = changed((content) => {
+    delete content['replication']
+    delete member(content, 'datanodes')['rack']
+  })
+  const found = parseClusterFile(text, 'f')
+  expect(found.replication).toBeUndefined()
+  expect(found.datanodes[0]?.rack).toBeUndefined()
+})
+
 test('a datanode has no disks named, or some', () => {
   const text = changed((content) => delete member(content, 'datanodes')['disks'])
   expect(parseClusterFile(text, 'f').datanodes).toMatchObject([{ id: 'dn1', disks: [] }])
@@ -48,6 +59,16 @@ describe('what is wrong is said with its place', () => {
     ],
     ['a field that is misspelt', changed((c) => (member(c, 'scm')['prot'] = 1)), 'f: scm[0]: there is no field prot'],
     ['a field of nobody', changed((c) => (c['secrets'] = '')), 'f: there is no field secrets'],
+    [
+      'a replication that is none',
+      changed((c) => (c['replication'] = 'RATIS/TWO')),
+      '"RATIS/TWO" is none of RATIS/ONE',
+    ],
+    [
+      'a rack that is none',
+      changed((c) => (member(c, 'datanodes')['rack'] = 'rack1')),
+      'f: datanodes[0]: rack: "rack1" is not',
+    ],
     ['no members', changed((c) => (c['om'] = [])), 'f: there is no om'],
     ['an id that is no name', changed((c) => (member(c, 'om')['id'] = '../om')), '"../om" is not 1 to 63'],
     [

@@ -21,6 +21,8 @@ export interface HeartbeatingOptions {
   readonly commands: ScmCommands
   /** `host:port` where other processes reach this datanode; undefined when it is called in its own. */
   readonly address: string | undefined
+  /** Where it stands; undefined: nobody has said. */
+  readonly rack?: string
   readonly config: Pick<HddsConfig, 'heartbeatMs'>
   readonly log: Logger
 }
@@ -81,9 +83,15 @@ export class Heartbeating implements Reconciler {
   }
 
   private async register(): Promise<DatanodeAnswer> {
-    const { datanode, member, address } = this.options
+    const { datanode, member, address, rack } = this.options
     const containers = datanode.containers()
-    const answer = await member.scm.register({ id: datanode.id, address, disks: datanode.disks(), containers })
+    const answer = await member.scm.register({
+      id: datanode.id,
+      address,
+      ...(rack === undefined ? {} : { rack }),
+      disks: datanode.disks(),
+      containers,
+    })
     this.isRegistered = !asksFor('register', answer)
     this.heard(answer, containers)
     return answer

@@ -41,7 +41,7 @@ async function composed(
       .value(HDDS_CONFIG, { ...smallConfig, ...config })
       .value(HDDS_SCM, scm)
       .value(HDDS_DATANODE, datanode)
-    installHdds(graph)
+    installHdds(graph, { rack: '/hall/rack1' })
     for (const token of graph.tokens()) graph.get(token)
     const reconcilers = graph.get(HDDS_RECONCILERS)
     reconcilers.start()
@@ -58,7 +58,7 @@ describe('the talk with SCM', () => {
       const datanode = graph.get(HDDS_DATANODE)
       await pass(100)
       expect(scm.registrations).toMatchObject([
-        { id: 'dn-1', containers: [], disks: [{ path: '/disk1', state: 'healthy' }] },
+        { id: 'dn-1', rack: '/hall/rack1', containers: [], disks: [{ path: '/disk1', state: 'healthy' }] },
       ])
       await datanode.writeBlock(block(1), [content])
       await pass(1_100)

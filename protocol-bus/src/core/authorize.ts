@@ -7,12 +7,12 @@
 
 import { assert, refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
-import type { Action, Bucket, BucketRight, Principal, Volume, VolumeRight } from '../api/api.ts'
+import type { Action, Bucket, BucketRight, Principal, ReplicationConfig, Volume, VolumeRight } from '../api/api.ts'
 
 /** What the rules read of a volume. */
 export type VolumeAccess = Pick<Volume, 'name' | 'owner' | 'members'>
 /** What the rules read of a bucket. */
-export type BucketAccess = Pick<Bucket, 'volume' | 'name' | 'owner' | 'members'>
+export type BucketAccess = Pick<Bucket, 'volume' | 'name' | 'owner' | 'members' | 'replication'>
 
 export type ClusterAction = 'volume:create' | 'cluster:admin'
 export type UserAction = 'identity:admin' | 'identity:read' | 'access-key:manage'
@@ -65,6 +65,8 @@ class IssuedGrant<A extends Action> {
   readonly volume: string
   /** Empty when the action is not on a bucket. */
   readonly bucket: string
+  /** How what is written into the bucket is replicated; undefined when the action is not on a bucket. */
+  readonly replication: ReplicationConfig | undefined
   /** Empty when the action is not on a user. */
   readonly user: string
 
@@ -74,6 +76,7 @@ class IssuedGrant<A extends Action> {
     this.#principal = principal
     this.volume = target.kind === 'volume' ? target.volume.name : target.kind === 'bucket' ? target.bucket.volume : ''
     this.bucket = target.kind === 'bucket' ? target.bucket.name : ''
+    this.replication = target.kind === 'bucket' ? target.bucket.replication : undefined
     this.user = target.kind === 'user' ? target.user : ''
   }
 

@@ -8,12 +8,12 @@
 import type { ChunkPool } from '@o3/common/digest/chunks'
 import { digestOf } from '@o3/common/digest/node'
 import type { DigestPool } from '@o3/common/digest/pool'
-import { StoreError } from '@o3/common/errors'
+import { StoreError, assert } from '@o3/common/errors'
 import { maxChunkBytes } from '@o3/hdds/api'
 import type { BlockStore } from '@o3/hdds/api'
 import { inlineLimitBytes } from '@o3/om/api'
 import type { NewContent } from '@o3/om/api'
-import type { ByteSource, DigestAlgorithm, Digests } from '../api/api.ts'
+import type { ByteSource, DigestAlgorithm, Digests, ReplicationConfig } from '../api/api.ts'
 import { assertGrant } from '../core/authorize.ts'
 import type { Grant } from '../core/authorize.ts'
 import { BlockSequence } from './block-sequence.ts'
@@ -31,6 +31,10 @@ export interface BodyOptions {
   readonly signal?: AbortSignal
 }
 
+interface LeasedBody extends BodyOptions {
+  readonly leases: LeaseHolder
+}
+
 /** Durable bytes that no key names yet. */
 export interface WrittenBody {
   readonly content: NewContent
@@ -42,7 +46,8 @@ export interface WrittenBody {
 
 export interface BodyWriterOptions {
   readonly blocks: BlockStore
-  readonly leases: LeaseHolder
+  /** Where blocks come from, for each way of replicating them. */
+  readonly leases: (replication: ReplicationConfig) => LeaseHolder
   readonly chunks: ChunkPool
   readonly digests: DigestPool
   /** A multiple of the chunk length. */
@@ -81,15 +86,22 @@ export class BodyWriter {
   write(grant: Grant<'key:write'>, body: ByteSource, options: BodyOptions): MaybePromise<WrittenBody> {
     assertGrant(grant, 'key:write')
     refuseAborted(options.signal)
-    if (!(body instanceof Uint8Array)) return this.writeStream(body, options)
+    const { replication } = grant
+    assert(replication !== undefined, 'a key is written into a bucket')
+    const leases = this.options.leases(replication)
+    if (!(body instanceof Uint8Array)) return this.writeStream(body, leases, options)
     checkSize(body.length, options.size)
     if (body.length <= inlineLimitBytes) return inlineBody(body, options.digests)
-    if (body.length < this.smallBytes) return this.writeSmall(body, options.digests)
-    return this.writeStream(onePiece(body), { ...options, size: body.length })
+    if (body.length < this.smallBytes) return this.writeSmall(body, leases, options.digests)
+    return this.writeStream(onePiece(body), leases, { ...options, size: body.length })
   }
 
-  private async writeSmall(body: Uint8Array, algorithms: readonly DigestAlgorithm[]): Promise<WrittenBody> {
-    const { blocks, leases } = this.options
+  private async writeSmall(
+    body: Uint8Array,
+    leases: LeaseHolder,
+    algorithms: readonly DigestAlgorithm[],
+  ): Promise<WrittenBody> {
+    const { blocks } = this.options
     const writing = placeBlock(leases, ({ block }) => blocks.writeBlock(block, [body]))
     // The hashes are computed while the bytes are on their way.
     const digests = digestsOf(body, algorithms)
@@ -97,15 +109,19 @@ export class BodyWriter {
     return oneBlockBody(leased, body.length, digests)
   }
 
-  private async writeStream(source: AsyncIterable<Uint8Array>, options: BodyOptions): Promise<WrittenBody> {
+  private async writeStream(
+    source: AsyncIterable<Uint8Array>,
+    leases: LeaseHolder,
+    options: BodyOptions,
+  ): Promise<WrittenBody> {
     const { size, signal } = options
     const hash = this.options.digests.open(options.digests, size === undefined ? {} : { sizeBytes: size })
     const pieces = new PieceReader(source, signal)
     const chunks = new ChunkPipeline(this.options.chunks, hash, signal)
     try {
       const length = await this.fillNext(chunks, pieces)
-      if (await pieces.atEnd(this.options.chunks)) return await this.writeWhole(chunks, length, options)
-      return await this.writeLong(chunks, pieces, { ...options, first: length })
+      if (await pieces.atEnd(this.options.chunks)) return await this.writeWhole(chunks, length, { ...options, leases })
+      return await this.writeLong(chunks, pieces, { ...options, leases, first: length })
     } finally {
       pieces.close()
       await chunks.close()
@@ -113,14 +129,15 @@ export class BodyWriter {
   }
 
   /** The body ended within the first chunk. */
-  private async writeWhole(chunks: ChunkPipeline, length: number, options: BodyOptions): Promise<WrittenBody> {
+  private async writeWhole(chunks: ChunkPipeline, length: number, options: LeasedBody): Promise<WrittenBody> {
     checkSize(length, options.size)
     if (length <= inlineLimitBytes) {
       // A copy: the chunk goes back to the pool, and these bytes into OM's cache.
       const chunk = await chunks.take()
       return inlineBody(chunk.slice(0, length), options.digests)
     }
-    const { blocks, leases } = this.options
+    const { blocks } = this.options
+    const { leases } = options
     let placed: LeasedBlock | undefined
     try {
       await chunks.submit(length, async (bytes) => {
@@ -142,9 +159,9 @@ export class BodyWriter {
   private async writeLong(
     chunks: ChunkPipeline,
     pieces: PieceReader,
-    options: BodyOptions & { readonly first: number },
+    options: LeasedBody & { readonly first: number },
   ): Promise<WrittenBody> {
-    const sequence = this.openSequence()
+    const sequence = this.openSequence(options.leases)
     const write = (bytes: Uint8Array): Promise<void> => sequence.write(bytes)
     try {
       let size = options.first
@@ -166,8 +183,8 @@ export class BodyWriter {
     }
   }
 
-  private openSequence(): BlockSequence {
-    const { blocks, leases, blockBytes, replicatedBlockBytes = blockBytes } = this.options
+  private openSequence(leases: LeaseHolder): BlockSequence {
+    const { blocks, blockBytes, replicatedBlockBytes = blockBytes } = this.options
     // One replica is its own majority: where it is lost, no other was promised, and the copy would be for nothing.
     if (leases.replication === 'RATIS/ONE') return new BlockSequence({ blocks, leases, blockBytes })
     return new BlockSequence({ blocks, leases, blockBytes: replicatedBlockBytes, replay: this.replay })

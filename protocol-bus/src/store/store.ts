@@ -11,7 +11,7 @@ import type { Foreseen, O3Store, Principal, ReplicationConfig } from '../api/api
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
 import type { Keyring } from './keyring.ts'
-import { LeaseHolder } from './lease-holder.ts'
+import { LeaseHolders } from './lease-holders.ts'
 import { Namespace } from './namespace.ts'
 import type { StoreParts } from './parts.ts'
 import { RequestOm } from './request-om.ts'
@@ -50,6 +50,7 @@ export interface StoreConfig {
   readonly maxBodyBytes: number
   /** Blocks that are leased at once, ahead of need. */
   readonly leaseBlocks: number
+  /** Of buckets whose creator asks for nothing else. */
   readonly replication: ReplicationConfig
 }
 
@@ -60,20 +61,19 @@ export interface RunningStore extends O3Store {
 
 export function createStore(options: StoreOptions): RunningStore {
   const { om, blocks, env, config } = options
-  const leases = new LeaseHolder({
+  const leases = new LeaseHolders({
     om,
     clock: env.clock,
     tasks: env.tasks,
     log: options.log,
     holder: `gateway-${env.random.uuid()}`,
-    replication: config.replication,
     batch: config.leaseBlocks,
   })
   const parts: StoreParts = {
     ...namesOf(om),
     writer: new BodyWriter({
       blocks,
-      leases,
+      leases: (replication) => leases.of(replication),
       chunks: options.chunks,
       digests: options.digests,
       blockBytes: config.blockBytes,

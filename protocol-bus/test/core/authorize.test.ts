@@ -25,6 +25,7 @@ const bucketOf = ({ ownsBucket, bucketRight }: Roles, member = 'alice') => ({
   name: 'buck',
   owner: ownsBucket === true ? 'alice' : 'somebody',
   members: bucketRight === undefined ? {} : { [member]: bucketRight },
+  replication: 'RATIS/ONE' as const,
 })
 
 const bucketActions: readonly BucketAction[] = [

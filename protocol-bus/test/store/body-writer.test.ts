@@ -6,12 +6,13 @@ import { StoreError } from '@o3/common/errors'
 import { nullLogger } from '@o3/common/logger'
 import type { NewContent } from '@o3/om/api'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import type { ByteSource } from '../../src/api/api.ts'
+import type { ByteSource, ReplicationConfig } from '../../src/api/api.ts'
 import { authorize } from '../../src/core/authorize.ts'
 import type { Grant } from '../../src/core/authorize.ts'
 import { BodyWriter } from '../../src/store/body-writer.ts'
 import type { BodyOptions, WrittenBody } from '../../src/store/body-writer.ts'
-import { LeaseHolder } from '../../src/store/lease-holder.ts'
+import type { LeaseHolder } from '../../src/store/lease-holder.ts'
+import { LeaseHolders } from '../../src/store/lease-holders.ts'
 import { MemoryBlocks, MemoryLeases, nameOf } from './memory-blocks.ts'
 
 const chunkBytes = 8192
@@ -20,10 +21,11 @@ const { clock, tasks } = nodeEnv()
 const digests = new DigestPool()
 afterAll(() => digests.close())
 
-const grant = authorize({ user: 'root', admin: true }, 'key:write', {
-  kind: 'bucket',
-  bucket: { volume: 'v', name: 'b', owner: 'root', members: {} },
-}) as Grant<'key:write'>
+function grantFor(replication: ReplicationConfig): Grant<'key:write'> {
+  const bucket = { volume: 'v', name: 'b', owner: 'root', members: {}, replication }
+  return authorize({ user: 'root', admin: true }, 'key:write', { kind: 'bucket', bucket }) as Grant<'key:write'>
+}
+const grant = grantFor('RATIS/ONE')
 
 let blocks: MemoryBlocks
 let om: MemoryLeases
@@ -35,8 +37,8 @@ beforeEach(() => {
   om = new MemoryLeases(() => clock.wallMs())
   om.termMs = 600_000
   chunks = new ChunkPool({ chunkSizeBytes: chunkBytes, maxChunks: 4 })
-  const lease = { holder: 'me', replication: 'RATIS/ONE', batch: 4 } as const
-  const leases = new LeaseHolder({ om, clock, tasks, log: nullLogger, ...lease })
+  const holders = new LeaseHolders({ om, clock, tasks, log: nullLogger, holder: 'me', batch: 4 })
+  const leases = (replication: ReplicationConfig): LeaseHolder => holders.of(replication)
   writer = new BodyWriter({ blocks, leases, chunks, digests, blockBytes, maxBodyBytes: 100_000 })
 })
 
@@ -92,6 +94,18 @@ describe('a body lies where it belongs', () => {
     expect(Buffer.compare(stored(written.content), bytes)).toBe(0)
     expect(written).toMatchObject({ size, digests: { md5: digestOf('md5', bytes) } })
     expectNothingHeld()
+  })
+
+  test('in blocks that are replicated as its bucket wants it', async () => {
+    for (const replication of ['RATIS/THREE', 'RATIS/ONE', 'EC/rs-3-2-1024k'] as const) {
+      const asked = grantFor(replication)
+      for (const size of [4097, 99_999]) {
+        const { content } = await writer.write(asked, pieces(pattern(size)), { digests: [] })
+        const leases = content.kind === 'leased' ? [content] : content.kind === 'leased-many' ? content.pieces : []
+        expect(leases).not.toEqual([])
+        for (const { lease } of leases) expect(om.live.get(lease)?.replication).toBe(replication)
+      }
+    }
   })
 
   test('in pieces of any size', async () => {

@@ -25,7 +25,7 @@ afterAll(() => digests.close())
 
 const grant = authorize({ user: 'root', admin: true }, 'key:write', {
   kind: 'bucket',
-  bucket: { volume: 'v', name: 'b', owner: 'root', members: {} },
+  bucket: { volume: 'v', name: 'b', owner: 'root', members: {}, replication: 'RATIS/THREE' },
 }) as Grant<'key:write'>
 
 const body = Uint8Array.from({ length: 3 * blockBytes + 5_000 }, (_, i) => (i * 7) % 251)
@@ -49,7 +49,7 @@ function writerOf({ replication = 'RATIS/THREE', replayBytes = 4 * blockBytes }:
   // Blocks of one lease are in four containers.
   om.containers = (lease) => [0, 1, 2, 3].map((i) => lease * 10 + i)
   const leases = new LeaseHolder({ om, clock, tasks, log: nullLogger, holder: 'me', replication, batch: 16 })
-  return new BodyWriter({ blocks, leases, chunks, digests, blockBytes, maxBodyBytes: 1e6, replayBytes })
+  return new BodyWriter({ blocks, leases: () => leases, chunks, digests, blockBytes, maxBodyBytes: 1e6, replayBytes })
 }
 
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { BlockReceipt, BlockStore, BlockWriter, ReadRange } from '@o3/hdds/api'
 import type { Lease, OmCommand, OmReply } from '@o3/om/api'
-import type { BlockId, ContainerId } from '@o3/scm/api'
+import type { BlockId, ContainerId, ReplicationConfig } from '@o3/scm/api'
 
 export class MemoryBlocks implements BlockStore {
   readonly committed = new Map<string, Uint8Array>()
@@ -85,6 +85,12 @@ function length(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0)
 }
 
+interface Asked {
+  readonly holder: string
+  readonly count: number
+  readonly replication: ReplicationConfig
+}
+
 /** OM as far as leases go. Each lease has one container of its own, unless told otherwise. */
 export class MemoryLeases {
   readonly calls: string[] = []
@@ -100,14 +106,14 @@ export class MemoryLeases {
     this.nowMs = nowMs
   }
 
-  async leaseBlocks({ holder, count }: { holder: string; count: number }): Promise<Lease> {
+  async leaseBlocks({ holder, count, replication }: Asked): Promise<Lease> {
     this.calls.push('lease')
     if (this.refusal !== undefined) throw this.refusal
     const id = ++this.last
     const containers = this.containers(id)
     const each = count / containers.length
     const ranges = containers.map((container) => ({ container, firstLocal: id * 1000, count: each }))
-    const lease: Lease = { id, holder, expiresMs: this.nowMs() + this.termMs, replication: 'RATIS/ONE', ranges }
+    const lease: Lease = { id, holder, expiresMs: this.nowMs() + this.termMs, replication, ranges }
     this.live.set(id, lease)
     return lease
   }

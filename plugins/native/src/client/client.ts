@@ -10,6 +10,7 @@ import { nativeSession } from './native-session.ts'
 import { Wire } from './wire.ts'
 
 export type * from '@o3/protocol-bus/api'
+export { replicationConfigs } from '@o3/protocol-bus/api'
 
 export interface NativeOptions {
   readonly env: Pick<Env, 'network' | 'clock' | 'tasks' | 'random'>
