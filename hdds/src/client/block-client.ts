@@ -48,7 +48,10 @@ export interface BlockClientOptions {
 
 /** How long the client waits for others. */
 export interface BlockPatience {
-  /** For the leader of a pipeline to take a small block; an election takes about a second. Then its writer goes elsewhere. */
+  /**
+   * For the leader of a pipeline to take a small block, and for its members to take the beginning of a large one; an
+   * election takes about a second. Then the writer goes elsewhere.
+   */
   readonly leaderMs: number
   /** For the leader to agree to a streamed block. Longer: all its bytes are durable already. */
   readonly agreementMs: number
@@ -222,6 +225,7 @@ export class BlockClient implements BlockStore {
       access: { ...access, pipeline },
       members,
       graceMs: this.patience.graceMs,
+      openMs: this.patience.leaderMs,
       deadlineMs: this.patience.streamMs,
       agree: (agreed) =>
         this.leaders.call({
