@@ -6,8 +6,8 @@ const ARROWS = {
   common: [],
   ratis: ['common/'],
   scm: ['common/', 'ratis/'],
-  om: ['common/', 'ratis/', 'scm/src/(api|client)/'],
-  hdds: ['common/', 'ratis/', 'scm/src/(api|client)/'],
+  om: ['common/', 'ratis/', 'scm/src/(api|client|access)/'],
+  hdds: ['common/', 'ratis/', 'scm/src/(api|client|access)/'],
   // scm/api: what the admin calls report of nodes, containers and pipelines.
   'protocol-bus': ['common/', 'om/src/(api|client)/', 'hdds/src/(api|client)/', 'scm/src/api/'],
   'plugins/s3': ['common/', 'protocol-bus/src/api/'],

@@ -1,12 +1,13 @@
 /**
- * `npm run compat [-- --cluster] [name …]`: every client's session against one server, or a cluster of one process per role,
- * started as a user starts it. A client that is not installed fails its suite: a lane that cannot run is not a lane that
+ * `npm run compat [-- --cluster] [--datanodes 6] [name …]`: every client's session against one server, or a cluster of one
+ * process per role, with three copies where there are so many datanodes, started as a user starts it. A client that is not installed fails its suite: a lane that cannot run is not a lane that
  * passed.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { awsCli } from './clients/aws-cli.ts'
 import { awsSdk } from './clients/aws-sdk.ts'
 import { minio } from './clients/minio.ts'
@@ -25,8 +26,13 @@ const treeFiles = 2000
 for (const name of ['AWS_CA_BUNDLE', 'AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ENDPOINT_URL']) delete process.env[name]
 process.env['AWS_EC2_METADATA_DISABLED'] = 'true'
 
-const processes = process.argv.includes('--cluster') ? 'one-per-role' : 'one'
-const wanted = process.argv.slice(2).filter((word) => word !== '--cluster')
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { cluster: { type: 'boolean' }, datanodes: { type: 'string' } },
+})
+const { cluster = false, datanodes } = values
+const processes = cluster || datanodes !== undefined ? 'one-per-role' : 'one'
+const args = datanodes === undefined ? [] : ['--datanodes', datanodes]
 const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 if (chosen.length === 0) throw new Error(`no such suite; there are ${suites.map(({ name }) => name).join(', ')}`)
 
@@ -36,7 +42,7 @@ let failed = 0
 try {
   const tree = join(root, 'tree')
   makeTree(tree, { files: treeFiles })
-  const server = await startServer({ directory: join(root, 'data'), processes })
+  const server = await startServer({ directory: join(root, 'data'), processes, args })
   for (const suite of chosen) {
     const result = await runSuite(suite, server, tree)
     passed += result.passed

@@ -122,6 +122,12 @@ describe('a cluster of one process per role', () => {
     expect(listed.json().map(({ name }) => name)).toEqual(['large', 'small'])
   })
 
+  test('makes a new key of block tokens when it is told to, and goes on', async () => {
+    expect(await run('admin scm rotate-keys')).toMatchObject({ code: 0, out: expect.stringMatching(/^key 2 signs/) })
+    await put('/photos/rotated', large)
+    expect(await get('/photos/rotated')).toBe(digestOf(large))
+  })
+
   test('is not started twice', async () => {
     const second = await run('cluster start')
     expect(second.code).toBe(1)

@@ -65,7 +65,7 @@ async function startParts(parts: ProcessParts, directory: DataDirectory, config:
     .build(BUS_BLOCKS, (services) => services.get(HDDS_BLOCKS))
     .build(BUS_SCM, (services) => services.get(SCM))
   const credentials = await settleCredentials(env, path, config.root)
-  await startScm(graph, parts, { directory: path, settings: config.scm })
+  await startScm(graph, parts, { directory: path, settings: config.scm, sealingKey })
   const { data, hdds } = config
   const datanode = await startDatanode(graph, parts, { ...directory.identity, directory: path, data, settings: hdds })
   await startOm(graph, parts, { directory: path, settings: config.om })

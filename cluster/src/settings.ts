@@ -71,6 +71,12 @@ export const omSection = section('Names.', {
 
 export const scmSection = section('Containers.', {
   containerSize: size({ description: 'A container is closed at this size.', default: '1GiB', minimum: '16MiB' }),
+  keyRotation: duration({
+    description:
+      'How long a key of block tokens signs; it is believed for twice as long after that, so no upload may take longer.',
+    default: '1d',
+    minimum: '1h',
+  }),
 })
 
 export const hddsSection = section('Blocks.', {

@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startServer } from '../harness/server.ts'
+import { fill, makeBucket, runLoad } from './load-run.ts'
+import type { Load, LoadTarget } from './load-run.ts'
 import { usageOf } from './process-usage.ts'
 import { row, table } from './table.ts'
 import type { Measured, Row } from './table.ts'
@@ -61,30 +63,16 @@ const cases: readonly Case[] = [
 ]
 
 const committedPage = join(import.meta.dirname, '../../docs/benchmark.md')
-const launcher = join(import.meta.dirname, '../../cli/bin/o3.mjs')
 const directory = mkdtempSync(join(tmpdir(), 'o3-bench-'))
 
-interface Target {
-  readonly endpoint: string
+interface Target extends LoadTarget {
   readonly pid: number
-  readonly args: readonly string[]
 }
 
-/** One run of `o3 bench` in a process of its own. */
-async function measure(target: Target, given: Case, more: readonly string[] = []): Promise<Measured> {
+/** One run of `o3 bench`, and what it took of the server's processor. */
+async function measure(target: Target, given: Case): Promise<Measured> {
   const before = usageOf(target.pid)
-  const options = {
-    endpoint: target.endpoint,
-    bucket,
-    size: given.size,
-    connections: given.connections,
-    keys: given.keys,
-    duration: `${flags.seconds}s`,
-    prefix: given.prefix ?? `${given.operation}-${given.size}-`,
-  }
-  const told = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const args = ['bench', given.operation, '--json', ...told, ...target.args, ...more]
-  const result = JSON.parse(await outputOf(args)) as Omit<Measured, 'cpuUsPerRequest' | 'rssMB'>
+  const result = await runLoad(target, loadOf(given), `${flags.seconds}s`)
   const after = usageOf(target.pid)
   return {
     ...result,
@@ -93,23 +81,8 @@ async function measure(target: Target, given: Case, more: readonly string[] = []
   }
 }
 
-/** Puts the keys that a read needs; not measured. */
-function fill(target: Target, { size, keys, prefix, operation }: Case): Promise<Measured> {
-  const filled = { operation: 'head', size: Math.max(size, 1), connections: 32, keys } as const
-  return measure(target, { ...filled, prefix: prefix ?? `${operation}-${size}-` }, ['--fill', '--duration', '10ms'])
-}
-
-function outputOf(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => {
-      if (code === 0) resolve(output)
-      else reject(new Error(`o3 ${args.join(' ')} ended with ${code}\n${output}`))
-    })
-  })
+function loadOf({ operation, size, connections, keys, prefix = `${operation}-${size}-` }: Case): Load {
+  return { operation, size, connections, keys, prefix }
 }
 
 async function startFloor(size: number): Promise<Target & { readonly child: ChildProcess }> {
@@ -120,7 +93,7 @@ async function startFloor(size: number): Promise<Target & { readonly child: Chil
   const port = await new Promise<string>((resolve) => {
     child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim().split(' ')[1] ?? ''))
   })
-  return { endpoint: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, args: ['--unsigned'], child }
+  return { endpoint: `http://127.0.0.1:${port}`, bucket, pid: child.pid ?? 0, args: ['--unsigned'], child }
 }
 
 async function measureFloor(given: Case): Promise<Measured | undefined> {
@@ -137,15 +110,16 @@ try {
   const server = await startServer({ directory: join(directory, 'data'), args: ['--admin-port', '0'] })
   const target: Target = {
     endpoint: server.endpoint,
+    bucket,
     pid: server.pid,
     args: ['--access-key', server.accessKey, '--secret-key', server.secretKey],
   }
   const rows: Row[] = []
-  await makeBucket(server.endpoint, server.accessKey, server.secretKey)
+  await makeBucket(target, server)
   for (const given of cases) {
     if (flags.only !== '' && given.operation !== flags.only) continue
     if (flags.quick && given.quick !== true) continue
-    if (given.operation !== 'put') await fill(target, given)
+    if (given.operation !== 'put') await fill(target, loadOf(given))
     // The runtime compiles what is hot while it runs: the first seconds are not what a server does all day.
     if (given.operation !== 'delete') await measure(target, given)
     // Twice, interleaved with the floor, and the better of each: one pause of the machine must not make a ratio.
@@ -168,14 +142,6 @@ try {
   if (errors > 0) process.exitCode = 1
 } finally {
   rmSync(directory, { recursive: true, force: true })
-}
-
-async function makeBucket(endpoint: string, accessKeyId: string, secretAccessKey: string): Promise<void> {
-  const { CreateBucketCommand, S3Client } = await import('@aws-sdk/client-s3')
-  const credentials = { accessKeyId, secretAccessKey }
-  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
-  await client.send(new CreateBucketCommand({ Bucket: bucket }))
-  client.destroy()
 }
 
 /** What follows the table is another benchmark's section (`npm run bench:ratis`), and stays. */

@@ -17,6 +17,7 @@ export class FaultyCluster {
   private readonly directory: string
   private readonly ledger: Ledger
   private readonly halted = new Map<string, Victim>()
+  private readonly lost = new Set<string>()
 
   constructor(directory: string, ledger: Ledger) {
     this.directory = directory
@@ -31,6 +32,11 @@ export class FaultyCluster {
         const id = memberOf(Number(name), this.directory)
         return id === undefined ? [] : [{ id, pid: Number(name) }]
       })
+  }
+
+  /** It need not come back: what it had is gone. */
+  giveUp(id: string): void {
+    this.lost.add(id)
   }
 
   /** SIGKILL. False: it does not run. */
@@ -73,7 +79,7 @@ export class FaultyCluster {
     const beganMs = performance.now()
     for (;;) {
       const processes = await processesOf(this.directory)
-      const down = processes.filter(({ state }) => state !== 'up').map(({ id }) => id)
+      const down = processes.filter(({ id, state }) => state !== 'up' && !this.lost.has(id)).map(({ id }) => id)
       const led = new Set(processes.filter(({ leader }) => leader === true).map(({ role }) => role))
       const tookMs = performance.now() - beganMs
       if (down.length === 0 && led.size === 2) return tookMs

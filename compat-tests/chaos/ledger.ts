@@ -5,6 +5,8 @@ export const countedThings = [
   'restarts',
   'stops',
   'cuts',
+  'flips',
+  'disks',
   'requests',
   'retries',
   'unknowns',

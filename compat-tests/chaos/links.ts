@@ -5,12 +5,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { leaderOf } from './processes.ts'
-import { runAgain } from '../harness/again.ts'
-import { omHosts, restHost, startOnHosts } from './cluster-on-hosts.ts'
-import { CutNetwork } from './cut-network.ts'
-import type { Cut } from './cut-network.ts'
+import { restHost, startOnHosts } from './cluster-on-hosts.ts'
+import type { Cut, CutNetwork } from './cut-network.ts'
+import { networkOf } from './own-network.ts'
 import { runScenario } from './scenario.ts'
 import type { ScenarioOptions, Stage } from './scenario.ts'
+
+export const omHosts = ['om1', 'om2', 'om3']
+const shape = ['--om', '3', '--scm', '3', '--datanodes', '1']
 
 /** Longer than elections take, shorter than the budget of a request. */
 const cutMs = 8_000
@@ -73,27 +75,9 @@ async function play({ dice }: Stage, network: CutNetwork, steps: readonly (reado
 
 /** On the host of the clients, which `onOwnNetwork` made. */
 export async function links(options: ScenarioOptions, prefix: string): Promise<void> {
-  const network = networkOf(prefix)
-  const start = (directory: string) => startOnHosts(directory, network)
+  const network = networkOf(prefix, omHosts)
+  const settings = { om: ['om.segment=4MiB'] }
+  const start = (directory: string) =>
+    startOnHosts(directory, { network, shape, hosts: omHosts, settings, restarts: false })
   await runScenario({ ...options, start }, (stage) => cutLinks(stage, network))
-}
-
-/** Makes the network, runs this program again on one of its hosts, and takes the network away whatever happened. */
-export async function onOwnNetwork(args: readonly string[]): Promise<number> {
-  const prefix = `o3c${process.pid}`
-  const network = networkOf(prefix)
-  try {
-    await network.make()
-    return await runAgain(network.on(restHost), [...args, '--network', prefix])
-  } catch (error) {
-    process.stdout.write(`FAIL  links: this machine has no network namespaces for us: ${String(error)}\n`)
-    process.stdout.write('0 passed, 1 failed\n')
-    return 1
-  } finally {
-    await network.remove()
-  }
-}
-
-function networkOf(prefix: string): CutNetwork {
-  return new CutNetwork(prefix, [...omHosts, restHost])
 }

@@ -20,6 +20,8 @@ export interface ScenarioOptions {
   readonly workers: number
   /** Default: `o3 cluster start`. */
   readonly start?: (directory: string) => Promise<RunningCluster>
+  /** Of what is written, in turn. Default: `usualSizes`. */
+  readonly sizes?: readonly number[]
 }
 
 export interface RunningCluster {
@@ -88,7 +90,7 @@ interface Play extends Pick<Stage, 'server' | 'cluster' | 'ledger' | 'say'> {
 async function play({ options, faults, server, cluster, ledger, say }: Play): Promise<void> {
   const client = patientClient(server, options.workers + 4)
   const dice = new Dice(options.seed)
-  const contents = new Contents(dice.below(1_000_000) * 1000)
+  const contents = new Contents(dice.below(1_000_000) * 1000, options.sizes)
   const keys = new RecordedKeys({ client, bucket, contents, ledger })
   const workload = new Workload({ keys, contents, dice: new Dice(`${options.seed} clients`) })
   const losses: number[] = []
@@ -133,7 +135,13 @@ async function compareListing(
 
 function report(ledger: Ledger, say: (line: string) => void): void {
   for (const finding of ledger.findings.slice(0, 20)) say(`FAIL  ${finding}`)
-  const faults = ledger.of('kills') + ledger.of('restarts') + ledger.of('stops') + ledger.of('cuts')
+  const faults =
+    ledger.of('kills') +
+    ledger.of('restarts') +
+    ledger.of('stops') +
+    ledger.of('cuts') +
+    ledger.of('flips') +
+    ledger.of('disks')
   const failed = ledger.findings.length
   for (const slow of ledger.slow.slice(0, 10)) say(`slow  ${slow}`)
   say(`ledger: ${ledger.line()}`)

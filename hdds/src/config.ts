@@ -1,5 +1,35 @@
 import type { AppenderLimits } from './storage/appender.ts'
 
+/** How a datanode takes part in pipelines. Per pipeline. */
+export interface PipelineConfig {
+  /** Of the log; twice as much is allocated at least. A block that rides in the log fits into it. */
+  readonly segmentBytes: number
+  /** Kept of the log for members that lag; who lags by more leaves the pipeline. */
+  readonly keptLogBytes: number
+  /** Blocks that wait for their majority; then writes are `Busy`. */
+  readonly maxInFlightBytes: number
+  /** Committed blocks on their way into containers; then none are taken from the log until half is done. */
+  readonly maxPendingBytes: number
+  /** The log is cut after so much was applied. */
+  readonly checkpointBytes: number
+  /** So much of the log may wait for one block that nobody can give. */
+  readonly maxHeldBytes: number
+  /** Blocks that are fetched from other members at a time. */
+  readonly maxFetches: number
+  /** A full disk, and holders that do not answer, are tried again after so long. */
+  readonly retryMs: number
+  /** The longest silence of another member that is asked for something, and of the own disk when a reader waits for it. */
+  readonly silenceMs: number
+  /** So long a block that was agreed to waits for its own stream, before it is fetched. */
+  readonly streamGraceMs: number
+  /** So long closing waits for blocks that are fetched; without them the container is sealed as one that may lack some. */
+  readonly fetchPatienceMs: number
+  /** So long the leader lets streams end before it closes their container. */
+  readonly closePatienceMs: number
+  /** So long a stop waits for what is being applied. */
+  readonly stopMs: number
+}
+
 /** How a datanode behaves; composition fills it from the configuration file. Bytes and milliseconds. */
 export interface HddsConfig extends AppenderLimits {
   /** Kept free on each disk for deletions, compaction and the index: below it, writes are refused. */
@@ -23,6 +53,16 @@ export interface HddsConfig extends AppenderLimits {
   /** Every byte is verified once in this time. */
   readonly scrubDeadlineMs: number
   readonly heartbeatMs: number
+  readonly pipeline: PipelineConfig
+  /** Taken from other datanodes at most, for all copies together. */
+  readonly copyBytesPerSecond: number
+  /** Copies at a time; the others wait. Each holds a few MiB. */
+  readonly maxCopies: number
+  /** A source that sends nothing for so long loses what it was asked for to the others. */
+  readonly copySilenceMs: number
+  /** Damaged replicas that were deleted, per disk, and how long they are kept. */
+  readonly quarantineFiles: number
+  readonly quarantineMs: number
 }
 
 const KiB = 1024
@@ -47,4 +87,24 @@ export const defaultHddsConfig: HddsConfig = {
   compactBytesPerSecond: 64 * MiB,
   scrubDeadlineMs: 7 * 24 * 3_600_000,
   heartbeatMs: 1_000,
+  pipeline: {
+    segmentBytes: 4 * MiB,
+    keptLogBytes: 256 * MiB,
+    maxInFlightBytes: 32 * MiB,
+    maxPendingBytes: 32 * MiB,
+    checkpointBytes: 16 * MiB,
+    maxHeldBytes: 512 * MiB,
+    maxFetches: 2,
+    retryMs: 1_000,
+    silenceMs: 10_000,
+    streamGraceMs: 5_000,
+    fetchPatienceMs: 10_000,
+    closePatienceMs: 60_000,
+    stopMs: 2_000,
+  },
+  copyBytesPerSecond: 64 * MiB,
+  maxCopies: 4,
+  copySilenceMs: 15_000,
+  quarantineFiles: 8,
+  quarantineMs: 30 * 24 * 3_600_000,
 }

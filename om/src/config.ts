@@ -2,6 +2,10 @@
 export interface OmConfig {
   /** How long a gateway may commit the blocks of a lease without renewing it. */
   readonly leaseDurationMs: number
+  /** How long the blocks of a key may be read after it was looked up. */
+  readonly readTokenMs: number
+  /** The longest block that a datanode takes from a gateway. */
+  readonly maxBlockBytes: number
   /** Blocks fetched from SCM at once and kept ahead of need; a quarter of it left starts the next fetch. */
   readonly stockBlocks: number
   /** Stock that was not used by then is dropped: its containers may have been closed. No byte was ever written to it. */
@@ -19,6 +23,8 @@ export interface OmConfig {
 
 export const defaultOmConfig: OmConfig = {
   leaseDurationMs: 10 * 60_000,
+  readTokenMs: 15 * 60_000,
+  maxBlockBytes: 1024 ** 3,
   stockBlocks: 1_024,
   stockMaxAgeMs: 60_000,
   blockDeletionDelayMs: 5 * 60_000,

@@ -41,6 +41,7 @@ export function installOm(graph: Graph): void {
       env,
       config,
       leadership: new Leadership('OM', store),
+      keys: parts.get(OM).keys,
       log: parts.get(OM_LOG),
       reconcilers: [new LeaseExpiry({ store, clock }), new BlockDeletion({ store, scm, clock, config })],
     })

@@ -6,7 +6,7 @@ import type { Logger } from '@o3/common/logger'
 import type { BlockStore } from '@o3/hdds/api'
 import type { OmClient } from '@o3/om/api'
 import type { Identities } from './api/api.ts'
-import type { Keyring } from './store/keyring.ts'
+import type { Keyring } from '@o3/common/keyring'
 import type { RunningStore, StoreConfig, StoreOptions } from './store/store.ts'
 
 export const BUS_ENV = token<Env>('bus.env')

@@ -1,16 +1,18 @@
-/** What an SCM is made of. The caller binds `SCM_ENV`, `SCM_LOG`, `SCM_CONFIG` and the opened `SCM_STORE`. */
+/** What an SCM is made of. The caller binds `SCM_ENV`, `SCM_LOG`, `SCM_CONFIG`, `SCM_SEALING` and the opened `SCM_STORE`. */
 
 import type { Graph } from '@o3/common/di'
 import { ScmService } from './service/scm-service.ts'
-import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
+import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_SEALING, SCM_STORE } from './tokens.ts'
 
 export { defaultScmConfig } from './config.ts'
 export type { ScmConfig } from './config.ts'
 export type { ScmCommand, ScmReply } from './core/command.ts'
+export type { KeySchedule } from './core/secret-key.ts'
 export { scmRules } from './core/rules.ts'
 export type { Standing } from '@o3/ratis/leadership'
 export { ScmService } from './service/scm-service.ts'
-export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE } from './tokens.ts'
+export type { MakeWorker, TermParts, TermWorker } from './service/term-worker.ts'
+export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_SEALING, SCM_STORE } from './tokens.ts'
 
 /** Binds `SCM`. Call its `start` before the first datanode registers. */
 export function installScm(graph: Graph): void {
@@ -22,6 +24,7 @@ export function installScm(graph: Graph): void {
         store: parts.get(SCM_STORE),
         config: parts.get(SCM_CONFIG),
         log: parts.get(SCM_LOG),
+        sealing: parts.get(SCM_SEALING),
       }),
   )
 }

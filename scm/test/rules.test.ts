@@ -4,7 +4,7 @@ import type { ContainerState } from '../src/api/api.ts'
 import type { ScmCommand, ScmReply } from '../src/core/command.ts'
 import { transitions } from '../src/core/commands/transition-container.ts'
 import { scmRules } from '../src/core/rules.ts'
-import { containers, counters, deletions, nodes } from '../src/core/tables.ts'
+import { containers, counters, deletions, encodedDeletions, nodes, pipelines, untouched } from '../src/core/tables.ts'
 
 function store(): PureStore<ScmCommand, ScmReply> {
   const made = new PureStore<ScmCommand, ScmReply>(scmRules)
@@ -13,7 +13,7 @@ function store(): PureStore<ScmCommand, ScmReply> {
 }
 
 function createContainer(rules: PureStore<ScmCommand, ScmReply>): ScmReply {
-  return rules.execute({ kind: 'create-container', replication: 'RATIS/ONE', pipeline: 'one-dn', datanodes: ['dn'] })
+  return rules.execute({ kind: 'create-container', replication: 'RATIS/ONE', pipeline: undefined, datanodes: ['dn'] })
 }
 
 describe('nodes', () => {
@@ -46,7 +46,12 @@ describe('containers', () => {
 
   test('one on a node that is not known is refused', () => {
     const rules = store()
-    const command = { kind: 'create-container', replication: 'RATIS/ONE', pipeline: 'p', datanodes: ['ghost'] } as const
+    const command = {
+      kind: 'create-container',
+      replication: 'RATIS/ONE',
+      pipeline: undefined,
+      datanodes: ['ghost'],
+    } as const
     expect(rules.try(command)).toMatchObject({ kind: 'refusal', code: 'Unavailable' })
   })
 
@@ -124,32 +129,91 @@ describe('deletions', () => {
         { container: 1, firstLocal: 1, count: 2 },
         { container: 1, firstLocal: 9, count: 1 },
       ],
-      waitingFor: ['dn'],
+      done: [],
+      copies: 0,
     })
     expect(rules.get(counters, 'deletion')).toBe(2)
     rules.execute({ kind: 'acknowledge-deletions', datanode: 'stranger', transactions: [1] })
     expect(rules.get(deletions, 1)).toBeDefined()
     rules.execute({ kind: 'acknowledge-deletions', datanode: 'dn', transactions: [1, 1, 77] })
-    expect([rules.get(deletions, 1), rules.get(deletions, 2)?.waitingFor]).toEqual([undefined, ['dn']])
+    expect([rules.get(deletions, 1), rules.get(deletions, 2)?.done]).toEqual([undefined, []])
   })
 })
 
+const container = {
+  ...untouched,
+  state: 'CLOSED',
+  replication: 'RATIS/ONE',
+  datanodes: ['d'],
+  origins: ['d'],
+  createdMs: 300,
+  nextLocal: 2,
+} as const
+const node = {
+  address: 'a:1',
+  rack: '/r',
+  operational: 'IN_SERVICE',
+  maintenanceUntilMs: undefined,
+  registeredMs: 5,
+} as const
+
 describe('persisted forms', () => {
-  test.each([
-    ['node', nodes, { address: 'a:1', operational: 'IN_SERVICE', registeredMs: 5 }, '020103613a310005'],
-    ['node of this process', nodes, { address: undefined, operational: 'IN_SERVICE', registeredMs: 5 }, '02000005'],
+  test.each<readonly [string, unknown, unknown, string]>([
+    ['node', nodes, node, '03' + '0103613a31' + '00' + '05' + '022f72' + '00'],
+    ['node of this process', nodes, { ...node, address: undefined }, '03' + '00' + '00' + '05' + '022f72' + '00'],
+    [
+      'node in maintenance',
+      nodes,
+      { ...node, operational: 'IN_MAINTENANCE', maintenanceUntilMs: 300 },
+      '03' + '0103613a31' + '04' + '05' + '022f72' + '01ac02',
+    ],
+    [
+      'pipeline',
+      pipelines,
+      { kind: 'THREE', state: 'OPEN', members: ['d', 'e', 'f'], createdMs: 300 },
+      '01' + '01' + '01' + '03016401650166' + 'ac02',
+    ],
     [
       'container',
       containers,
-      { state: 'CLOSED', replication: 'RATIS/ONE', pipeline: 'p', datanodes: ['d'], createdMs: 300, nextLocal: 2 },
-      '010300017001' + '0164' + 'ac02' + '02',
+      container,
+      '02' + '0300' + '00' + '010164' + '00' + '00' + '010164' + 'ac02' + '02' + '00000000',
+    ],
+    [
+      'container with everything',
+      containers,
+      {
+        ...container,
+        replication: 'RATIS/THREE',
+        pipeline: 'p',
+        incoming: ['e'],
+        copies: 3,
+        encoding: { policy: 'rs-6-3-1024k', shards: [7, 8] },
+        ec: { policy: 'rs-3-2-1024k', shards: [9] },
+        shardOf: { container: 4, index: 1 },
+        deletedBlocks: 6,
+      },
+      '02' +
+        '0301' +
+        '010170' +
+        '010164' +
+        '010165' +
+        '03' +
+        '010164' +
+        'ac02' +
+        '02' +
+        '0101020708' +
+        '01000109' +
+        '010401' +
+        '06',
     ],
     [
       'deletion',
       deletions,
-      { blocks: [{ container: 1, firstLocal: 2, count: 3 }], waitingFor: ['d'] },
-      '0101010203010164',
+      { blocks: [{ container: 1, firstLocal: 2, count: 3 }], done: ['d'], copies: 4 },
+      '02' + '01010203' + '010164' + '04',
     ],
+    ['encoded deletion', encodedDeletions, [{ container: 1, firstLocal: 2, count: 3 }], '01' + '01010203'],
     ['counter', counters, 7, '0107'],
   ])('a %s row keeps its bytes', (_, table, value, hex) => {
     const { encode, decode } = table as { encode(value: unknown): Uint8Array; decode(bytes: Uint8Array): unknown }
@@ -157,16 +221,37 @@ describe('persisted forms', () => {
     expect(decode(Buffer.from(hex, 'hex'))).toEqual(value)
   })
 
-  test.each([
-    ['an address', '0103613a310005', 'a:1'],
-    ['the word of a datanode in the process', '01056c6f63616c0005', undefined],
-  ])('a node row of version 1 with %s still opens', (_, hex, address) => {
-    const row = nodes.decode(Buffer.from(hex, 'hex'))
-    expect(row).toEqual({ address, operational: 'IN_SERVICE', registeredMs: 5 })
+  test.each<readonly [string, unknown, string, unknown]>([
+    ['node, version 1', nodes, '0103613a310005', { ...node, rack: '/default' }],
+    ['node of this process, version 1', nodes, '01056c6f63616c0005', { ...node, address: undefined, rack: '/default' }],
+    ['node, version 2', nodes, '020103613a310005', { ...node, rack: '/default' }],
+    ['node of this process, version 2', nodes, '02000005', { ...node, address: undefined, rack: '/default' }],
+    ['container, version 1', containers, '010300017001' + '0164' + 'ac02' + '02', container],
+    [
+      'deletion, version 1',
+      deletions,
+      '0101010203010164',
+      { blocks: [{ container: 1, firstLocal: 2, count: 3 }], done: [], copies: 0 },
+    ],
+  ])('a row of an earlier release opens: %s', (_, table, hex, value) => {
+    const { decode, encode } = table as { encode(value: unknown): Uint8Array; decode(bytes: Uint8Array): unknown }
+    expect(decode(Buffer.from(hex, 'hex'))).toEqual(value)
+    expect(decode(encode(value))).toEqual(value)
   })
 
-  test('a row of a later version is refused', () => {
-    expect(() => counters.decode(Uint8Array.of(2, 7))).toThrow('version 2')
-    expect(() => nodes.decode(Uint8Array.of(3, 0, 0, 5))).toThrow('version 3')
+  test.each<readonly [string, unknown, number]>([
+    ['counter', counters, 2],
+    ['node', nodes, 4],
+    ['container', containers, 3],
+    ['deletion', deletions, 3],
+    ['pipeline', pipelines, 2],
+  ])('a %s row of a later version is refused', (_, table, version) => {
+    const { decode } = table as { decode(bytes: Uint8Array): unknown }
+    expect(() => decode(Uint8Array.of(version, 0, 0, 5))).toThrow(`version ${version}`)
+  })
+
+  test('keys of recorded deletions are in the order of their containers', () => {
+    const key = { container: 2 ** 40, transaction: 7 }
+    expect(encodedDeletions.decodeKey(encodedDeletions.encodeKey(key))).toEqual(key)
   })
 })

@@ -6,8 +6,19 @@ import { nullLogger } from '@o3/common/log'
 import { openReplicatedStore } from '@o3/ratis/store'
 import { describe, expect, test } from 'vitest'
 import type { ContainerReport, DiskReport, Scm } from '../src/api/api.ts'
-import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE, defaultScmConfig, installScm, scmRules } from '../src/module.ts'
+import {
+  SCM,
+  SCM_CONFIG,
+  SCM_ENV,
+  SCM_LOG,
+  SCM_SEALING,
+  SCM_STORE,
+  defaultScmConfig,
+  installScm,
+  scmRules,
+} from '../src/module.ts'
 import type { ScmService } from '../src/module.ts'
+import { testSealing } from './fixtures/sealing.ts'
 import { overTheWire } from './wire.ts'
 
 const healthy: DiskReport = {
@@ -42,7 +53,7 @@ async function throughDoor(door: Door, run: Script): Promise<void> {
       log: { segmentBytes: 65_536 },
     })
     const graph = new Graph().value(SCM_ENV, env).value(SCM_LOG, nullLogger).value(SCM_CONFIG, defaultScmConfig)
-    graph.value(SCM_STORE, store)
+    graph.value(SCM_STORE, store).value(SCM_SEALING, testSealing(env))
     installScm(graph)
     const scm = graph.get(SCM)
     await scm.start()

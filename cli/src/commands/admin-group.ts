@@ -25,7 +25,7 @@ interface Asked<F> {
   readonly out: Output
 }
 
-export function addAdminGroup(admin: Command, env: Environment, name: GroupName): void {
+export function addAdminGroup(admin: Command, env: Environment, name: GroupName): Command {
   const command = admin.command(name).description(`the members of ${name}: who leads, who belongs to it`)
   const define = <F>(line: Command, run: (asked: Asked<F>) => Promise<void>): void => {
     line
@@ -51,6 +51,13 @@ export function addAdminGroup(admin: Command, env: Environment, name: GroupName)
   define(command.command('roles').description('each member: its role, and how far it is'), async ({ group, out }) => {
     showRoles(out, await group.report())
   })
+  if (name === 'scm') {
+    const rotate = command.command('rotate-keys').description('make the next key of block tokens before its time')
+    define(rotate, async ({ group, out }) => {
+      const key = await group.rotateSecretKey()
+      out.done({ key }, `key ${key} signs as soon as all have it; older ones are believed until they expire`)
+    })
+  }
   define<{ readonly to?: string }>(
     command.command('transfer').description('let another member lead').option('--to <id>', 'default: the furthest'),
     async ({ group, flags, out }) => {
@@ -95,6 +102,7 @@ export function addAdminGroup(admin: Command, env: Environment, name: GroupName)
         throw new StoreError('Unavailable', `${failed.id} made no checkpoint: ${failed.problem}`)
     },
   )
+  return command
 }
 
 function memberOf(argument: string): Member {

@@ -7,10 +7,19 @@ import { bytesText } from '../output/quantities.ts'
 import { remote } from '../remote/remote-command.ts'
 import { countOf } from '../shell/flags.ts'
 import { addAdminGroup } from './admin-group.ts'
+import { addContainer } from './admin-scm/container.ts'
+import { addDatanode } from './admin-scm/datanode.ts'
+import { addPipeline } from './admin-scm/pipeline.ts'
+import { addDeletedBlocks, addSafemode } from './admin-scm/safemode.ts'
 
 export function addAdmin(program: Command, env: Environment): void {
   const admin = program.command('admin').description('groups, nodes and containers; for administrators')
-  for (const name of ['om', 'scm'] as const) addAdminGroup(admin, env, name)
+  addAdminGroup(admin, env, 'om')
+  addDeletedBlocks(addAdminGroup(admin, env, 'scm'), env)
+  addDatanode(admin, env)
+  addContainer(admin, env)
+  addPipeline(admin, env)
+  addSafemode(admin, env)
   remote(admin.command('summary').description('space and containers'), env, async ({ session, out }) => {
     const summary = await session.admin.summary()
     const { containers, totalBytes, availableBytes, pendingDeletionBlocks } = summary

@@ -4,6 +4,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import { GroupClient, RpcClient, keyClient } from '@o3/common/rpc'
 import type { ClientAuthentication } from '@o3/common/rpc'
+import { RemoteScm } from '@o3/scm/client'
 import { formatClusterFile, parseClusterFile } from '../cluster-file/cluster-file.ts'
 import type { Cluster, Member } from '../cluster-file/cluster-file.ts'
 import { readCluster, readClusterSecret } from '../cluster-file/read-cluster.ts'
@@ -70,6 +71,11 @@ export class GroupControl {
 
   close(): void {
     this.group.close()
+  }
+
+  /** Of the group of SCM: the next key of block tokens before its time. Resolves with its id; see `ScmAdminProtocol`. */
+  rotateSecretKey(): Promise<number> {
+    return new RemoteScm(this.group).rotateSecretKey()
   }
 
   /** Of the members of the file, and those that the group has beside them. */

@@ -14,7 +14,7 @@ import { OmService, defaultOmConfig, omRules, referencedBlocks } from '@o3/om/mo
 import type { ReferencedBlocks } from '@o3/om/module'
 import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
 import { scmRules } from '@o3/scm/module'
-import type { ScmBlockProtocol } from '@o3/scm/api'
+import type { ScmBlockProtocol, ScmSecretKeyProtocol } from '@o3/scm/api'
 import { checkIdentity } from '../data-directory.ts'
 import type { NodeConfig } from '../node-config.ts'
 import { openStore } from '../stores.ts'
@@ -210,7 +210,8 @@ class Doctor {
 }
 
 /** An audit asks for no blocks. */
-const noScm: ScmBlockProtocol = {
+const noScm: ScmBlockProtocol & ScmSecretKeyProtocol = {
+  secretKeys: () => Promise.reject(new StoreError('Unavailable', 'there is no SCM in an examination')),
   allocateBlocks: () => Promise.reject(new StoreError('Unavailable', 'there is no SCM in an examination')),
   deleteBlocks: () => Promise.reject(new StoreError('Unavailable', 'there is no SCM in an examination')),
 }

@@ -1,6 +1,6 @@
 /** `o3 datanode`: a process that keeps bytes. */
 
-import { HDDS_SCM } from '@o3/hdds/module'
+import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING } from '@o3/hdds/module'
 import type { ScmMember } from '@o3/hdds/module'
 import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
 import { RemoteScm } from '@o3/scm/client'
@@ -36,7 +36,7 @@ export function startDatanodeRole(
       settings: config.hdds,
     })
     return {
-      methods: serveDatanode(datanode, { clock: env.clock }),
+      methods: serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens: graph.get(HDDS_VOUCHING) }),
       limits: datanodeRpcLimits,
       problem: () => diskProblem(datanode),
     }

@@ -4,28 +4,36 @@ import { assert } from '@o3/common/errors'
 import { serveScm } from '@o3/scm/rpc'
 import { SCM, SCM_STORE } from '@o3/scm/module'
 import { logProblem } from '../parts/problems.ts'
+import { readSealingKey } from '../cluster-file/read-cluster.ts'
 import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { ScmRoleConfig } from './role-config.ts'
 import { serveGroup } from './group-admin.ts'
 import { joinGroup, membershipOf, namingLeaders } from './group.ts'
 import { startRole } from './role-process.ts'
-import type { RoleFacts, RoleOptions } from './role-process.ts'
+import type { ClusterPeer, RoleFacts, RoleOptions } from './role-process.ts'
 
 export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promise<RunningProcess<RoleFacts>> {
   return startRole({ role: 'scm', settings: config }, options, async (seat) => {
-    const { graph, directory } = seat
+    const { env, cluster, graph, directory } = seat
+    const sealingKey = await readSealingKey(env, cluster)
     const { place, methods } = await joinGroup(seat, 'scm', scmSegmentBytes)
-    const consensus = await startScm(graph, seat, { directory, settings: config.scm, place })
+    const consensus = await startScm(graph, seat, { directory, settings: config.scm, place, sealingKey })
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
     return {
       methods: {
-        ...namingLeaders({ ...serveScm(graph.get(SCM)), ...serveGroup(consensus, store) }, consensus),
+        ...namingLeaders({ ...serveScm(graph.get(SCM), { mayHaveKeys }), ...serveGroup(consensus, store) }, consensus),
         ...methods,
       },
       membership: membershipOf(consensus, seat),
       problem: () => logProblem('scm', store),
     }
   })
+}
+
+/** Of the processes of a cluster those that make and check tokens; a gateway only passes them on. */
+function mayHaveKeys({ name }: ClusterPeer): boolean {
+  const [role] = name.split(' ')
+  return role === 'om' || role === 'datanode'
 }

@@ -6,6 +6,7 @@ import { DigestPool } from '@o3/common/digest/pool'
 import type { Env } from '@o3/common/env'
 import type { KvStore } from '@o3/common/kv'
 import { nullLogger } from '@o3/common/logger'
+import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import { createMetrics } from '@o3/common/metrics'
 import {
   HDDS_BLOCKS,
@@ -15,11 +16,15 @@ import {
   HDDS_LOG,
   HDDS_RECONCILERS,
   HDDS_SCM,
+  HDDS_SERVED,
+  HDDS_VOUCHING,
   defaultHddsConfig,
   installHdds,
   openDatanode,
 } from '@o3/hdds/module'
 import type { HddsConfig } from '@o3/hdds/module'
+import { BlockClient, RemoteDatanode } from '@o3/hdds/client'
+import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
 import {
   OM,
   OM_CONFIG,
@@ -51,10 +56,21 @@ import {
   installProtocolBus,
 } from '@o3/protocol-bus/module'
 import { createKeyring, sealingKeyBytes } from '@o3/protocol-bus/store'
-import type { StoreConfig } from '@o3/protocol-bus/store'
+import type { Keyring, StoreConfig } from '@o3/protocol-bus/store'
 import { openReplicatedStore } from '@o3/ratis/store'
 import type { StoreOptions as RatisOptions } from '@o3/ratis/store'
-import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_STORE, defaultScmConfig, installScm, scmRules } from '@o3/scm/module'
+import {
+  SCM,
+  SCM_CONFIG,
+  SCM_ENV,
+  SCM_LOG,
+  SCM_SEALING,
+  SCM_STORE,
+  defaultScmConfig,
+  installScm,
+  scmRules,
+} from '@o3/scm/module'
+import type { Scm } from '@o3/scm/api'
 import type { ScmConfig } from '@o3/scm/module'
 
 export interface ComposedOptions {
@@ -63,6 +79,8 @@ export interface ComposedOptions {
   readonly om?: Partial<OmConfig>
   /** Stands between the store and its OM. */
   readonly away?: (om: ServedOm) => OmClient
+  /** Bytes go over a simulated network: the datanode is served here, and called from the machine of `caller`. */
+  readonly wire?: { readonly host: string; readonly caller: Env }
   readonly scm?: Partial<ScmConfig>
   readonly hdds?: Partial<HddsConfig>
   readonly store?: Partial<StoreConfig>
@@ -78,6 +96,9 @@ export interface ComposedStore {
   readonly identities: Identities
   /** What a full count of OM finds wrong. */
   audit(): Promise<readonly string[]>
+  readonly scm: Scm
+  /** Of `wire`. */
+  readonly datanode: RemoteDatanode | undefined
   close(): Promise<void>
 }
 
@@ -94,12 +115,15 @@ export async function openComposedStore(options: ComposedOptions): Promise<Compo
   await startScm(graph, options, closing)
   await startHdds(graph, options, closing)
   await startOm(graph, options, closing)
-  startBus(graph, options, closing)
+  const datanode = await serveBytes(graph, options, closing)
+  startBus(graph, options, { closing, datanode })
   const om = graph.get(OM)
   return {
     store: graph.get(STORE),
     identities: graph.get(IDENTITIES),
     audit: () => om.audit(),
+    scm: graph.get(SCM),
+    datanode,
     async close() {
       for (const close of closing.toReversed()) await close()
     },
@@ -120,6 +144,7 @@ async function startScm(graph: Graph, options: ComposedOptions, closing: Closing
     .value(SCM_ENV, env)
     .value(SCM_LOG, log)
     .value(SCM_CONFIG, { ...defaultScmConfig, ...options.scm })
+    .value(SCM_SEALING, testKeyring(env))
     .value(SCM_STORE, store)
   installScm(graph)
   await graph.get(SCM).start()
@@ -173,7 +198,35 @@ async function startOm(graph: Graph, options: ComposedOptions, closing: Closing)
   closing.push(() => reconcilers.stop())
 }
 
-function startBus(graph: Graph, options: ComposedOptions, closing: Closing): void {
+function testKeyring({ random }: Env): Keyring {
+  return createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, random)
+}
+
+async function serveBytes(
+  graph: Graph,
+  { env, wire }: ComposedOptions,
+  closing: Closing,
+): Promise<RemoteDatanode | undefined> {
+  if (wire === undefined) return undefined
+  const server = new RpcServer<unknown>({
+    ...env,
+    log,
+    methods: serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens: graph.get(HDDS_VOUCHING) }),
+    authentication: trustedServer,
+    limits: datanodeRpcLimits,
+  })
+  closing.push(() => server.close(0))
+  const address = await server.listen({ kind: 'tcp', host: wire.host, port: 9_861 })
+  const datanode = new RemoteDatanode({ env: wire.caller, id: 'datanode', address, authentication: trustedClient })
+  closing.push(async () => datanode.close())
+  return datanode
+}
+
+function startBus(
+  graph: Graph,
+  options: ComposedOptions,
+  { closing, datanode }: { readonly closing: Closing; readonly datanode: RemoteDatanode | undefined },
+): void {
   const { env, away = (om: OmClient) => om, chunkSizeBytes = 256 * 1024, hashInline = false } = options
   const digests = new DigestPool(hashInline ? { inlineThresholdBytes: Infinity } : {})
   closing.push(() => digests.close())
@@ -189,9 +242,12 @@ function startBus(graph: Graph, options: ComposedOptions, closing: Closing): voi
     })
     .value(BUS_CHUNKS, new ChunkPool({ chunkSizeBytes, maxChunks: 16 }))
     .value(BUS_DIGESTS, digests)
-    .value(BUS_KEYRING, createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, env.random))
+    .value(BUS_KEYRING, testKeyring(env))
     .build(BUS_OM, (parts) => away(parts.get(OM)))
-    .build(BUS_BLOCKS, (parts) => parts.get(HDDS_BLOCKS))
+    .build(BUS_BLOCKS, (parts) => {
+      if (datanode === undefined) return parts.get(HDDS_BLOCKS)
+      return new BlockClient({ env, locations: parts.get(SCM), datanode: () => datanode })
+    })
     .build(BUS_SCM, (parts) => parts.get(SCM))
   installProtocolBus(graph)
   const store = graph.get(STORE)

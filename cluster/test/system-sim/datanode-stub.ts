@@ -1,5 +1,6 @@
 import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
+import { nullLogger } from '@o3/common/logger'
 import type {
   BlockId,
   BlockRange,
@@ -9,6 +10,7 @@ import type {
   ScmDatanodeProtocol,
 } from '@o3/scm/api'
 import { RemoteScm } from '@o3/scm/client'
+import { KeyRing, Vouching } from '@o3/scm/tokens'
 import { groupClient } from './services.ts'
 
 interface Container {
@@ -35,12 +37,41 @@ export class DatanodeStub {
   private readonly gone = new Set<number>()
   private readonly done = new Set<number>()
   private highestTerm = 0
+  private vouching: Vouching | undefined
 
   private readonly nowMs: () => number
 
   constructor(id: string, nowMs: () => number) {
     this.id = id
     this.nowMs = nowMs
+  }
+
+  /** What it signs for a block that it has; undefined while it has no key from SCM. */
+  async prove(block: BlockId, lengthBytes: number): Promise<Uint8Array | undefined> {
+    const { vouching } = this
+    if (vouching === undefined) return undefined
+    try {
+      const key = await vouching.keys.ready()
+      return vouching.proof({ block, lengthBytes }, { kind: 'stored', datanode: this.id, checksum: undefined }, key)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      return undefined
+    }
+  }
+
+  /** Gets its keys from whoever leads SCM. */
+  keepKeys(env: Env, scmMembers: readonly string[]): { stop(): Promise<void> } {
+    const client = groupClient(env, 'scm', scmMembers)
+    const keys = new KeyRing({ scm: new RemoteScm(client), clock: env.clock, log: nullLogger })
+    this.vouching = new Vouching({ keys, clock: env.clock })
+    const task = env.tasks.spawn('secret keys', (signal) => keys.run(signal))
+    return {
+      stop: async () => {
+        task.cancel()
+        client.close()
+        await task.done
+      },
+    }
   }
 
   /** Starts to talk to one member of SCM, from a process of its machine. */

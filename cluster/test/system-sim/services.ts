@@ -1,5 +1,6 @@
 import { Graph } from '@o3/common/di'
 import type { Env } from '@o3/common/env'
+import { createKeyring, sealingKeyBytes } from '@o3/common/keyring'
 import { nullLogger } from '@o3/common/logger'
 import { GroupClient, trustedClient } from '@o3/common/rpc'
 import type { OmCommand, OmReply } from '@o3/om/api'
@@ -23,6 +24,7 @@ import {
   SCM_CONFIG,
   SCM_ENV,
   SCM_LOG,
+  SCM_SEALING,
   SCM_STORE,
   installScm,
   type ScmCommand,
@@ -61,12 +63,13 @@ export function omService(
   options: OmServiceOptions,
 ): RunningService {
   const client = groupClient(env, 'scm', options.scmMembers)
+  const scm = new RemoteScm(client)
   const graph = new Graph()
     .value(OM_ENV, env)
     .value(OM_LOG, nullLogger)
     .value(OM_CONFIG, options.config)
     .value(OM_STORE, store)
-    .value(OM_SCM, options.scm(new RemoteScm(client)))
+    .value(OM_SCM, { ...options.scm(scm), secretKeys: () => scm.secretKeys() })
   installOm(graph)
   const reconcilers = graph.get(OM_RECONCILERS)
   return {
@@ -84,7 +87,12 @@ export function scmService(env: Env, store: ReplicatedStore<ScmCommand, ScmReply
     .value(SCM_ENV, env)
     .value(SCM_LOG, nullLogger)
     .value(SCM_CONFIG, config)
+    .value(SCM_SEALING, createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, env.random))
     .value(SCM_STORE, store)
   installScm(graph)
-  return { methods: serveScm<undefined>(graph.get(SCM)), start: () => {}, stop: () => Promise.resolve() }
+  return {
+    methods: serveScm<undefined>(graph.get(SCM), { mayHaveKeys: () => true }),
+    start: () => {},
+    stop: () => Promise.resolve(),
+  }
 }

@@ -255,7 +255,9 @@ export class Workload {
         holding.lease = undefined
         continue
       }
-      return { kind: 'leased', lease: lease.id, extents: [{ block, length }] }
+      const proof = await this.world.datanode.prove(block, length)
+      if (proof === undefined) return undefined
+      return { kind: 'leased', lease: lease.id, extents: [{ block, length, proofs: [proof] }] }
     }
     return undefined
   }

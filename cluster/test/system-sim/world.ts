@@ -94,6 +94,7 @@ export class SystemWorld {
   startDatanode(): void {
     this.datanodeEnv = this.machine('dn1')
     for (const id of this.scm.firstIds) this.talkTo(id)
+    this.talks.push(this.datanode.keepKeys(this.datanodeEnv, this.scm.firstIds))
   }
 
   /** The datanode is told of a member of SCM. */

@@ -10,6 +10,7 @@ import type {
   ContainerReport,
   DatanodeId,
   DiskReport,
+  LocalId,
   PipelineId,
   PipelineMember,
   PipelineReport,
@@ -95,7 +96,8 @@ export interface AgreedBlock {
 }
 
 export interface ScrubFinding {
-  readonly kind: 'damaged-chunk' | 'unreadable' | 'index-mismatch'
+  /** `quarantined`: the file of a damaged replica that was deleted here; a person may look at it for some time. */
+  readonly kind: 'damaged-chunk' | 'unreadable' | 'index-mismatch' | 'quarantined'
   readonly container: ContainerId
   readonly local?: number
   readonly path: string
@@ -104,6 +106,45 @@ export interface ScrubFinding {
 }
 
 type MaybePromise<T> = T | Promise<T>
+
+/** A replica, as whoever makes another one of it sees it. */
+export interface ReplicaSummary {
+  /** `none`: it takes blocks. `alone`: closed when its pipeline was lost; it may lack blocks (`QUASI_CLOSED`). */
+  readonly seal: 'none' | 'agreed' | 'alone'
+  /** Some of it does not verify (`UNHEALTHY`). */
+  readonly damaged: boolean
+  readonly generation: number
+  /** What its blocks take in a container file. */
+  readonly liveBytes: number
+  readonly blockCount: number
+  /** As in `ContainerReport`. */
+  readonly contentHash?: string
+}
+
+export interface BlockPage {
+  readonly container: ContainerId
+  /** Only blocks with higher local ids. 0: from the first on. */
+  readonly after: LocalId
+  /** At most 16,384. */
+  readonly limit: number
+}
+
+/** The replicas of a datanode, for whoever makes others of them. */
+export interface ReplicaSource {
+  readonly id: DatanodeId
+  /**
+   * Blocks of a closed replica that have no checksum, because an earlier release wrote them, get one first: that may take
+   * long. `ContainerNotFound`, `Damaged` when its file is missing.
+   */
+  summarizeReplica(container: ContainerId): Promise<ReplicaSummary>
+  /** By local id; fewer than `limit` only at the end. One without a checksum cannot be read. */
+  listReplica(page: BlockPage): Promise<readonly BlockInfo[]>
+  /**
+   * These blocks of one container, framed (`BlockFrames`), in the order of the ranges. One that is not there, or does not
+   * verify, has a frame that says so; a large one that turns out damaged midway ends the stream with `Damaged`.
+   */
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array>
+}
 
 /** A datanode as a member of pipelines. */
 export interface PipelineMembership {

@@ -13,6 +13,7 @@ export const hddsFaultSites = [
   'hdds.delete.after-tombstone',
   'hdds.close.before-seal',
   'hdds.close.after-seal',
+  'hdds.close.before-agreed',
   'hdds.index.before-write',
   'hdds.index.before-checkpoint',
   'hdds.index.after-checkpoint',
@@ -26,6 +27,14 @@ export const hddsFaultSites = [
   'hdds.container.before-remove',
   'hdds.file.before-remove',
   'hdds.file.removed',
+  'hdds.quarantine.before-rename',
+  'hdds.quarantine.before-directory-sync',
+  'hdds.copy.created',
+  'hdds.copy.before-seal',
+  'hdds.copy.before-rename',
+  'hdds.copy.before-directory-sync',
+  'hdds.copy.renamed',
+  'hdds.copy.visible',
   'hdds.recover.names-synced',
   'hdds.recover.older-removed',
   'hdds.recover.skip-written',
@@ -34,3 +43,13 @@ export const hddsFaultSites = [
 ] as const
 
 export type HddsFaultSite = (typeof hddsFaultSites)[number]
+
+/** The same, of a datanode that is a member of pipelines. */
+export const pipelineFaultSites = [
+  'hdds.pipeline.before-description',
+  'hdds.pipeline.before-directory-sync',
+  'hdds.pipeline.created',
+  'hdds.pipeline.description-removed',
+] as const
+
+export type PipelineFaultSite = (typeof pipelineFaultSites)[number]

@@ -1,6 +1,8 @@
 /** How a block store is reached: the datanodes of this process and of others, and the client that finds them. */
 
 export { addressText, parseAddress } from './address.ts'
+export { EcReader } from '../ec/ec-reader.ts'
+export { openCodePool } from '../ec/code-pool.ts'
 export { BlockClient, defaultBlockPatience } from './block-client.ts'
 export type { BlockReplica, EncodedPlace, FindDatanode } from './container-places.ts'
 export type { BlockClientOptions, BlockPatience, EncodedReader } from './block-client.ts'

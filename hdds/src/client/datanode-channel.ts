@@ -5,9 +5,13 @@ import { StoreError, isStoreError } from '@o3/common/errors'
 import { RpcClient } from '@o3/common/rpc'
 import type { ClientAuthentication, RpcCallOptions, RpcLimits, RpcResult } from '@o3/common/rpc'
 import type { DatanodeId } from '@o3/scm/api'
-import { exchanges } from '../rpc/methods.ts'
+import type { BlockDeed } from '@o3/scm/tokens'
+import { deeds } from '../rpc/deeds.ts'
+import type { Deed } from '../rpc/deeds.ts'
+import { exchanges, listings } from '../rpc/methods.ts'
 import type { ExchangeName, ListingName, ReplyOf, RequestOf } from '../rpc/methods.ts'
 import type { Addressed, Codec } from '../rpc/records.ts'
+import { tokenIn } from '../rpc/token-check.ts'
 
 export interface DatanodeChannelOptions {
   readonly env: Pick<Env, 'network' | 'clock' | 'tasks'>
@@ -15,9 +19,15 @@ export interface DatanodeChannelOptions {
   readonly address: Address
   readonly authentication: ClientAuthentication
   readonly limits?: Partial<RpcLimits>
+  /** Makes the token of a call that has none: a datanode can, for other datanodes. `Unavailable`. */
+  readonly tokenFor?: (deed: BlockDeed) => Uint8Array
   /** Connections for bytes. Default 2. */
   readonly bulkConnections?: number
 }
+
+const requests = { ...exchanges, ...listings } as unknown as Readonly<
+  Record<ExchangeName | ListingName, { readonly request: Codec<Addressed<unknown>> }>
+>
 
 /** Small calls do not queue behind bytes. */
 export type Lane = 'control' | 'bulk'
@@ -90,11 +100,23 @@ export class DatanodeChannel {
     return (client ?? control).call(name, payload, options)
   }
 
-  encode<Name extends ExchangeName | ListingName>(
-    codec: Codec<Addressed<RequestOf<Name>>>,
-    request: RequestOf<Name>,
-  ): Uint8Array {
-    return codec.encode({ datanode: this.id, request })
+  /** `Unavailable` when a token cannot be made for it yet. */
+  encode<Name extends ExchangeName | ListingName>(name: Name, request: RequestOf<Name>): Uint8Array {
+    const { request: codec } = requests[name]
+    return codec.encode(this.withToken(name, { datanode: this.id, request }))
+  }
+
+  private withToken(name: ExchangeName | ListingName, addressed: Addressed<unknown>): Addressed<unknown> {
+    const { tokenFor } = this.options
+    if (tokenFor === undefined || tokenIn(addressed.request) !== undefined) return addressed
+    const deed = (deeds[name] as (request: unknown) => Deed)(addressed.request)
+    const first = typeof deed === 'string' ? undefined : deed[0]
+    if (first === undefined) return addressed
+    const token = tokenFor(first)
+    const { request } = addressed
+    // In both places: a request that speaks of access is written with what it says itself, any other with what is beside it.
+    const isRecord = typeof request === 'object' && request !== null && !Array.isArray(request)
+    return { ...addressed, token, request: isRecord ? { ...request, token } : request }
   }
 
   /** `Incompatible` for an answer that cannot be read. */

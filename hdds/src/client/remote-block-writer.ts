@@ -1,9 +1,8 @@
 import { StoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId } from '@o3/scm/api'
-import type { BlockReceipt, BlockWriter } from '../api/api.ts'
+import type { BlockReceipt, BlockWriter, ReplicaAccess } from '../api/api.ts'
 import { chunksOf } from '../core/chunks.ts'
-import { exchanges } from '../rpc/methods.ts'
 import { MarkReader, runHead, runsEnd } from '../rpc/runs.ts'
 import type { Mark } from '../rpc/runs.ts'
 import { unreadable } from './datanode-channel.ts'
@@ -15,17 +14,18 @@ const method = 'hdds.openWriter.1'
 export interface OpenWriterOptions {
   readonly channel: DatanodeChannel
   readonly block: BlockId
+  readonly access?: ReplicaAccess
   /** The longest that the datanode may take for one step. */
   readonly deadlineMs: number
 }
 
 /** Resolves when the datanode has taken the block: what it refuses is known before any byte is sent. */
 export async function openRemoteWriter(options: OpenWriterOptions): Promise<BlockWriter> {
-  const { channel, block, deadlineMs } = options
+  const { channel, block, access, deadlineMs } = options
   channel.enter()
   const runs = new RunQueue()
   const cancellation = new AbortController()
-  const payload = channel.encode<typeof method>(exchanges[method].request, block)
+  const payload = channel.encode(method, { block, ...access })
   const opening = channel.call('bulk', method, payload, { body: runs, signal: cancellation.signal })
   try {
     const { payload: reply, body } = await withinDeadline(channel.clock, deadlineMs, method, opening)
@@ -76,10 +76,10 @@ class RemoteBlockWriter implements BlockWriter {
     return await this.exclusively('withEffect', async () => {
       this.stream.runs.push(runsEnd('commit'))
       this.stream.runs.end()
-      const { totalBytes } = await this.expect('committed')
+      const { totalBytes, receipt } = await this.expect('committed')
       if (totalBytes !== this.sentBytes) throw wrongMark()
       this.end('done')
-      return { block: this.block, lengthBytes: totalBytes, datanodes: [this.options.channel.id] }
+      return receipt ?? { block: this.block, lengthBytes: totalBytes, datanodes: [this.options.channel.id] }
     })
   }
 

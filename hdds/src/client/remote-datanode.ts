@@ -2,18 +2,43 @@
 
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcResult } from '@o3/common/rpc'
-import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerId,
+  ContainerReport,
+  DatanodeId,
+  DiskReport,
+  PipelineId,
+  PipelineMember,
+  PipelineReport,
+} from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
-import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import type {
+  AgreedBlock,
+  BlockAccess,
+  BlockInfo,
+  BlockPage,
+  BlockReceipt,
+  BlockWriter,
+  Datanode,
+  PipelineMembership,
+  ReadRange,
+  ReplicaAccess,
+  ReplicaSource,
+  ReplicaSummary,
+  ScrubFinding,
+} from '../api/api.ts'
 import { checksumOf } from '../rpc/arrival.ts'
 import { readListing } from '../rpc/listing.ts'
-import { exchanges, listings } from '../rpc/methods.ts'
+import { listings } from '../rpc/methods.ts'
 import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from '../rpc/methods.ts'
-import type { Addressed, Codec, ItemCodec } from '../rpc/records.ts'
+import type { ItemCodec } from '../rpc/records.ts'
 import { DatanodeChannel, unreadable } from './datanode-channel.ts'
 import type { DatanodeChannelOptions, Lane } from './datanode-channel.ts'
 import { plainBytes } from './plain-bytes.ts'
 import { openRemoteWriter } from './remote-block-writer.ts'
+import { remoteBlocks } from './remote-blocks.ts'
 import { RemotePieces, assertRange } from './remote-pieces.ts'
 
 export interface RemoteDatanodeOptions extends DatanodeChannelOptions {
@@ -39,12 +64,12 @@ const patient: Carried = { lane: 'control', deadline: 'none' }
 
 /**
  * The same promises as of a datanode in this process. Beside its refusals: `Unavailable` when it cannot be reached, or
- * another datanode answers in its place; `writeBlock` and `commit` then reject with `OutcomeUnknown` or `DeadlineExceeded`
+ * another datanode answers in its place; `writeBlock`, `commit` and `agreeBlock` then reject with `OutcomeUnknown` or `DeadlineExceeded`
  * when the block may be there all the same (the same `writeBlock` again tells). Nothing is sent twice but a read whose
  * first byte has not come. Memory that was given to a call may be used again when it has settled, also while the last bytes
  * of a call that was given up are still on their way: the datanode refuses what is not what was sent.
  */
-export class RemoteDatanode implements Datanode {
+export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSource {
   readonly id: DatanodeId
   private readonly channel: DatanodeChannel
   private readonly deadlineMs: number
@@ -67,7 +92,7 @@ export class RemoteDatanode implements Datanode {
 
   // ------------------------------------------------------------------------------------------------------ blocks
 
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: ReplicaAccess): Promise<BlockReceipt> {
     let lengthBytes = 0
     for (const piece of pieces) lengthBytes += piece.length
     if (lengthBytes > maxChunkBytes) {
@@ -75,27 +100,27 @@ export class RemoteDatanode implements Datanode {
     }
     const how: Carried = { lane: laneOf(lengthBytes), deadline: 'limited', ...bodyOf(pieces, lengthBytes) }
     try {
-      const request = { block, lengthBytes, checksum: checksumOf(pieces) }
+      const request = { block, lengthBytes, checksum: checksumOf(pieces), ...access }
       return await this.channel.use(() => this.ask('hdds.writeBlock.1', request, how))
     } catch (error) {
       throw this.channel.withEffect(error)
     }
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
-    return await openRemoteWriter({ channel: this.channel, block, deadlineMs: this.deadlineMs })
+  async openWriter(block: BlockId, access: ReplicaAccess = {}): Promise<BlockWriter> {
+    return await openRemoteWriter({ channel: this.channel, block, access, deadlineMs: this.deadlineMs })
   }
 
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+  read(block: BlockId, range: ReadRange, access: BlockAccess = {}): AsyncIterable<Uint8Array> {
     const { channel, deadlineMs: silenceMs } = this
-    return new RemotePieces({ channel, block, range, silenceMs })
+    return new RemotePieces({ channel, block, range, access, silenceMs })
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
+  async readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array> {
     assertRange(range)
     return await this.repeatable(async () => {
       const how: Carried = { lane: laneOf(range.length), deadline: 'limited' }
-      const { body } = await this.call('hdds.readSmall.1', exchanges['hdds.readSmall.1'], { block, range }, how)
+      const { body } = await this.call('hdds.readSmall.1', { block, range, ...access }, how)
       return await gather(body, range.length)
     })
   }
@@ -119,11 +144,11 @@ export class RemoteDatanode implements Datanode {
   }
 
   async listBlocks(container: ContainerId): Promise<readonly BlockInfo[]> {
-    return await this.list('hdds.listBlocks.1', container, control)
+    return await this.list('hdds.listBlocks.2', container, control)
   }
 
   async containers(): Promise<readonly ContainerReport[]> {
-    return await this.list('hdds.containers.1', undefined, control)
+    return await this.list('hdds.containers.2', undefined, control)
   }
 
   async disks(): Promise<readonly DiskReport[]> {
@@ -144,6 +169,43 @@ export class RemoteDatanode implements Datanode {
     return await this.repeatable(() => this.ask('hdds.compact.1', undefined, patient))
   }
 
+  // --------------------------------------------------------------------------------------------------- pipelines
+
+  async createPipeline(pipeline: PipelineId, members: readonly PipelineMember[]): Promise<void> {
+    await this.repeatable(() => this.ask('hdds.createPipeline.1', { pipeline, members }, control))
+  }
+
+  async closePipeline(pipeline: PipelineId): Promise<void> {
+    await this.repeatable(() => this.ask('hdds.closePipeline.1', pipeline, patient))
+  }
+
+  async pipelines(): Promise<readonly PipelineReport[]> {
+    return await this.list('hdds.pipelines.1', undefined, control)
+  }
+
+  async agreeBlock(agreed: AgreedBlock, access?: BlockAccess): Promise<void> {
+    try {
+      await this.channel.use(() => this.ask('hdds.agreeBlock.1', { agreed, ...access }, control))
+    } catch (error) {
+      throw this.channel.withEffect(error)
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- replicas
+
+  async summarizeReplica(container: ContainerId): Promise<ReplicaSummary> {
+    return await this.repeatable(() => this.ask('hdds.summarizeReplica.1', container, patient))
+  }
+
+  async listReplica(page: BlockPage): Promise<readonly BlockInfo[]> {
+    return await this.list('hdds.listReplica.1', page, control)
+  }
+
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
+    const { channel, deadlineMs: silenceMs } = this
+    return remoteBlocks({ channel, blocks, silenceMs })
+  }
+
   // -------------------------------------------------------------------------------------------------------- calls
 
   private async ask<Name extends ExchangeName>(
@@ -151,7 +213,7 @@ export class RemoteDatanode implements Datanode {
     request: RequestOf<Name>,
     how: Carried,
   ): Promise<ReplyOf<Name>> {
-    const { payload } = await this.call(name, exchanges[name], request, how)
+    const { payload } = await this.call(name, request, how)
     return this.channel.decode(name, payload)
   }
 
@@ -161,7 +223,7 @@ export class RemoteDatanode implements Datanode {
     how: Carried,
   ): Promise<readonly ItemOf<Name>[]> {
     return await this.repeatable(async () => {
-      const { body } = await this.call(name, listings[name], request, how)
+      const { body } = await this.call(name, request, how)
       const items = listings[name].items as ItemCodec<unknown> as ItemCodec<ItemOf<Name>>
       return await readListing(items, body ?? nothing())
     })
@@ -169,13 +231,11 @@ export class RemoteDatanode implements Datanode {
 
   private call<Name extends ExchangeName | ListingName>(
     name: Name,
-    entry: { readonly request: unknown },
     request: RequestOf<Name>,
     { lane, body, deadline }: Carried,
   ): Promise<RpcResult> {
     const { channel, deadlineMs } = this
-    const codec = entry.request as Codec<Addressed<RequestOf<Name>>>
-    return channel.call(lane, name, channel.encode(codec, request), {
+    return channel.call(lane, name, channel.encode(name, request), {
       ...(deadline === 'limited' ? { deadlineMs } : {}),
       ...(body === undefined ? {} : { body }),
     })

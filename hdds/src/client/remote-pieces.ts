@@ -1,7 +1,6 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { BlockId } from '@o3/scm/api'
-import type { ReadRange } from '../api/api.ts'
-import { exchanges } from '../rpc/methods.ts'
+import type { BlockAccess, ReadRange } from '../api/api.ts'
 import { PatientBody } from '../rpc/patient-body.ts'
 import { unreadable } from './datanode-channel.ts'
 import type { DatanodeChannel } from './datanode-channel.ts'
@@ -11,6 +10,7 @@ export interface RemotePiecesOptions {
   readonly channel: DatanodeChannel
   readonly block: BlockId
   readonly range: ReadRange
+  readonly access?: BlockAccess
   readonly silenceMs: number
 }
 
@@ -81,8 +81,8 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   }
 
   private async ask(): Promise<void> {
-    const { channel, block, range, silenceMs } = this.options
-    const payload = channel.encode<typeof method>(exchanges[method].request, { block, range })
+    const { channel, block, range, access, silenceMs } = this.options
+    const payload = channel.encode(method, { block, range, ...access })
     const asking = new AbortController()
     this.asking = asking
     // Of the answer's beginning; afterwards the body has its own.

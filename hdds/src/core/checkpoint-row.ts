@@ -5,6 +5,7 @@
 
 import { StoreError } from '@o3/common/errors'
 import { ByteReader, ByteWriter } from '@o3/common/codec'
+import type { ContentHash } from './content-hash.ts'
 import type { LedgerSums } from './container-ledger.ts'
 
 export interface IndexCheckpoint {
@@ -14,7 +15,11 @@ export interface IndexCheckpoint {
   readonly sums: LedgerSums
 }
 
-const version = 1
+/** Of a release that knew no content hash, and no container that was sealed alone. */
+const bareVersion = 1
+const version = 2
+/** The order is persisted: append, never reorder. */
+const seals = ['none', 'agreed', 'alone'] as const
 
 export function encodeCheckpoint({ generation, scanFrom, sums }: IndexCheckpoint): Uint8Array {
   return new ByteWriter(64)
@@ -24,7 +29,8 @@ export function encodeCheckpoint({ generation, scanFrom, sums }: IndexCheckpoint
     .varint(sums.end)
     .varint(Math.max(0, sums.liveBytes))
     .varint(Math.max(0, sums.blockCount))
-    .bool(sums.sealed)
+    .u8(seals.indexOf(sums.seal))
+    .optional(sums.hash, (writer, { high, low }) => writer.u32(high).u32(low))
     .list(sums.damaged, (writer, range) => writer.varint(range.from).varint(range.to))
     .finish()
 }
@@ -32,13 +38,22 @@ export function encodeCheckpoint({ generation, scanFrom, sums }: IndexCheckpoint
 /** Throws `Damaged`. */
 export function decodeCheckpoint(bytes: Uint8Array): IndexCheckpoint {
   const reader = new ByteReader(bytes)
-  if (reader.u8() !== version) throw new StoreError('Damaged', 'an index checkpoint has an unknown version')
+  const found = reader.u8()
+  if (found !== version && found !== bareVersion) {
+    throw new StoreError('Damaged', 'an index checkpoint has an unknown version')
+  }
   const generation = reader.varint()
   const scanFrom = reader.varint()
   const end = reader.varint()
   const liveBytes = reader.varint()
   const blockCount = reader.varint()
-  const sealed = reader.bool()
+  const seal = seals[reader.u8()]
+  if (seal === undefined) throw new StoreError('Damaged', 'an index checkpoint has an unknown seal')
+  const hash = found === version ? reader.optional(readHash) : undefined
   const damaged = reader.list((item) => ({ from: item.varint(), to: item.varint() }))
-  return { generation, scanFrom, sums: { end, liveBytes, blockCount, sealed, damaged } }
+  return { generation, scanFrom, sums: { end, liveBytes, blockCount, seal, hash, damaged } }
+}
+
+function readHash(reader: ByteReader): ContentHash {
+  return { high: reader.u32(), low: reader.u32() }
 }

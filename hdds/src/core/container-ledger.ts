@@ -9,6 +9,8 @@
 import type { LocalId } from '@o3/scm/api'
 import type { BlockRow, Extent } from './block-row.ts'
 import { storedBytes } from './block-row.ts'
+import { emptyHash, subtractHash, withBlock } from './content-hash.ts'
+import type { ContentHash } from './content-hash.ts'
 import type { RecordHeader } from './record.ts'
 import { alignRecord, headerBytes } from './record-layout.ts'
 import type { LocalRun, Tombstone } from './tombstone.ts'
@@ -20,7 +22,18 @@ export interface LedgerRecord extends Pick<
 > {
   /** With a tombstone. */
   readonly tombstone?: Tombstone
+  /** With a record that completes a block: the block's (see `BlockChecksum`), where it is known. */
+  readonly checksum?: number | undefined
 }
+
+/**
+ * How a container was closed: `agreed`, with all that was ever acknowledged; or `alone`, with what was there when its
+ * pipeline was lost.
+ */
+export type SealState = 'none' | 'agreed' | 'alone'
+
+/** What a seal's `blockOffset` says: that nobody else was asked. */
+export const aloneMark = 1
 
 /** Part of the file that does not verify although it was durable once. `to` is exclusive. */
 export interface DamagedRange {
@@ -34,7 +47,9 @@ export interface LedgerSums {
   readonly end: number
   readonly liveBytes: number
   readonly blockCount: number
-  readonly sealed: boolean
+  readonly seal: SealState
+  /** Undefined while it is not known: a block has no checksum, or was deleted without one. It is then counted anew. */
+  readonly hash: ContentHash | undefined
   /** At most `maxDamagedRanges`; the last one then reaches to the end of the damage. */
   readonly damaged: readonly DamagedRange[]
 }
@@ -46,7 +61,14 @@ export type LedgerChange =
 
 export const maxDamagedRanges = 100
 
-export const emptySums: LedgerSums = { end: 0, liveBytes: 0, blockCount: 0, sealed: false, damaged: [] }
+export const emptySums: LedgerSums = {
+  end: 0,
+  liveBytes: 0,
+  blockCount: 0,
+  seal: 'none',
+  hash: emptyHash,
+  damaged: [],
+}
 
 interface OpenBlock {
   readonly firstOffset: number
@@ -62,7 +84,8 @@ export class ContainerLedger {
   private end: number
   private liveBytes: number
   private blockCount: number
-  private sealed: boolean
+  private seal: SealState
+  private hash: ContentHash | undefined
   private damaged: DamagedRange[]
   private readonly open = new Map<LocalId, OpenBlock>()
 
@@ -70,13 +93,14 @@ export class ContainerLedger {
     this.end = sums.end
     this.liveBytes = sums.liveBytes
     this.blockCount = sums.blockCount
-    this.sealed = sums.sealed
+    this.seal = sums.seal
+    this.hash = sums.hash
     this.damaged = [...sums.damaged]
   }
 
   sums(): LedgerSums {
-    const { end, liveBytes, blockCount, sealed } = this
-    return { end, liveBytes, blockCount, sealed, damaged: [...this.damaged] }
+    const { end, liveBytes, blockCount, seal, hash } = this
+    return { end, liveBytes, blockCount, seal, hash, damaged: [...this.damaged] }
   }
 
   /** Where a scan must begin to complete the blocks that are under way: at most `end`. */
@@ -87,7 +111,26 @@ export class ContainerLedger {
   }
 
   get isSealed(): boolean {
-    return this.sealed
+    return this.seal !== 'none'
+  }
+
+  get sealState(): SealState {
+    return this.seal
+  }
+
+  /** Undefined while it is not known. */
+  get contentHash(): ContentHash | undefined {
+    return this.hash
+  }
+
+  /** It was counted anew, at this moment. */
+  setContentHash(hash: ContentHash): void {
+    this.hash = hash
+  }
+
+  /** What is in it is not what its records add up to: damaged headers hide blocks. */
+  forgetContentHash(): void {
+    this.hash = undefined
   }
 
   get isDamaged(): boolean {
@@ -121,8 +164,7 @@ export class ContainerLedger {
       case 'tombstone':
         return counted ? undefined : this.applyTombstone(record.tombstone)
       case 'seal':
-        this.sealed = true
-        return undefined
+        return this.applySeal(record)
       case 'skip':
         return undefined
     }
@@ -155,7 +197,12 @@ export class ContainerLedger {
     if (record.whole) {
       return counted
         ? undefined
-        : this.put(record.local, { lengthBytes: record.length, whole: true, extents: [extent] })
+        : this.put(record.local, {
+            lengthBytes: record.length,
+            whole: true,
+            extents: [extent],
+            checksum: record.checksum,
+          })
     }
     let block = this.open.get(record.local)
     if (block === undefined || record.blockOffset < block.lengthBytes) {
@@ -176,19 +223,28 @@ export class ContainerLedger {
     // Data that is missing without damage before the commit was torn off with the same power cut: never acknowledged.
     const lost = block.extents.some((extent) => extent.fileOffset === undefined)
     if (lost && !this.isDamaged) return undefined
-    return this.put(record.local, { lengthBytes: record.blockOffset, whole: false, extents: block.extents })
+    const { blockOffset: lengthBytes, checksum } = record
+    return this.put(record.local, { lengthBytes, whole: false, extents: block.extents, checksum })
+  }
+
+  /** The last seal counts, and agreement is never taken back: of a scan that began before the checkpoint as well. */
+  private applySeal({ blockOffset }: LedgerRecord): undefined {
+    if (this.seal !== 'agreed') this.seal = blockOffset === aloneMark ? 'alone' : 'agreed'
   }
 
   private applyTombstone(tombstone: Tombstone | undefined): LedgerChange | undefined {
     if (tombstone === undefined) return undefined
     this.liveBytes -= tombstone.freedBytes
     this.blockCount -= tombstone.blocks
+    const { hash } = tombstone
+    this.hash = this.hash === undefined || hash === undefined ? undefined : subtractHash(this.hash, hash)
     return { kind: 'delete', runs: tombstone.runs }
   }
 
   private put(local: LocalId, row: BlockRow): LedgerChange {
     this.liveBytes += storedBytes(row)
     this.blockCount++
+    this.hash = withBlock(this.hash, { local, ...row })
     return { kind: 'put', local, row }
   }
 }

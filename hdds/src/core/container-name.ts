@@ -20,6 +20,33 @@ export function isUnfinishedName(name: string): boolean {
   return /^[1-9]\d*\.[1-9]\d*\.unfinished$/.test(name)
 }
 
+/** A replica that is being copied from others; it outlives a crash, so that the copy goes on where it was. */
+export function formatCopyName(name: ContainerFileName): string {
+  return `${name.container}.${name.generation}.copy`
+}
+
+/** Undefined when it is none. */
+export function parseCopyName(name: string): ContainerFileName | undefined {
+  return name.endsWith('.copy') ? parseContainerName(`${name.slice(0, -'.copy'.length)}.cnt`) : undefined
+}
+
+/** A damaged replica that was deleted, and when. */
+export interface QuarantinedName extends ContainerFileName {
+  readonly sinceMs: number
+}
+
+/** `17.1.1790000000000.cnt`. */
+export function formatQuarantinedName({ container, generation, sinceMs }: QuarantinedName): string {
+  return `${container}.${generation}.${sinceMs}.cnt`
+}
+
+/** Undefined when the name is not one of ours. */
+export function parseQuarantinedName(name: string): QuarantinedName | undefined {
+  const match = /^(\d+\.\d+)\.(\d{1,15})\.cnt$/.exec(name)
+  const of = match === null ? undefined : parseContainerName(`${match[1]}.cnt`)
+  return of === undefined ? undefined : { ...of, sinceMs: Number(match?.[2]) }
+}
+
 /** Undefined when the name is not one of ours. */
 export function parseContainerName(name: string): ContainerFileName | undefined {
   const match = /^([1-9]\d*)\.([1-9]\d*)\.cnt$/.exec(name)

@@ -1,5 +1,5 @@
 /**
- * A set of container ids that only grows, as runs without gaps between them: ids are given out in order, and most containers
+ * A set of container ids that hardly ever shrinks, as runs without gaps between them: ids are given out in order, and most containers
  * of a disk's past are gone, so that a million deletions are a few runs.
  */
 
@@ -39,6 +39,16 @@ export class IdRanges {
     const joinsNext = next !== undefined && next.first === id + 1
     const range = { first: joinsBefore ? before.first : id, last: joinsNext ? next.last : id }
     this.ranges.splice(at - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsNext ? 1 : 0), range)
+  }
+
+  remove(id: ContainerId): void {
+    const at = this.place(id)
+    const range = this.ranges[at]
+    if (range === undefined || range.first > id) return
+    const rest: IdRange[] = []
+    if (range.first < id) rest.push({ first: range.first, last: id - 1 })
+    if (id < range.last) rest.push({ first: id + 1, last: range.last })
+    this.ranges.splice(at, 1, ...rest)
   }
 
   /** The first range that ends at `id` or behind it. */

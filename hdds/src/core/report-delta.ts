@@ -32,6 +32,7 @@ export class ReportDelta {
   }
 }
 
-function factsOf({ state, generation, usedBytes, liveBytes, blockCount }: ContainerReport): string {
-  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount}`
+function factsOf(report: ContainerReport): string {
+  const { state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline } = report
+  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount} ${contentHash} ${pipeline}`
 }

@@ -6,6 +6,7 @@
 import { StoreError } from '@o3/common/errors'
 import { ByteReader, ByteWriter } from '@o3/common/codec'
 import type { LocalId } from '@o3/scm/api'
+import type { ContentHash } from './content-hash.ts'
 
 export interface LocalRun {
   readonly first: LocalId
@@ -17,27 +18,36 @@ export interface Tombstone {
   readonly blocks: number
   /** What the blocks took in the file: see `storedBytes`. */
   readonly freedBytes: number
+  /** The sum of the hashes of the blocks; undefined when one of them had no checksum. */
+  readonly hash?: ContentHash | undefined
 }
 
-const version = 1
+/** Without a hash. */
+const bareVersion = 1
+const version = 2
 
 export function encodeTombstone(tombstone: Tombstone): Uint8Array {
-  return new ByteWriter(32)
-    .u8(version)
-    .varint(tombstone.blocks)
-    .varint(tombstone.freedBytes)
-    .list(tombstone.runs, (writer, run) => writer.varint(run.first).varint(run.count))
-    .finish()
+  const { hash, blocks, freedBytes, runs } = tombstone
+  const writer = new ByteWriter(32)
+    .u8(hash === undefined ? bareVersion : version)
+    .varint(blocks)
+    .varint(freedBytes)
+  if (hash !== undefined) writer.u32(hash.high).u32(hash.low)
+  return writer.list(runs, (each, run) => each.varint(run.first).varint(run.count)).finish()
 }
 
 /** Throws `Damaged`. */
 export function decodeTombstone(bytes: Uint8Array): Tombstone {
   const reader = new ByteReader(bytes)
-  if (reader.u8() !== version) throw new StoreError('Damaged', 'a tombstone has an unknown version')
+  const found = reader.u8()
+  if (found !== version && found !== bareVersion) {
+    throw new StoreError('Damaged', 'a tombstone has an unknown version')
+  }
   const blocks = reader.varint()
   const freedBytes = reader.varint()
+  const hash = found === version ? { high: reader.u32(), low: reader.u32() } : undefined
   const runs = reader.list((item) => ({ first: item.varint(), count: item.varint() }))
-  return { runs, blocks, freedBytes }
+  return hash === undefined ? { runs, blocks, freedBytes } : { runs, blocks, freedBytes, hash }
 }
 
 /** Ascending ids as runs. */

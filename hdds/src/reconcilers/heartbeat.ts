@@ -4,6 +4,8 @@ import type { DatanodeAnswer, DatanodeCommand, ScmDatanodeProtocol } from '@o3/s
 import type { HddsConfig } from '../config.ts'
 import { ReportDelta } from '../core/report-delta.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
+import type { TaskRegistry } from '../service/tasks.ts'
+import { untilAborted } from '../service/until-aborted.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { ScmCommands } from './scm-commands.ts'
 
@@ -19,6 +21,8 @@ export interface HeartbeatingOptions {
   readonly member: ScmMember
   /** Shared by the talks with all members. */
   readonly commands: ScmCommands
+  /** Shared likewise. */
+  readonly tasks?: TaskRegistry
   /** `host:port` where other processes reach this datanode; undefined when it is called in its own. */
   readonly address: string | undefined
   /** Where it stands; undefined: nobody has said. */
@@ -55,6 +59,7 @@ export class Heartbeating implements Reconciler {
   async run(signal: AbortSignal): Promise<void> {
     const { member, log, commands } = this.options
     try {
+      // A stop does not wait for a member that does not answer.
       commands.take(await untilAborted(this.talk(), signal))
     } catch (error) {
       if (signal.aborted || !(error instanceof StoreError)) throw error
@@ -91,6 +96,7 @@ export class Heartbeating implements Reconciler {
       ...(rack === undefined ? {} : { rack }),
       disks: datanode.disks(),
       containers,
+      pipelines: datanode.pipelines(),
     })
     this.isRegistered = !asksFor('register', answer)
     this.heard(answer, containers)
@@ -101,6 +107,7 @@ export class Heartbeating implements Reconciler {
     const { datanode, member, commands } = this.options
     const reports = datanode.containers()
     const deletedTransactions = commands.doneDeletions
+    const tasks = this.options.tasks?.reports() ?? []
     const usedBytes = reports.reduce((sum, report) => sum + report.usedBytes, 0)
     this.isFilling = usedBytes - this.toldBytes > fillingBytes
     this.toldBytes = usedBytes
@@ -109,6 +116,8 @@ export class Heartbeating implements Reconciler {
       ...this.delta.news(reports),
       disks: datanode.disks(),
       deletedTransactions,
+      pipelines: datanode.pipelines(),
+      ...(tasks.length === 0 ? {} : { tasks }),
     })
     if (asksFor('register', answer)) {
       this.isRegistered = false
@@ -116,7 +125,10 @@ export class Heartbeating implements Reconciler {
     }
     this.heard(answer, reports)
     // A leader that answers has written them down. One that follows has not, and only a leader can.
-    if (answer.term !== undefined) commands.acknowledged(deletedTransactions)
+    if (answer.term !== undefined) {
+      commands.acknowledged(deletedTransactions)
+      this.options.tasks?.acknowledged(tasks)
+    }
     return answer
   }
 
@@ -128,17 +140,4 @@ export class Heartbeating implements Reconciler {
 
 function asksFor(kind: DatanodeCommand['kind'], { commands }: DatanodeAnswer): boolean {
   return commands.some((command) => command.kind === kind)
-}
-
-/** A stop does not wait for a member that does not answer; what it answers later is nobody's. */
-async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([answer, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

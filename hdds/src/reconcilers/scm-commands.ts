@@ -1,13 +1,20 @@
 import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { ContainerId, DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { EcCommand } from '../ec/ec-commands.ts'
+import type { CopyCommand, CopyCommands } from './copy-commands.ts'
+import type { ShardCommands } from './shard-commands.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
 
 export interface ScmCommandsOptions {
   readonly env: Pick<Env, 'tasks'>
   readonly datanode: LocalDatanode
   readonly log: Logger
+  /** Takes what asks for copies; without it there are no other datanodes to copy from. */
+  readonly copies?: CopyCommands
+  /** Takes what asks for shards, likewise. */
+  readonly shards?: ShardCommands
 }
 
 /** More commands than this are not begun at a time; SCM repeats what was not done. */
@@ -16,20 +23,11 @@ const maxRunningCommands = 64
 type DeletionCommand = Extract<DatanodeCommand, { readonly kind: 'delete-blocks' }>
 /** About the talk itself: see `Heartbeating`. */
 type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 'register' }>
-/** What datanodes learn to do next. */
-type LaterCommand = Extract<
+type PipelineCommand = Extract<DatanodeCommand, { readonly kind: 'create-pipeline' | 'close-pipeline' }>
+type ContainerCommand = Exclude<
   DatanodeCommand,
-  {
-    readonly kind:
-      | 'create-pipeline'
-      | 'close-pipeline'
-      | 'copy-container'
-      | 'reconcile-container'
-      | 'encode-container'
-      | 'reconstruct-shards'
-  }
+  DeletionCommand | TalkCommand | PipelineCommand | CopyCommand | EcCommand
 >
-type ContainerCommand = Exclude<DatanodeCommand, DeletionCommand | TalkCommand | LaterCommand>
 
 /**
  * Carries out what SCM asks of this datanode, whichever member asked. Commands run beside the heartbeats, each at most once
@@ -77,15 +75,20 @@ export class ScmCommands {
         case 'full-report':
         case 'register':
           break
-        case 'create-pipeline':
-        case 'close-pipeline':
-        case 'copy-container':
-        case 'reconcile-container':
         case 'encode-container':
         case 'reconstruct-shards':
-          throw new StoreError('NotImplemented', `no datanode can ${command.kind} yet`)
+          this.options.shards?.take(command)
+          break
+        case 'copy-container':
+        case 'reconcile-container':
+          this.options.copies?.take(command)
+          break
         case 'delete-blocks':
           deletions.push(command)
+          break
+        case 'create-pipeline':
+        case 'close-pipeline':
+          this.begin(`${command.kind} ${command.pipeline}`, () => this.carryOutOnPipeline(command))
           break
         case 'create-container':
         case 'close-container':
@@ -121,17 +124,36 @@ export class ScmCommands {
     })
   }
 
-  private async carryOut({ kind, container }: ContainerCommand): Promise<void> {
+  private async carryOutOnPipeline(command: PipelineCommand): Promise<void> {
     const { datanode } = this.options
+    const { kind, pipeline } = command
+    if (kind === 'close-pipeline') return await datanode.closePipeline(pipeline)
+    await datanode.createPipeline(pipeline, command.members)
+  }
+
+  private async carryOut(command: ContainerCommand): Promise<void> {
+    const { datanode } = this.options
+    const { kind, container } = command
     switch (kind) {
       case 'create-container':
         return await datanode.createContainer(container)
       case 'close-container':
-        return await ignoreMissing(datanode.closeContainer(container))
+        return await ignoreMissing(this.close(container, command.how))
       case 'delete-container':
         return await datanode.deleteContainer(container)
       default:
-        return unreachable(kind)
+        return unreachable(command)
+    }
+  }
+
+  /** Every member of a pipeline is told, for SCM need not know who leads; those that follow have nothing to do. */
+  private async close(container: ContainerId, how: 'agreed' | 'alone' = 'agreed'): Promise<void> {
+    const { datanode } = this.options
+    if (how === 'alone') return await datanode.closeContainerAlone(container)
+    try {
+      await datanode.closeContainer(container)
+    } catch (error) {
+      if (!isStoreError(error, 'NotLeader')) throw error
     }
   }
 }

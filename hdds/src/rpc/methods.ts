@@ -1,18 +1,24 @@
 /** The names of a datanode's calls, and what they carry. A changed payload is a new name beside the old one. */
 
 import {
+  agreementRequest,
   blockInfo,
-  blockRequest,
   byteCount,
   containerReport,
   containerRequest,
   diskReport,
   done,
   newBlockRequest,
+  newPipelineRequest,
+  openedBlockRequest,
+  pipelineReport,
+  pageRequest,
+  pipelineRequest,
   plainRequest,
   rangesRequest,
   readRequest,
   receipt,
+  replicaSummary,
   scrubFinding,
 } from './records.ts'
 import type { Addressed, Codec, ItemCodec } from './records.ts'
@@ -45,7 +51,7 @@ export const exchanges = {
   /** Body of the call: the block. */
   'hdds.writeBlock.1': exchange(newBlockRequest, receipt),
   /** Body of the call: runs (`runs.ts`). Body of the reply: a mark for each run. */
-  'hdds.openWriter.1': exchange(blockRequest, done),
+  'hdds.openWriter.1': exchange(openedBlockRequest, done),
   /** Body of the reply: the bytes of the range. */
   'hdds.read.1': exchange(readRequest, done),
   /** Body of the reply: the bytes of the range, in one piece. */
@@ -55,14 +61,22 @@ export const exchanges = {
   'hdds.deleteContainer.1': exchange(containerRequest, done),
   'hdds.deleteBlocks.1': exchange(rangesRequest, done),
   'hdds.compact.1': exchange(plainRequest, byteCount),
+  'hdds.summarizeReplica.1': exchange(containerRequest, replicaSummary),
+  /** Body of the reply: frames (`copy/block-frames.ts`). */
+  'hdds.readBlocks.1': exchange(rangesRequest, done),
+  'hdds.createPipeline.1': exchange(newPipelineRequest, done),
+  'hdds.closePipeline.1': exchange(pipelineRequest, done),
+  'hdds.agreeBlock.1': exchange(agreementRequest, done),
 } as const
 
 export const listings = {
-  'hdds.listBlocks.1': listing(containerRequest, blockInfo),
-  'hdds.containers.1': listing(plainRequest, containerReport),
+  'hdds.listBlocks.2': listing(containerRequest, blockInfo),
+  'hdds.containers.2': listing(plainRequest, containerReport),
   'hdds.disks.1': listing(plainRequest, diskReport),
   'hdds.scrubContainer.1': listing(containerRequest, scrubFinding),
   'hdds.findings.1': listing(plainRequest, scrubFinding),
+  'hdds.listReplica.1': listing(pageRequest, blockInfo),
+  'hdds.pipelines.1': listing(plainRequest, pipelineReport),
 } as const
 
 export type ExchangeName = keyof typeof exchanges

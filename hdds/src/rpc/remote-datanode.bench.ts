@@ -11,7 +11,9 @@ import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
 import { afterAll, bench, describe } from 'vitest'
 import type { Datanode } from '../api/api.ts'
 import { RemoteDatanode } from '../client/client.ts'
+import { KeyRing, Vouching } from '@o3/scm/tokens'
 import { defaultHddsConfig } from '../config.ts'
+import { copyTokens } from '../service/copy-tokens.ts'
 import { openDatanode } from '../service/open-datanode.ts'
 import { openVerifyPool } from '../storage/verify-pool.ts'
 import { datanodeRpcLimits, serveDatanode } from './rpc.ts'
@@ -32,15 +34,25 @@ const local = await openDatanode({
   verifier,
   openKv: (path) => openLevelKv(path),
 })
+const key = { id: 1, secret: new Uint8Array(32).fill(1), activeFromMs: 0, expiresMs: Number.MAX_SAFE_INTEGER }
+const scm = { secretKeys: () => Promise.resolve({ keys: [key], refreshMs: 3_600_000 }) }
+const vouching = new Vouching({ keys: new KeyRing({ scm, clock: env.clock, log: nullLogger }), clock: env.clock })
+await vouching.keys.ready()
 const server = new RpcServer<unknown>({
   ...env,
   log: nullLogger,
-  methods: serveDatanode(local, { clock: env.clock }),
+  methods: serveDatanode(local, { clock: env.clock, tokens: vouching }),
   authentication: trustedServer,
   limits: datanodeRpcLimits,
 })
 const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 })
-const remote = new RemoteDatanode({ env, id: 'dn-1', address, authentication: trustedClient })
+const remote = new RemoteDatanode({
+  env,
+  id: 'dn-1',
+  address,
+  authentication: trustedClient,
+  tokenFor: copyTokens(vouching, env.clock),
+})
 
 afterAll(async () => {
   remote.close()

@@ -7,7 +7,9 @@
 
 import { StoreError } from '@o3/common/errors'
 import { maxChunkBytes } from '../api/api.ts'
+import type { BlockReceipt } from '../api/api.ts'
 import { assertArrived, checksumOf } from './arrival.ts'
+import { receipt as receiptCodec } from './records.ts'
 
 export type Run =
   | { readonly kind: 'data'; readonly pieces: readonly Uint8Array[]; readonly lengthBytes: number }
@@ -18,6 +20,8 @@ export type Mark = {
   /** `landed`: the run is in the disk's cache. `committed`: the block is durable. */
   readonly kind: 'landed' | 'committed' | 'aborted'
   readonly totalBytes: number
+  /** With `committed`, when it says more than the mark: a length (`u32`) and its record follow. */
+  readonly receipt?: BlockReceipt
 }
 
 const headBytes = 8
@@ -45,22 +49,38 @@ function head(word: number, checksum: number): Uint8Array {
 }
 
 // The order is sent: append, never reorder.
-const markKinds: readonly Mark['kind'][] = ['landed', 'committed', 'aborted']
+const markKinds = ['landed', 'committed', 'aborted', 'attested'] as const
 const markBytes = 9
+const lengthBytes = 4
+/** Checksums and a few signatures. */
+const maxReceiptBytes = 64 * 1024
 
-export function encodeMark({ kind, totalBytes }: Mark): Uint8Array {
-  const bytes = new Uint8Array(markBytes)
+export function encodeMark({ kind, totalBytes, receipt }: Mark): Uint8Array {
+  const record = receipt === undefined ? undefined : receiptCodec.encode(receipt)
+  const bytes = new Uint8Array(markBytes + (record === undefined ? 0 : lengthBytes + record.length))
   const view = new DataView(bytes.buffer)
-  view.setUint8(0, markKinds.indexOf(kind))
+  view.setUint8(0, markKinds.indexOf(record === undefined ? kind : 'attested'))
   view.setBigUint64(1, BigInt(totalBytes), true)
+  if (record !== undefined) {
+    view.setUint32(markBytes, record.length, true)
+    bytes.set(record, markBytes + lengthBytes)
+  }
   return bytes
 }
 
-function decodeMark(bytes: Uint8Array): Mark {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, markBytes)
+async function readMark(feed: ByteFeed): Promise<Mark> {
+  const view = viewOf(await feed.takeWord(markBytes))
   const kind = markKinds[view.getUint8(0)]
   if (kind === undefined) throw new StoreError('Incompatible', 'the datanode marks a run in an unknown way')
-  return { kind, totalBytes: Number(view.getBigUint64(1, true)) }
+  const totalBytes = Number(view.getBigUint64(1, true))
+  if (kind !== 'attested') return { kind, totalBytes }
+  const length = viewOf(await feed.takeWord(lengthBytes)).getUint32(0, true)
+  if (length > maxReceiptBytes) throw new StoreError('Incompatible', 'a receipt is longer than any can be')
+  return { kind: 'committed', totalBytes, receipt: receiptCodec.decode(await feed.takeWord(length)) }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** Takes a body apart at the lengths that are asked for, however it was cut on its way. Pieces are views. */
@@ -140,7 +160,8 @@ export class MarkReader {
     this.feed = new ByteFeed(body)
   }
 
-  async next(): Promise<Mark> {
-    return decodeMark(await this.feed.takeWord(markBytes))
+  /** `IncompleteBody`, `Incompatible`. */
+  next(): Promise<Mark> {
+    return readMark(this.feed)
   }
 }

@@ -4,8 +4,9 @@ import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
 import { maxChunkBytes } from '../api/api.ts'
-import type { Datanode } from '../api/api.ts'
+import type { Datanode, PipelineMembership, ReplicaSource } from '../api/api.ts'
 import { assertArrived } from './arrival.ts'
+import { LimitedWriter, longerThanAllowed } from './limited-writer.ts'
 import { pagesOf } from './listing.ts'
 import { exchanges, listings } from './methods.ts'
 import type { ExchangeName, ItemOf, ListingName, ReplyOf, RequestOf } from './methods.ts'
@@ -15,9 +16,13 @@ import type { Addressed, Codec, ItemCodec, NewBlock } from './records.ts'
 import { ByteFeed } from './runs.ts'
 import { ServedRead } from './served-read.ts'
 import { ServedWriter } from './served-writer.ts'
+import { admitCall } from './token-check.ts'
+import type { TokenCheck } from './token-check.ts'
 
 export interface ServeDatanodeOptions {
   readonly clock: Clock
+  /** Looks at the token of every call that is about blocks. There is no way to serve without: a `Vouching` over SCM's keys. */
+  readonly tokens: TokenCheck
   /**
    * A caller that neither sends the next bytes of a write, nor takes those of a read, for so long is cut off: what it
    * held is free then. Longer than gateways wait for their own callers. Default five minutes.
@@ -43,41 +48,53 @@ interface Answer<Reply> {
   readonly body?: RpcBody
 }
 
+/** What is called from elsewhere. */
+export type ServedDatanode = Datanode & PipelineMembership & ReplicaSource
+
 interface Served {
-  readonly datanode: Datanode
+  readonly datanode: ServedDatanode
   readonly patience: Patience
 }
 
+/** One call that was let in. */
+interface Admitted extends Served {
+  /** The longest block that its token allows to write. */
+  readonly maxBytes: number
+}
+
 type Handler<Name extends ExchangeName> = (
-  served: Served,
+  served: Admitted,
   request: RequestOf<Name>,
   call: RpcCall<unknown>,
 ) => Promise<Answer<ReplyOf<Name>>>
 
 type Lister<Name extends ListingName> = (
-  datanode: Datanode,
+  datanode: ServedDatanode,
   request: RequestOf<Name>,
 ) => readonly ItemOf<Name>[] | Promise<readonly ItemOf<Name>[]>
 
 const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
-  async 'hdds.writeBlock.1'({ datanode, patience }, request, call) {
-    return { reply: await datanode.writeBlock(request.block, await receiveBlock(request, call, patience)) }
+  async 'hdds.writeBlock.1'({ datanode, patience, maxBytes }, request, call) {
+    if (request.lengthBytes > maxBytes) throw longerThanAllowed(maxBytes)
+    return { reply: await datanode.writeBlock(request.block, await receiveBlock(request, call, patience), request) }
   },
 
-  async 'hdds.openWriter.1'({ datanode, patience }, block, call) {
-    const writer = await datanode.openWriter(block)
+  async 'hdds.openWriter.1'({ datanode, patience, maxBytes }, request, call) {
+    const writer = new LimitedWriter(await datanode.openWriter(request.block, request), maxBytes)
     return { reply: undefined, body: new ServedWriter(writer, new PatientBody(call.body ?? nothing(), patience)) }
   },
 
-  async 'hdds.read.1'({ datanode, patience }, { block, range }) {
-    return { reply: undefined, body: new ServedRead(datanode.read(block, range), patience) }
+  async 'hdds.read.1'({ datanode, patience }, request) {
+    const { block, range } = request
+    return { reply: undefined, body: new ServedRead(datanode.read(block, range, request), patience) }
   },
 
-  async 'hdds.readSmall.1'({ datanode }, { block, range }) {
+  async 'hdds.readSmall.1'({ datanode }, request) {
+    const { block, range } = request
     if (range.length > maxChunkBytes) {
       throw new StoreError('InvalidArgument', `a small read is of at most ${maxChunkBytes} bytes`)
     }
-    return { reply: undefined, body: await datanode.readSmall(block, range) }
+    return { reply: undefined, body: await datanode.readSmall(block, range, request) }
   },
 
   async 'hdds.createContainer.1'({ datanode }, container) {
@@ -99,58 +116,85 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
   async 'hdds.compact.1'({ datanode }) {
     return { reply: await datanode.compact() }
   },
+
+  async 'hdds.summarizeReplica.1'({ datanode }, container) {
+    return { reply: await datanode.summarizeReplica(container) }
+  },
+
+  async 'hdds.readBlocks.1'({ datanode, patience }, ranges) {
+    return { reply: undefined, body: new ServedRead(datanode.readBlocks(ranges), patience) }
+  },
+
+  async 'hdds.createPipeline.1'({ datanode }, { pipeline, members }) {
+    return { reply: await nothingFrom(datanode.createPipeline(pipeline, members)) }
+  },
+
+  async 'hdds.closePipeline.1'({ datanode }, pipeline) {
+    return { reply: await nothingFrom(datanode.closePipeline(pipeline)) }
+  },
+
+  async 'hdds.agreeBlock.1'({ datanode }, request) {
+    return { reply: await nothingFrom(datanode.agreeBlock(request.agreed, request)) }
+  },
 }
 
 const listers: { readonly [Name in ListingName]: Lister<Name> } = {
-  'hdds.listBlocks.1': (datanode, container) => datanode.listBlocks(container),
-  'hdds.containers.1': (datanode) => datanode.containers(),
+  'hdds.listBlocks.2': (datanode, container) => datanode.listBlocks(container),
+  'hdds.containers.2': (datanode) => datanode.containers(),
   'hdds.disks.1': (datanode) => datanode.disks(),
   'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
   'hdds.findings.1': (datanode) => datanode.findings(),
+  'hdds.listReplica.1': (datanode, page) => datanode.listReplica(page),
+  'hdds.pipelines.1': (datanode) => datanode.pipelines(),
 }
 
 /**
- * The methods of an RPC server. Whoever has proved to that server who it is may call all of them: they are for the other
- * services of the cluster, not for users.
+ * The methods of an RPC server, for the other services of the cluster, which have proved to that server who they are. A call
+ * about blocks is let in by its token (`deeds.ts`), whoever makes it: `AccessDenied` without a genuine one, for another deed
+ * or other blocks, or after its time.
  */
-export function serveDatanode(datanode: Datanode, options: ServeDatanodeOptions): RpcMethods<unknown> {
-  const { clock, silenceMs = defaultSilenceMs } = options
+export function serveDatanode(datanode: ServedDatanode, options: ServeDatanodeOptions): RpcMethods<unknown> {
+  const { clock, tokens, silenceMs = defaultSilenceMs } = options
   const served = { datanode, patience: { clock, silenceMs } }
   const methods: Record<string, RpcHandler<unknown>> = {}
-  for (const name of Object.keys(exchanges) as ExchangeName[]) methods[name] = exchangeHandler(served, name)
-  for (const name of Object.keys(listings) as ListingName[]) methods[name] = listingHandler(served, name)
+  for (const name of Object.keys(exchanges) as ExchangeName[]) methods[name] = exchangeHandler(served, name, tokens)
+  for (const name of Object.keys(listings) as ListingName[]) methods[name] = listingHandler(served, name, tokens)
   return methods
 }
 
-function exchangeHandler(served: Served, name: ExchangeName): RpcHandler<unknown> {
+function exchangeHandler(served: Served, name: ExchangeName, tokens: TokenCheck): RpcHandler<unknown> {
   const { request: codec, reply: replyCodec } = exchanges[name] as unknown as {
     readonly request: Codec<Addressed<unknown>>
     readonly reply: Codec<unknown>
   }
   const answer = answerers[name] as (
-    served: Served,
+    served: Admitted,
     request: unknown,
     call: RpcCall<unknown>,
   ) => Promise<Answer<unknown>>
   return async (call): Promise<RpcReply> => {
-    const request = readRequest(served.datanode, codec, call.payload)
-    const { reply, body } = await answer(served, request, call)
+    const addressed = readRequest(served.datanode, codec, call.payload)
+    const admitting = admitCall(tokens, name, addressed)
+    const maxBytes = admitting instanceof Promise ? await admitting : admitting
+    const { reply, body } = await answer({ ...served, maxBytes }, addressed.request, call)
     const payload = replyCodec.encode(reply)
     return body === undefined ? { payload } : { payload, body }
   }
 }
 
-function listingHandler({ datanode }: Served, name: ListingName): RpcHandler<unknown> {
+function listingHandler({ datanode }: Served, name: ListingName, tokens: TokenCheck): RpcHandler<unknown> {
   const { request: codec, items: itemCodec } = listings[name] as unknown as {
     readonly request: Codec<Addressed<unknown>>
     readonly items: ItemCodec<unknown>
   }
   const list = listers[name] as (
-    datanode: Datanode,
+    datanode: ServedDatanode,
     request: unknown,
   ) => readonly unknown[] | Promise<readonly unknown[]>
   return async (call): Promise<RpcReply> => {
-    const items = await list(datanode, readRequest(datanode, codec, call.payload))
+    const addressed = readRequest(datanode, codec, call.payload)
+    await admitCall(tokens, name, addressed)
+    const items = await list(datanode, addressed.request)
     return { body: pages(itemCodec, items) }
   }
 }
@@ -160,9 +204,10 @@ async function* pages<T>(codec: ItemCodec<T>, items: readonly T[]): AsyncGenerat
 }
 
 /** `InvalidArgument` for what cannot be read; `Unavailable` when the caller looks for another datanode. */
-function readRequest<T>(datanode: Datanode, codec: Codec<Addressed<T>>, payload: Uint8Array): T {
-  const { datanode: wanted, request } = decoded(codec, payload)
-  if (wanted === datanode.id) return request
+function readRequest<T>(datanode: Datanode, codec: Codec<Addressed<T>>, payload: Uint8Array): Addressed<T> {
+  const addressed = decoded(codec, payload)
+  const { datanode: wanted } = addressed
+  if (wanted === datanode.id) return addressed
   // A first write makes its container: at the wrong datanode it would be acknowledged and never found again.
   throw new StoreError('Unavailable', `datanode ${wanted} is not here`, { details: { datanode: datanode.id } })
 }

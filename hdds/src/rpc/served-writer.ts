@@ -1,5 +1,6 @@
 import { StoreError, unreachable } from '@o3/common/errors'
 import type { BlockWriter } from '../api/api.ts'
+import { isAttested } from './records.ts'
 import { RunReader, encodeMark } from './runs.ts'
 import type { Run } from './runs.ts'
 
@@ -60,9 +61,10 @@ export class ServedWriter implements AsyncIterableIterator<Uint8Array, undefined
   }
 
   private async commit(): Promise<Uint8Array> {
-    const { lengthBytes } = await this.writer.commit()
+    const receipt = await this.writer.commit()
     this.isOver = true
-    if (lengthBytes !== this.landedBytes) throw new StoreError('Internal', 'a block is not as long as was written')
-    return encodeMark({ kind: 'committed', totalBytes: lengthBytes })
+    const { lengthBytes: totalBytes } = receipt
+    if (totalBytes !== this.landedBytes) throw new StoreError('Internal', 'a block is not as long as was written')
+    return encodeMark({ kind: 'committed', totalBytes, ...(isAttested(receipt) && { receipt }) })
   }
 }

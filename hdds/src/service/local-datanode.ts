@@ -1,14 +1,45 @@
 import type { Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
-import type { BlockId, BlockRange, ContainerId, ContainerReport, DatanodeId, DiskReport } from '@o3/scm/api'
-import type { BlockInfo, BlockReceipt, BlockWriter, Datanode, ReadRange, ScrubFinding } from '../api/api.ts'
+import type {
+  BlockId,
+  BlockRange,
+  ContainerId,
+  ContainerReport,
+  DatanodeId,
+  DiskReport,
+  PipelineId,
+  PipelineMember,
+  PipelineReport,
+} from '@o3/scm/api'
+import { maxChunkBytes } from '../api/api.ts'
+import type {
+  AgreedBlock,
+  BlockAccess,
+  BlockInfo,
+  BlockPage,
+  BlockReceipt,
+  BlockWriter,
+  Datanode,
+  PipelineMembership,
+  ReadRange,
+  ReplicaAccess,
+  ReplicaSource,
+  ReplicaSummary,
+  ScrubFinding,
+} from '../api/api.ts'
+import type { CopyHome } from '../copy/copy-scope.ts'
+import { framedBlocks, listPage, summarize } from '../copy/local-replica.ts'
 import { blockRange, localOfKey } from '../core/index-keys.ts'
+import { unknownPipeline } from '../pipeline/datanode-pipelines.ts'
+import type { DatanodePipelines } from '../pipeline/datanode-pipelines.ts'
+import type { PipelineContainers } from '../pipeline/entry-applier.ts'
+import type { PipelineGroup } from '../pipeline/pipeline-group.ts'
+import type { ReplicaWriter } from '../pipeline/pipeline-streams.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
 import { deleteBlocks } from '../storage/container-deletion.ts'
 import { readPieces, readSmall } from '../storage/container-reads.ts'
-import type { ContainerWriter } from '../storage/container-writer.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import type { ReadBuffers } from '../storage/read-buffers.ts'
 import { Pace } from '../storage/pace.ts'
@@ -24,13 +55,15 @@ export interface LocalDatanodeOptions {
 }
 
 /** The datanode of this process: its disks, and which of them has which container. */
-export class LocalDatanode implements Datanode {
+export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSource, CopyHome {
   readonly id: DatanodeId
   readonly dataDisks: readonly DataDisk[]
   private readonly options: LocalDatanodeOptions
   private readonly containerById = new Map<ContainerId, Container>()
   private readonly creating = new Map<ContainerId, Promise<Container>>()
   private closed: Promise<void> | undefined
+  /** Undefined: no other datanode reaches this one. */
+  private groups: DatanodePipelines | undefined
 
   constructor(options: LocalDatanodeOptions) {
     this.options = options
@@ -41,33 +74,63 @@ export class LocalDatanode implements Datanode {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------ blocks
-
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
-    const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
-    await container.writeBlock(block.local, pieces)
-    return { block, lengthBytes: totalLength(pieces), datanodes: [this.id] }
+  /** To be called once, before the first call of another kind. `open` finds what is on the disks. */
+  async takePart(open: (containers: PipelineContainers) => Promise<DatanodePipelines>): Promise<void> {
+    this.groups = await open({
+      // Also while the datanode closes.
+      find: (id) => this.dataDisks.find(({ containers }) => containers.has(id))?.containers.get(id),
+      obtain: (id) => this.obtainContainer(id),
+    })
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
+  // ------------------------------------------------------------------------------------------------------ blocks
+
+  async writeBlock(
+    block: BlockId,
+    pieces: readonly Uint8Array[],
+    { pipeline }: ReplicaAccess = {},
+  ): Promise<BlockReceipt> {
+    const lengthBytes = totalLength(pieces)
+    if (pipeline !== undefined) {
+      if (lengthBytes > maxChunkBytes)
+        throw new StoreError('InvalidArgument', 'a block in one message is at most 1 MiB')
+      const checksum = await this.groupOf(pipeline, block.container).writeBlock(block, pieces)
+      return { block, lengthBytes, datanodes: [this.id], checksum }
+    }
+    this.assertDirect(block.container)
+    const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
+    const checksum = await container.writeBlock(block.local, pieces)
+    return { block, lengthBytes, datanodes: [this.id], checksum }
+  }
+
+  async openWriter(block: BlockId, { pipeline }: ReplicaAccess = {}): Promise<BlockWriter> {
+    if (pipeline !== undefined) {
+      const writer = await this.groupOf(pipeline, block.container).openWriter(block)
+      return new DatanodeBlockWriter(block, this.id, writer)
+    }
+    this.assertDirect(block.container)
     const container = this.containerById.get(block.container) ?? (await this.obtainContainer(block.container))
     return new DatanodeBlockWriter(block, this.id, await container.openWriter(block.local))
   }
 
-  read(block: BlockId, range: ReadRange): AsyncIterable<Uint8Array> {
+  read(block: BlockId, range: ReadRange, _access?: BlockAccess): AsyncIterable<Uint8Array> {
     const container = () => this.container(block.container)
-    return readPieces({ container, local: block.local, range, buffers: this.options.buffers })
+    const open = () => readPieces({ container, local: block.local, range, buffers: this.options.buffers })
+    const group = this.groups?.ownerOf(block.container)
+    return group === undefined ? open() : readWhenWritten(group, block, open)
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
-    return await readSmall(this.container(block.container), block.local, range)
+  async readSmall(block: BlockId, range: ReadRange, _access?: BlockAccess): Promise<Uint8Array> {
+    const read = () => readSmall(this.container(block.container), block.local, range)
+    const group = this.groups?.ownerOf(block.container)
+    return await (group === undefined ? read() : group.whenWritten(block, read))
   }
 
   async deleteBlocks(blocks: readonly BlockRange[]): Promise<void> {
     this.assertRunning()
     const runs = new Map<Container, { readonly first: number; readonly count: number }[]>()
     for (const { container: id, firstLocal, count } of blocks) {
-      const container = this.containerById.get(id)
+      const container = this.containerById.get(id) ?? this.copying(id)
       if (container === undefined) continue
       const list = runs.get(container) ?? []
       runs.set(container, list)
@@ -82,15 +145,27 @@ export class LocalDatanode implements Datanode {
     await this.obtainContainer(id)
   }
 
+  /** One of a pipeline is closed through its log, by the leader: `NotLeader` at the others. */
   async closeContainer(id: ContainerId): Promise<void> {
-    await this.container(id).close()
+    const container = this.container(id)
+    const group = this.groups?.ownerOf(id)
+    await (group === undefined ? container.close() : group.closeContainer(id))
+  }
+
+  /** Its pipeline is lost: it is sealed with what is here, and `QUASI_CLOSED`. `ContainerNotFound`, `VolumeFailed`. */
+  async closeContainerAlone(id: ContainerId): Promise<void> {
+    const container = this.container(id)
+    const group = this.groups?.ownerOf(id)
+    await (group === undefined ? container.close({ how: 'alone' }) : group.sealAlone(id))
   }
 
   async deleteContainer(id: ContainerId): Promise<void> {
     this.assertRunning()
-    const container = this.containerById.get(id)
-    if (container === undefined) return
-    await this.diskOf(container).deleteContainer(id)
+    for (const disk of this.dataDisks) {
+      await disk.forgetLost(id, 'remembered')
+      await disk.dropCopy(id)
+      await disk.deleteContainer(id)
+    }
     this.containerById.delete(id)
   }
 
@@ -103,7 +178,9 @@ export class LocalDatanode implements Datanode {
       await index.flush()
       const blocks: BlockInfo[] = []
       await index.scan(blockRange(keyPrefix), (key, row) => {
-        blocks.push({ block: { container: id, local: localOfKey(key) }, lengthBytes: row.lengthBytes })
+        const { lengthBytes, checksum } = row
+        const block = { container: id, local: localOfKey(key) }
+        blocks.push(checksum === undefined ? { block, lengthBytes } : { block, lengthBytes, checksum })
       })
       return blocks
     } finally {
@@ -114,7 +191,7 @@ export class LocalDatanode implements Datanode {
   containers(): readonly ContainerReport[] {
     const reports: ContainerReport[] = []
     for (const disk of this.dataDisks) {
-      for (const container of disk.containers.values()) reports.push(container.report())
+      for (const container of disk.containers.values()) reports.push(this.reportOf(container))
       for (const { container: id, checkpoint } of disk.lost.values()) {
         const { sums, generation } = checkpoint
         reports.push({ id, state: 'UNHEALTHY', generation, usedBytes: 0, liveBytes: 0, blockCount: sums.blockCount })
@@ -125,6 +202,94 @@ export class LocalDatanode implements Datanode {
 
   disks(): readonly DiskReport[] {
     return this.dataDisks.map((disk) => disk.report())
+  }
+
+  // ---------------------------------------------------------------------------------------------------- replicas
+
+  async summarizeReplica(id: ContainerId): Promise<ReplicaSummary> {
+    return await summarize(this.container(id), this.options.env.clock)
+  }
+
+  async listReplica(page: BlockPage): Promise<readonly BlockInfo[]> {
+    return await listPage(this.container(page.container), page)
+  }
+
+  readBlocks(blocks: readonly BlockRange[]): AsyncIterable<Uint8Array> {
+    return framedBlocks((id) => this.container(id), blocks)
+  }
+
+  // ----------------------------------------------------------------------------------------------------- copies
+
+  containerHere(id: ContainerId): Container | undefined {
+    this.assertRunning()
+    if (this.creating.has(id)) throw new StoreError('Busy', `container ${id} is being made`)
+    return this.containerById.get(id)
+  }
+
+  diskForCopy(): DataDisk {
+    return this.chooseDisk()
+  }
+
+  admit(container: Container): void {
+    if (!container.isRemoved && this.closed === undefined) this.containerById.set(container.id, container)
+  }
+
+  noteFinding(finding: ScrubFinding): void {
+    this.options.findings.add(finding)
+  }
+
+  /** What is deleted while it is copied must not be taken. */
+  private copying(id: ContainerId): Container | undefined {
+    for (const disk of this.dataDisks)
+      for (const container of disk.openCopies) if (container.id === id) return container
+    return undefined
+  }
+
+  // --------------------------------------------------------------------------------------------------- pipelines
+
+  async createPipeline(pipeline: PipelineId, members: readonly PipelineMember[]): Promise<void> {
+    this.assertRunning()
+    if (this.groups === undefined) throw new StoreError('Unavailable', 'other datanodes do not reach this one')
+    await this.groups.create(pipeline, members)
+  }
+
+  async closePipeline(pipeline: PipelineId): Promise<void> {
+    this.assertRunning()
+    await this.groups?.close(pipeline)
+  }
+
+  pipelines(): readonly PipelineReport[] {
+    return this.groups?.reports() ?? []
+  }
+
+  async agreeBlock(agreed: AgreedBlock, _access?: BlockAccess): Promise<void> {
+    await this.groupOf(agreed.pipeline, agreed.block.container).agreeBlock(agreed)
+  }
+
+  /** The pipeline, for a container of its own, or one that nobody has yet. */
+  private groupOf(pipeline: PipelineId, container: ContainerId): PipelineGroup {
+    this.assertRunning()
+    if (this.groups === undefined) throw unknownPipeline(pipeline)
+    const group = this.groups.group(pipeline)
+    const owner = this.groups.ownerOf(container)
+    if (owner === undefined || owner === group) return group
+    throw new StoreError('InvalidArgument', `container ${container} is written through pipeline ${owner.id}`, {
+      details: { container, pipeline: owner.id },
+    })
+  }
+
+  private assertDirect(container: ContainerId): void {
+    const owner = this.groups?.ownerOf(container)
+    if (owner === undefined) return
+    throw new StoreError('InvalidArgument', `container ${container} is written through pipeline ${owner.id} only`, {
+      details: { container, pipeline: owner.id },
+    })
+  }
+
+  private reportOf(container: Container): ContainerReport {
+    const report = container.report()
+    const owner = container.isSealed ? undefined : this.groups?.ownerOf(container.id)
+    return owner === undefined ? report : { ...report, pipeline: owner.id }
   }
 
   // ------------------------------------------------------------------------------------------------- maintenance
@@ -155,6 +320,7 @@ export class LocalDatanode implements Datanode {
     // The paths that look a container up without asking end in `assertRunning`.
     this.containerById.clear()
     await Promise.allSettled(this.creating.values())
+    await this.groups?.stop()
     await Promise.all(this.dataDisks.map((disk) => disk.close()))
   }
 
@@ -187,8 +353,10 @@ export class LocalDatanode implements Datanode {
 
   private async createNow(id: ContainerId): Promise<Container> {
     // A late writer must not bring a deleted container back by its first write.
-    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id))) {
-      throw new StoreError('ContainerNotFound', `container ${id} was deleted`, { details: { container: id } })
+    if (this.dataDisks.some((disk) => disk.wasDeleted(id) || disk.lost.has(id) || disk.copies.has(id))) {
+      throw new StoreError('ContainerNotFound', `container ${id} was deleted, or is being copied`, {
+        details: { container: id },
+      })
     }
     const container = await this.chooseDisk().createContainer(id)
     this.containerById.set(id, container)
@@ -217,13 +385,30 @@ export class LocalDatanode implements Datanode {
   }
 }
 
+/** As `readPieces`, of a block that may be on its way from the log into its container. */
+async function* readWhenWritten(
+  group: PipelineGroup,
+  block: BlockId,
+  open: () => AsyncIterableIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, undefined> {
+  const { pieces, first } = await group.whenWritten(block, async () => {
+    const begun = open()
+    return { pieces: begun, first: await begun.next() }
+  })
+  try {
+    for (let step = first; step.done !== true; step = await pieces.next()) yield step.value
+  } finally {
+    await pieces.return?.()
+  }
+}
+
 /** A container's writer, with the receipt that clients expect. */
 class DatanodeBlockWriter implements BlockWriter {
   readonly block: BlockId
   private readonly datanode: DatanodeId
-  private readonly writer: ContainerWriter
+  private readonly writer: ReplicaWriter
 
-  constructor(block: BlockId, datanode: DatanodeId, writer: ContainerWriter) {
+  constructor(block: BlockId, datanode: DatanodeId, writer: ReplicaWriter) {
     this.block = block
     this.datanode = datanode
     this.writer = writer
@@ -234,7 +419,7 @@ class DatanodeBlockWriter implements BlockWriter {
   }
 
   async commit(): Promise<BlockReceipt> {
-    return { block: this.block, lengthBytes: await this.writer.commit(), datanodes: [this.datanode] }
+    return { block: this.block, ...(await this.writer.commit()), datanodes: [this.datanode] }
   }
 
   abort(): Promise<void> {

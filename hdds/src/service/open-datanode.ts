@@ -6,6 +6,8 @@ import type { Metrics } from '@o3/common/metrics'
 import type { DatanodeId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
+import { DatanodePipelines } from '../pipeline/datanode-pipelines.ts'
+import type { PipelineCompany } from '../pipeline/datanode-pipelines.ts'
 import { openDataDisk } from '../storage/data-disk.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { ReadBuffers } from '../storage/read-buffers.ts'
@@ -27,6 +29,8 @@ export interface DatanodeOptions {
   readonly openKv: (path: string) => Promise<KvStore>
   /** Proves large reads on another core; the caller closes it after the datanode. Default: here. */
   readonly verifier?: UnitVerifier
+  /** The other datanodes, for pipelines; without it this one is a member of none. */
+  readonly company?: PipelineCompany
 }
 
 /**
@@ -57,8 +61,17 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     for (const disk of disks) await disk.close()
     throw failures[0]
   }
+  const present = disks.flatMap((disk) => [...disk.containers.keys()])
+  for (const disk of disks) await disk.readmit(present)
   for (const disk of disks) sampleDisk(options.metrics, disk)
-  return new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
+  const datanode = new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
+  const { company } = options
+  if (company !== undefined) {
+    await datanode.takePart((containers) => {
+      return DatanodePipelines.open({ env, log, self: datanodeId, disks, containers, company, config: config.pipeline })
+    })
+  }
+  return datanode
 }
 
 function sampleDisk(metrics: Metrics, disk: DataDisk): void {

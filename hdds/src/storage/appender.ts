@@ -31,6 +31,8 @@ export interface NewRecord {
   /** Not copied: unchanged until the append has settled. */
   readonly pieces: readonly Uint8Array[]
   readonly tombstone?: Tombstone
+  /** Of the block that the record completes. */
+  readonly checksum?: number
 }
 
 export interface AppenderLimits {

@@ -109,14 +109,20 @@ export class BlockIndex {
     await this.store.checkpoint()
   }
 
-  /** The rows of a range as they are in the store: `flush` first. A row that was deleted since may be shown. */
-  async scan(range: KeyRange, visit: (key: BinaryKey, row: BlockRow) => void | Promise<void>): Promise<void> {
+  /**
+   * The rows of a range as they are in the store: `flush` first. A row that was deleted since may be shown. Ends early when
+   * `visit` says `stop`.
+   */
+  async scan(
+    range: KeyRange,
+    visit: (key: BinaryKey, row: BlockRow) => 'stop' | void | Promise<'stop' | void>,
+  ): Promise<void> {
     const cursor = await this.store.cursor(range)
     try {
       for (;;) {
         const entries = await cursor.next(batchRows)
         if (entries.length === 0) return
-        for (const { key, value } of entries) await visit(key, decodeRow(value))
+        for (const { key, value } of entries) if ((await visit(key, decodeRow(value))) === 'stop') return
       }
     } finally {
       await cursor.close()

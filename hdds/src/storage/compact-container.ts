@@ -10,15 +10,20 @@
 
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
+import { BlockChecksum } from '../core/block-checksum.ts'
 import { storedBytes } from '../core/block-row.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import { blockKey, blockKeyPrefix, blockRange, localOfKey } from '../core/index-keys.ts'
 import type { LocalRun } from '../core/tombstone.ts'
 import { runsOf } from '../core/tombstone.ts'
+import { emptyHash, withBlock } from '../core/content-hash.ts'
+import type { ContentHash } from '../core/content-hash.ts'
 import { readExtent } from './block-reader.ts'
 import type { ReadSource } from './block-reader.ts'
+import { crc32c } from './checksum.ts'
 import type { Container, ContainerView } from './container.ts'
 import { sourceOf } from './container-reads.ts'
+import type { CommittedBlock } from './container-writer.ts'
 import type { DataDisk } from './data-disk.ts'
 import { GenerationWriter } from './generation-writer.ts'
 import type { IndexedBlock } from './generation-writer.ts'
@@ -69,7 +74,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
     deletions.end()
   }
   await checkpointIfRoom(disk)
-  await disk.removeWhenUnused(old)
+  await disk.removals.removeWhenUnused(old)
   return Math.max(0, oldBytes - writer.ledger.usedBytes)
 }
 
@@ -139,11 +144,13 @@ async function copyBlock(copy: BlockCopy, local: LocalId, row: BlockRow): Promis
   const { writer, source, pace, signal, container } = copy
   let blockOffset = 0
   let block: IndexedBlock | undefined
+  const checksum = new BlockChecksum(crc32c)
   for (const extent of row.extents) {
     if (container.isRemoved) throw gone()
     const all = { extent, blockOffset, from: 0, to: extent.length }
     const { header, bytes, buffer } = await readExtent(source, local, all, container.buffers)
     try {
+      if (!row.whole) checksum.add([bytes], header.checksums)
       block = await writer.data({ local, whole: row.whole, blockOffset, checksums: header.checksums }, bytes)
     } finally {
       container.buffers.give(buffer)
@@ -151,9 +158,14 @@ async function copyBlock(copy: BlockCopy, local: LocalId, row: BlockRow): Promis
     blockOffset += extent.length
     await pace.spend(extent.length, signal)
   }
-  if (!row.whole) block = await writer.commit(local, row.lengthBytes)
+  if (!row.whole) block = await writer.commit(local, committed(row, checksum.value()))
   if (block === undefined) throw new StoreError('Internal', 'a copied block did not become one')
   return block
+}
+
+/** The checksum that the block had is kept: what does not match it is a finding of the scrubber, and must stay one. */
+function committed({ lengthBytes, checksum }: BlockRow, counted: number): CommittedBlock {
+  return { lengthBytes, checksum: checksum ?? counted }
 }
 
 interface Repetition {
@@ -173,8 +185,13 @@ async function repeatDeletions({ container, writer, keyPrefix, runs }: Repetitio
     const found = locals.filter((_, i) => rows[i] !== undefined)
     if (found.length === 0) continue
     let freedBytes = 0
-    for (const row of rows) freedBytes += row === undefined ? 0 : storedBytes(row)
-    await writer.tombstone({ runs: runsOf(found), blocks: found.length, freedBytes })
+    let hash: ContentHash | undefined = emptyHash
+    for (const [i, row] of rows.entries()) {
+      if (row === undefined) continue
+      freedBytes += storedBytes(row)
+      hash = withBlock(hash, { local: locals[i] as LocalId, ...row })
+    }
+    await writer.tombstone({ runs: runsOf(found), blocks: found.length, freedBytes, hash })
     for (const local of found) index.delete(blockKey(keyPrefix, local))
   }
 }

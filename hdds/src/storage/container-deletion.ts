@@ -2,6 +2,8 @@
 
 import type { LocalId } from '@o3/scm/api'
 import { storedBytes } from '../core/block-row.ts'
+import { emptyHash, withBlock } from '../core/content-hash.ts'
+import type { ContentHash } from '../core/content-hash.ts'
 import { blockKey } from '../core/index-keys.ts'
 import { encodeTombstone, runsOf } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
@@ -41,13 +43,15 @@ async function buryBlocks(container: Container, locals: readonly LocalId[]): Pro
   const rows = await scope.index.getMany(locals.map((local) => blockKey(current.keyPrefix, local)))
   const found: LocalId[] = []
   let freedBytes = 0
+  let hash: ContentHash | undefined = emptyHash
   for (const [i, row] of rows.entries()) {
     if (row === undefined) continue
     found.push(locals[i] as LocalId)
     freedBytes += storedBytes(row)
+    hash = withBlock(hash, { local: locals[i] as LocalId, ...row })
   }
   if (found.length === 0) return
-  const tombstone = { runs: runsOf(found), blocks: found.length, freedBytes }
+  const tombstone = { runs: runsOf(found), blocks: found.length, freedBytes, hash }
   const bytes = encodeTombstone(tombstone)
   const payload = { length: bytes.length, checksums: unitChecksums([bytes]), pieces: [bytes] }
   scope.env.at('hdds.delete.before-tombstone')

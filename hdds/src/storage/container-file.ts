@@ -58,6 +58,8 @@ export class ContainerFile {
     readonly disk: Disk
     readonly directory: string
     readonly name: ContainerFileName
+    /** Default: of a container that is there. */
+    readonly fileName?: string
     readonly pool: FilePool
     /** When it was just created. */
     readonly file?: DiskFile
@@ -65,7 +67,7 @@ export class ContainerFile {
     this.disk = options.disk
     this.pool = options.pool
     this.name = options.name
-    this.path = `${options.directory}/${formatContainerName(options.name)}`
+    this.path = `${options.directory}/${options.fileName ?? formatContainerName(options.name)}`
     this.file = options.file
   }
 

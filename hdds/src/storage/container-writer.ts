@@ -1,9 +1,11 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
+import { BlockChecksum } from '../core/block-checksum.ts'
 import { chunksOf } from '../core/chunks.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import type { NewRecord } from './appender.ts'
-import { totalLength, unitChecksums } from './checksum.ts'
+import { commitPayload } from '../core/commit.ts'
+import { crc32c, totalLength, unitChecksums } from './checksum.ts'
 import type { DiskScope } from './disk-scope.ts'
 
 export interface ContainerWriterOptions {
@@ -16,12 +18,19 @@ export interface ContainerWriterOptions {
   readonly ended: (outcome: 'committed' | 'aborted') => Promise<void> | void
 }
 
+export interface CommittedBlock {
+  readonly lengthBytes: number
+  /** See `BlockChecksum`. */
+  readonly checksum: number
+}
+
 /**
  * Streams one block into a container: a data record per chunk, then a commit record. One call at a time; after one that
  * failed the block is given up.
  */
 export class ContainerWriter {
   private readonly options: ContainerWriterOptions
+  private readonly checksum = new BlockChecksum(crc32c)
   private lengthBytes = 0
   private state: 'open' | 'aborting' | 'committed' | 'aborted' = 'open'
   private busy: Promise<unknown> | undefined
@@ -35,17 +44,19 @@ export class ContainerWriter {
     return this.exclusively(() => this.writeChunks(pieces))
   }
 
-  /** Durable when it resolves, with the block's length. */
-  commit(): Promise<number> {
+  /** Durable when it resolves. */
+  commit(): Promise<CommittedBlock> {
     return this.exclusively(async () => {
       const { scope, local, append, ended } = this.options
       scope.env.at('hdds.stream.before-commit')
-      const length = this.lengthBytes
-      const none = { length: 0, checksums: [], pieces: [] }
-      await append({ kind: 'commit', local, whole: false, blockOffset: length, ...none }, 'durable')
+      const { lengthBytes } = this
+      const checksum = this.checksum.value()
+      const payload = commitPayload(checksum)
+      const record = { kind: 'commit', local, whole: false, blockOffset: lengthBytes, length: payload.length } as const
+      await append({ ...record, checksums: unitChecksums([payload]), pieces: [payload], checksum }, 'durable')
       this.state = 'committed'
       await ended('committed')
-      return length
+      return { lengthBytes, checksum }
     })
   }
 
@@ -79,8 +90,10 @@ export class ContainerWriter {
       const taken = recordBytes(length)
       scope.space.take(taken)
       const record = { kind: 'data', local, whole: false, blockOffset: this.lengthBytes, length } as const
+      const checksums = unitChecksums(chunk)
+      this.checksum.add(chunk, checksums)
       try {
-        await append({ ...record, checksums: unitChecksums(chunk), pieces: chunk }, 'cached')
+        await append({ ...record, checksums, pieces: chunk }, 'cached')
       } finally {
         scope.space.landed(taken)
       }

@@ -8,7 +8,11 @@ import type { ContainerId, ContainerReport, LocalId } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
-import type { ContainerLedger, LedgerChange, LedgerRecord } from '../core/container-ledger.ts'
+import { checksumOfUnits } from '../core/block-checksum.ts'
+import { aloneMark } from '../core/container-ledger.ts'
+import type { ContainerLedger, LedgerChange, LedgerRecord, SealState } from '../core/container-ledger.ts'
+import { formatHash } from '../core/content-hash.ts'
+import type { ContentHash } from '../core/content-hash.ts'
 import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
@@ -16,7 +20,7 @@ import type { LocalRun } from '../core/tombstone.ts'
 import type { HeaderProof } from '../core/record.ts'
 import { Appender } from './appender.ts'
 import type { NewRecord } from './appender.ts'
-import { totalLength, unitChecksums } from './checksum.ts'
+import { crc32c, totalLength, unitChecksums } from './checksum.ts'
 import type { ContainerFile } from './container-file.ts'
 import { readSmall } from './container-reads.ts'
 import { ContainerWriter } from './container-writer.ts'
@@ -30,6 +34,11 @@ export interface ContainerView {
   readonly file: ContainerFile
   readonly proof: HeaderProof
   readonly keyPrefix: string
+}
+
+/** Told of every block that is to be deleted, whether it is there or not. */
+export interface RestorationWatch {
+  refuse(local: LocalId): void
 }
 
 export interface ContainerOptions {
@@ -67,6 +76,7 @@ export class Container {
   private changes = 0
   private damageSeen = false
   private readonly deletionWatchers = new Set<LocalRun[]>()
+  private restoration: RestorationWatch | undefined
 
   constructor(options: ContainerOptions) {
     this.id = options.file.name.container
@@ -120,12 +130,19 @@ export class Container {
     const { ledgerOfView: ledger } = this
     return {
       id: this.id,
-      state: this.isDamaged ? 'UNHEALTHY' : ledger.isSealed ? 'CLOSED' : 'OPEN',
+      state: this.isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,
       blockCount: ledger.blocks,
+      ...(ledger.contentHash === undefined ? {} : { contentHash: formatHash(ledger.contentHash) }),
     }
+  }
+
+  /** Counted anew; under `turns`, so that it is the sum of this moment. */
+  setContentHash(hash: ContentHash): void {
+    this.ledgerOfView.setContentHash(hash)
+    this.changes++
   }
 
   checkpoint(): IndexCheckpoint {
@@ -134,23 +151,34 @@ export class Container {
 
   // ------------------------------------------------------------------------------------------------------ write
 
-  /** Durable when it resolves. */
-  async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<void> {
+  /** Durable when it resolves, with the block's checksum. */
+  async writeBlock(local: LocalId, pieces: readonly Uint8Array[]): Promise<number> {
     const length = totalLength(pieces)
     if (length > maxChunkBytes) throw new StoreError('InvalidArgument', 'a block in one message is at most 1 MiB')
     if (local <= this.highestLocal || this.scope.index.isBehind) await this.prepare(local)
     this.assertOpen()
     if (this.spent.has(local)) return await this.repeatBlock(local, pieces, length)
     // No turn is given away from here to the queue: neither the seal nor a twin of this write can come between.
-    const taken = recordBytes(length)
-    this.scope.space.take(taken)
     this.spent.add(local)
-    const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
     try {
-      await this.append({ ...record, checksums: unitChecksums(pieces), pieces }, 'durable')
+      return await this.appendWhole(local, pieces)
     } catch (error) {
       this.spent.delete(local)
       throw error
+    }
+  }
+
+  /** Durable when it resolves, with the block's checksum. Whether it may be written has been asked. `OutOfSpace`. */
+  async appendWhole(local: LocalId, pieces: readonly Uint8Array[]): Promise<number> {
+    const length = totalLength(pieces)
+    const taken = recordBytes(length)
+    this.scope.space.take(taken)
+    const record = { kind: 'data', local, whole: true, blockOffset: 0, length } as const
+    const checksums = unitChecksums(pieces)
+    const checksum = checksumOfUnits(checksums, crc32c)
+    try {
+      await this.append({ ...record, checksums, pieces, checksum }, 'durable')
+      return checksum
     } finally {
       this.scope.space.landed(taken)
     }
@@ -161,6 +189,11 @@ export class Container {
     this.assertOpen()
     if (this.spent.has(local)) throw alreadyWritten(this.id, local)
     this.spent.add(local)
+    return this.startWriter(local)
+  }
+
+  /** Whether the block may be written has been asked. */
+  startWriter(local: LocalId): ContainerWriter {
     const writer = new ContainerWriter({
       local,
       scope: this.scope,
@@ -177,7 +210,7 @@ export class Container {
    * Other bytes under the same id are refused; ids are never used twice, so this is somebody's mistake, and the block
    * that was acknowledged stands.
    */
-  private async repeatBlock(local: LocalId, pieces: readonly Uint8Array[], length: number): Promise<void> {
+  private async repeatBlock(local: LocalId, pieces: readonly Uint8Array[], length: number): Promise<number> {
     await this.settled()
     const row = await this.find(this.view, local)
     if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
@@ -187,6 +220,22 @@ export class Container {
       if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)
       at += piece.length
     }
+    return checksumOfUnits(unitChecksums(pieces), crc32c)
+  }
+
+  /** False: no block with this id was ever begun here. */
+  mayHave(local: LocalId): boolean {
+    return local <= this.highestLocal || this.spent.has(local)
+  }
+
+  /**
+   * A block that was begun here and given up may be written after all, by whoever knows that it is the same block: the log
+   * of a pipeline. For anybody else its id stays spent.
+   */
+  async readmit(local: LocalId): Promise<void> {
+    await this.settled()
+    if (this.writers.has(local) || (await this.find(this.view, local)) !== undefined) return
+    this.spent.delete(local)
   }
 
   /** What a write may have to wait for: a look into the index for an old id, and for the index to catch up. */
@@ -312,7 +361,11 @@ export class Container {
 
   /** False when there cannot be a block with this id; there will not be one either: a writer that comes late is refused. */
   claimForDeletion(local: LocalId): boolean {
-    if (!this.isOpen) return true
+    this.restoration?.refuse(local)
+    if (!this.isOpen) {
+      this.writers.get(local)?.cancel()
+      return true
+    }
     const mayExist = this.spent.has(local) || local <= this.highestLocal
     this.spent.add(local)
     this.writers.get(local)?.cancel()
@@ -332,20 +385,58 @@ export class Container {
     return { runs, end: () => void this.deletionWatchers.delete(runs) }
   }
 
+  /**
+   * Blocks of other replicas come, also behind the seal (see `Restoration`): the file is not replaced until `end`, and
+   * whoever brings them is told which ones were asked to be deleted.
+   */
+  startRestoration(watch: RestorationWatch): { end(): Promise<void> } {
+    if (this.restoration !== undefined) throw new StoreError('Busy', `container ${this.id} is being restored`)
+    this.restoration = watch
+    // Between two of them records may be unsynced: the appender stays.
+    this.appenderUsers++
+    return {
+      end: async () => {
+        await this.settledUnlessFailed()
+        this.restoration = undefined
+        this.appenderUsers--
+        if (this.appenderUsers === 0 && this.isSealed) this.closeAppender()
+      },
+    }
+  }
+
+  get isRestored(): boolean {
+    return this.restoration !== undefined
+  }
+
   // ------------------------------------------------------------------------------------------------------ close
 
-  /** No new blocks from now on; when the writers that are under way have ended, the seal is made durable. Idempotent. */
-  close(): Promise<void> {
+  /**
+   * No new blocks from now on; when the writers that are under way have ended, the seal is made durable. `alone`: the
+   * pipeline is lost, the writers under way are given up, and it is `QUASI_CLOSED`. Idempotent: a container that is closed,
+   * or being closed, stays as it is.
+   */
+  close({ how = 'agreed' }: { readonly how?: Exclude<SealState, 'none'> } = {}): Promise<void> {
     if (this.isSealed) return Promise.resolve()
-    this.closing ??= this.seal().catch((error: unknown) => {
+    this.closing ??= this.seal(how).catch((error: unknown) => {
       this.closing = undefined
       throw error
     })
     return this.closing
   }
 
-  private async seal(): Promise<void> {
+  /** What it may have lacked is there: `QUASI_CLOSED` becomes `CLOSED`, durably. Idempotent; nothing for an open one. */
+  agree(): Promise<void> {
+    return this.turns.run(async () => {
+      if (this.ledgerOfView.sealState !== 'alone') return
+      this.assertWritable()
+      this.scope.env.at('hdds.close.before-agreed')
+      await this.append(sealRecord('agreed'), 'durable')
+    })
+  }
+
+  private async seal(how: Exclude<SealState, 'none'>): Promise<void> {
     this.scope.health.assertWritable()
+    if (how === 'alone') for (const writer of this.writers.values()) writer.cancel()
     if (this.writers.size > 0) {
       await new Promise<void>((resolve) => {
         this.whenNoWriters = resolve
@@ -354,7 +445,7 @@ export class Container {
     await this.turns.run(async () => {
       this.assertNotEnded()
       this.scope.env.at('hdds.close.before-seal')
-      await this.append(seal, 'durable')
+      await this.append(sealRecord(how), 'durable')
       this.scope.env.at('hdds.close.after-seal')
       this.spent = new SparseBits()
       await this.dropPreallocation()
@@ -402,14 +493,14 @@ export class Container {
   }
 }
 
-const seal: NewRecord = {
-  kind: 'seal',
-  local: 0,
-  whole: false,
-  blockOffset: 0,
-  length: 0,
-  checksums: [],
-  pieces: [],
+const stateOf = { none: 'OPEN', agreed: 'CLOSED', alone: 'QUASI_CLOSED' } as const satisfies Record<
+  SealState,
+  ContainerReport['state']
+>
+
+function sealRecord(how: Exclude<SealState, 'none'>): NewRecord {
+  const blockOffset = how === 'alone' ? aloneMark : 0
+  return { kind: 'seal', local: 0, whole: false, blockOffset, length: 0, checksums: [], pieces: [] }
 }
 
 export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerChange): void {

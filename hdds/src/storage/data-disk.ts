@@ -14,13 +14,15 @@ import { ContainerLedger } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName } from '../core/container-name.ts'
 import type { ExpectedOwner } from '../core/disk-identity.ts'
-import { allScrubs, blockRange, checkpointKey, containerOfKey, scrubKey } from '../core/index-keys.ts'
+import { allScrubs, blockKeyPrefix, blockRange, checkpointKey, containerOfKey, scrubKey } from '../core/index-keys.ts'
 import { decodeScrubStamp, encodeScrubStamp } from '../core/scrub-schedule.ts'
 import { BlockIndex } from './block-index.ts'
 import { Container } from './container.ts'
-import type { ContainerView } from './container.ts'
 import { compactContainer } from './compact-container.ts'
+import { removeCopy } from './container-copy.ts'
 import { ContainerFile, FilePool } from './container-file.ts'
+import { FileRemoval } from './file-removal.ts'
+import { Quarantine } from './quarantine.ts'
 import { DeletedContainers } from './deleted-containers.ts'
 import { DiskHealth } from './disk-health.ts'
 import { assertOwner, readLabel, writeLabel } from './disk-label.ts'
@@ -107,6 +109,10 @@ export class DataDisk {
   readonly containers = new Map<ContainerId, Container>()
   /** Containers that the index knows and whose file is gone. */
   readonly lost = new Map<ContainerId, LostContainer>()
+  /** Copies of other replicas that are not finished, whether somebody works on them or not: see `ContainerCopy`. */
+  readonly copies = new Map<ContainerId, ContainerFileName>()
+  /** Those that somebody works on. */
+  readonly openCopies = new Set<Container>()
   private readonly options: DataDiskOptions
   private readonly lock: DirectoryLock
   private readonly checkpoints = new OneAtATime()
@@ -114,17 +120,19 @@ export class DataDisk {
   private readonly maintenance = new OneAtATime()
   private readonly compactionPace: Pace
   private readonly stopping = new AbortController()
-  private readonly removals = new Set<Promise<void>>()
+  readonly removals: FileRemoval
   private readonly checkpointed = new Map<Container, number>()
   private deleted: DeletedContainers | undefined
+  private quarantine: Quarantine | undefined
 
   constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: DirectoryLock) {
     this.options = options
     this.scope = { ...scope, report: (finding) => this.noteFinding(finding) }
     this.lock = lock
+    this.removals = new FileRemoval(this.scope)
     this.compactionPace = new Pace(options.env.clock, () => options.config.compactBytesPerSecond)
     scope.health.onFailure((error) => {
-      for (const container of this.containers.values()) container.failed(error)
+      for (const container of [...this.containers.values(), ...this.openCopies]) container.failed(error)
     })
   }
 
@@ -132,6 +140,10 @@ export class DataDisk {
   noteFinding(finding: ScrubFinding): void {
     this.containers.get(finding.container)?.noteDamage()
     this.options.report(finding)
+  }
+
+  get buffers(): ReadBuffers {
+    return this.options.buffers
   }
 
   get path(): string {
@@ -149,18 +161,30 @@ export class DataDisk {
     return open
   }
 
-  /** Looks how much is free. A file system that cannot say so has gone. */
+  /**
+   * Looks how much is free, and whether it is still the disk that it was. A file system that cannot say so has gone; where
+   * another one, or the empty mount point, is in its place, files that are open would take writes that nobody can find again.
+   */
   async checkSpace(): Promise<void> {
     try {
       await this.scope.space.refresh()
+      await this.assertPresent()
+      await this.quarantine?.trim()
     } catch (error) {
       throw this.scope.health.fail(error)
     }
   }
 
+  private async assertPresent(): Promise<void> {
+    const { env, path, uuid } = this.scope
+    const found = await readLabel(env.disk, path)
+    if (found?.diskUuid === uuid) return
+    throw new StoreError('VolumeFailed', `the disk at ${path} has gone`, { details: { path } })
+  }
+
   report(): DiskReport {
     let usedBytes = 0
-    for (const container of this.containers.values()) usedBytes += container.ledger.usedBytes
+    for (const container of [...this.containers.values(), ...this.openCopies]) usedBytes += container.ledger.usedBytes
     const { totalBytes, availableBytes } = this.scope.space
     return { path: this.path, uuid: this.scope.uuid, state: this.state, totalBytes, availableBytes, usedBytes }
   }
@@ -169,16 +193,28 @@ export class DataDisk {
     const recovered = await recoverDisk(this.scope)
     for (const { file, ledger, highestLocal } of recovered.containers) this.addContainer(file, ledger, highestLocal)
     for (const lost of recovered.lost) this.lost.set(lost.container, lost)
+    for (const copy of recovered.copies) this.copies.set(copy.container, copy)
     const { env, path, log } = this.scope
     const known = [...this.containers.keys(), ...this.lost.keys()]
     this.deleted = await DeletedContainers.open({ env, path, log, known })
+    this.quarantine = await Quarantine.open(this.scope, this.options.config, this.options.report)
     await this.checkpointIndex()
     await this.scope.index.store.confirm()
   }
 
-  /** A container of this id was here, and was deleted: it never comes again. */
+  /** A container of this id was here, and was deleted: it never comes again, but by a copy. */
   wasDeleted(id: ContainerId): boolean {
     return this.deleted?.has(id) === true
+  }
+
+  /** These are on this datanode: what was deleted here once has come back by a copy. Durable when it resolves. */
+  async readmit(ids: readonly ContainerId[]): Promise<void> {
+    try {
+      await this.deleted?.readmit(ids)
+    } catch (error) {
+      // It stays in the list, which says nothing of a container that is here, until the next start.
+      if (!isStoreError(error, 'OutOfSpace')) throw this.scope.health.fail(error)
+    }
   }
 
   /** The container's file and its name are durable when it resolves. Called once per container. */
@@ -217,11 +253,40 @@ export class DataDisk {
       await container.stop()
       env.at('hdds.container.before-remove')
       try {
-        await this.removeNow(container.current)
+        // What is damaged is kept for a person to look at.
+        await this.removals.remove(container.current, container.isDamaged ? this.quarantine : undefined)
       } catch (error) {
         throw health.fail(error)
       }
       this.containers.delete(id)
+    })
+  }
+
+  /** The index knows it and its file is gone: it is not known any more, durably. With `remembered` it counts as deleted. */
+  async forgetLost(id: ContainerId, how?: 'remembered'): Promise<void> {
+    const lost = this.lost.get(id)
+    if (lost === undefined) return
+    const { health, index } = this.scope
+    health.assertWritable()
+    if (how === 'remembered') await this.remember(id)
+    await this.checkpoints.run(async () => {
+      await this.dropRows(id)
+      this.lost.delete(id)
+    })
+    await index.deleteRange(blockRange(blockKeyPrefix(id, lost.checkpoint.generation)))
+  }
+
+  /** A copy that is not finished is not wanted any more: as `deleteContainer`. Whoever works on it is told. */
+  async dropCopy(id: ContainerId): Promise<void> {
+    if (!this.copies.has(id)) return
+    this.scope.health.assertWritable()
+    await this.remember(id)
+    const open = [...this.openCopies].find((container) => container.id === id)
+    if (open === undefined) return await removeCopy(this, id)
+    await open.turns.run(async () => {
+      if (!this.openCopies.has(open)) return // it has just been finished
+      open.markRemoved()
+      await open.stop()
     })
   }
 
@@ -239,17 +304,26 @@ export class DataDisk {
    * of its checkpoint, then the file; a crash between them brings the container back whole, and SCM asks again.
    */
   private async forget(container: Container): Promise<void> {
-    const { index } = this.scope
     await this.checkpoints.run(async () => {
-      await index.store.write([
-        { kind: 'delete', key: checkpointKey(container.id) },
-        { kind: 'delete', key: scrubKey(container.id) },
-      ])
-      await index.store.checkpoint()
+      await this.dropRows(container.id)
       // In the same turn: the next checkpoint must not write the row again.
       container.markRemoved()
       this.checkpointed.delete(container)
     })
+  }
+
+  private async dropRows(id: ContainerId): Promise<void> {
+    const { store } = this.scope.index
+    await store.write([
+      { kind: 'delete', key: checkpointKey(id) },
+      { kind: 'delete', key: scrubKey(id) },
+    ])
+    await store.checkpoint()
+  }
+
+  /** No compaction is under way when it resolves; those that begin later leave restored containers alone. */
+  compactionSettled(): Promise<void> {
+    return this.maintenance.run(() => Promise.resolve())
   }
 
   /** Rewrites what is worth it; the bytes given back. A full disk ends the round, and the next one tries again. */
@@ -263,7 +337,8 @@ export class DataDisk {
     for (const id of planCompaction([...this.containers.values()].map(candidateOf), this.options.config)) {
       const container = this.containers.get(id)
       if (signal.aborted || this.state === 'failed') break
-      if (container === undefined || container.isRemoved || !(await this.hasRoomFor(container))) continue
+      if (container === undefined || container.isRemoved || container.isRestored) continue
+      if (!(await this.hasRoomFor(container))) continue
       const bytes = await compactContainer({ disk: this, container, pace: this.compactionPace, signal })
       this.scope.log.info({ container: id, freedBytes: bytes }, 'container compacted')
       this.scope.metrics.compactedBytes.add(bytes)
@@ -279,6 +354,8 @@ export class DataDisk {
   ): Promise<readonly ScrubFinding[]> {
     const signal =
       options.signal === undefined ? this.stopping.signal : AbortSignal.any([options.signal, this.stopping.signal])
+    // Files that are open would be read to the end although the disk has gone.
+    await this.checkSpace()
     const { generation } = container
     const findings = await scrubContainer({ container, pace: options.pace, signal })
     const isWhole = !container.isRemoved && container.generation === generation
@@ -339,7 +416,8 @@ export class DataDisk {
     const { health, index, log } = this.scope
     this.stopping.abort(new StoreError('Closed', 'the datanode is closing'))
     await this.maintenance.run(() => Promise.resolve())
-    await Promise.all([...this.containers.values()].map((container) => container.turns.run(() => container.stop())))
+    const all = [...this.containers.values(), ...this.openCopies]
+    await Promise.all(all.map((container) => container.turns.run(() => container.stop())))
     try {
       if (health.failed === undefined) {
         await this.checkpointIndex()
@@ -349,44 +427,18 @@ export class DataDisk {
       if (!(error instanceof StoreError)) throw error
       log.warn({ error }, 'the index was not made durable; the next start will read the containers again')
     }
-    for (const container of this.containers.values()) await container.current.file.retire()
-    await Promise.all(this.removals)
+    for (const container of all) await container.current.file.retire()
+    await this.removals.settled()
     await index.close()
     await this.lock.release()
   }
 
-  private addContainer(file: ContainerFile, ledger: ContainerLedger, highestLocal: LocalId): Container {
+  /** It is one of the disk's from now on, and is reported. */
+  addContainer(file: ContainerFile, ledger: ContainerLedger, highestLocal: LocalId): Container {
     const { scope } = this
     const container = new Container({ scope, buffers: this.options.buffers, file, ledger, highestLocal })
     this.containers.set(container.id, container)
     return container
-  }
-
-  /**
-   * Removes a file that compaction has replaced. With readers it is removed behind the caller's back, when the last of
-   * them has finished: a slow one must not hold up the next compaction.
-   */
-  async removeWhenUnused(view: ContainerView): Promise<void> {
-    const { isInUse } = view.file
-    const removal = this.removeNow(view).catch((error: unknown) => void this.scope.health.fail(error))
-    this.removals.add(removal)
-    void removal.finally(() => this.removals.delete(removal))
-    if (!isInUse) await removal
-  }
-
-  private async removeNow(view: ContainerView): Promise<void> {
-    const { env, index, path, log } = this.scope
-    await view.file.retire()
-    env.at('hdds.file.before-remove')
-    await env.disk.remove(view.file.path)
-    await env.disk.syncDirectory(containersDirectory(path))
-    env.at('hdds.file.removed')
-    try {
-      await index.deleteRange(blockRange(view.keyPrefix))
-    } catch (error) {
-      if (!isStoreError(error, 'OutOfSpace')) throw error
-      log.warn({ path: view.file.path }, 'rows of a removed file stay in the index until the next start')
-    }
   }
 
   newFile(name: ContainerFileName): ContainerFile {
@@ -396,7 +448,8 @@ export class DataDisk {
 }
 
 function candidateOf(container: Container): CompactionCandidate {
-  const { ledger, id, isSealed, isDamaged } = container
-  const { usedBytes, live } = ledger
-  return { container: id, sealed: isSealed, damaged: isDamaged, usedBytes, liveBytes: live }
+  const { ledger, id, isDamaged } = container
+  const { usedBytes, live, sealState } = ledger
+  // One that was sealed alone keeps its tombstones: they say what must not come back from another replica.
+  return { container: id, sealed: sealState === 'agreed', damaged: isDamaged, usedBytes, liveBytes: live }
 }

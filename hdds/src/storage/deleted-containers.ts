@@ -1,6 +1,8 @@
 /**
- * The containers that were deleted from a disk, for good. A first write makes its container; a late writer, whose lease is
+ * The containers that were deleted from a disk. A first write makes its container; a late writer, whose lease is
  * older than the deletion, must not bring one back: SCM has forgotten it, or will delete it again, with what it holds.
+ *
+ * A copy of another replica may come back, on the order of SCM, and then leaves the list.
  *
  * Durable before the container's file goes. The file `DELETED` is replaced whole: a CRC32C of what follows, then the ranges.
  */
@@ -59,6 +61,16 @@ export class DeletedContainers {
   add(id: ContainerId): Promise<void> {
     this.ids.add(id)
     return this.turns.run(() => this.write())
+  }
+
+  /** They are here again, made of other replicas. Durable when it resolves. `OutOfSpace`. */
+  async readmit(ids: readonly ContainerId[]): Promise<void> {
+    const listed = ids.filter((id) => this.ids.has(id))
+    if (listed.length === 0) return
+    await this.turns.run(async () => {
+      for (const id of listed) this.ids.remove(id)
+      await this.write()
+    })
   }
 
   private async write(): Promise<void> {

@@ -8,6 +8,7 @@ import { isStoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
 import type { BlockRow } from '../core/block-row.ts'
 import { ContainerLedger } from '../core/container-ledger.ts'
+import type { LedgerRecord } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName, formatUnfinishedName } from '../core/container-name.ts'
 import { encodeHeader } from '../core/record.ts'
@@ -15,7 +16,10 @@ import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { alignRecord, headerBytes } from '../core/record-layout.ts'
 import type { Tombstone } from '../core/tombstone.ts'
 import { encodeTombstone } from '../core/tombstone.ts'
-import { unitChecksums } from './checksum.ts'
+import { checksumOfUnits } from '../core/block-checksum.ts'
+import { commitPayload } from '../core/commit.ts'
+import { crc32c, unitChecksums } from './checksum.ts'
+import type { CommittedBlock } from './container-writer.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory, proofOf } from './disk-scope.ts'
 
@@ -51,18 +55,21 @@ export class GenerationWriter {
 
   /** A data record whose payload was verified against these checksums; the row when it completes its block. */
   async data(record: Omit<Placed, 'kind'>, payload: Uint8Array): Promise<IndexedBlock | undefined> {
-    return await this.append({ ...record, kind: 'data' }, payload)
+    const checksum = record.whole ? checksumOfUnits(record.checksums, crc32c) : undefined
+    return await this.append({ ...record, kind: 'data' }, payload, { checksum })
   }
 
-  async commit(local: LocalId, lengthBytes: number): Promise<IndexedBlock | undefined> {
-    const record = { kind: 'commit', local, whole: false, blockOffset: lengthBytes, checksums: [] } as const
-    return await this.append(record, nothing)
+  async commit(local: LocalId, { lengthBytes, checksum }: CommittedBlock): Promise<IndexedBlock | undefined> {
+    const payload = commitPayload(checksum)
+    const checksums = unitChecksums([payload])
+    const record = { kind: 'commit', local, whole: false, blockOffset: lengthBytes, checksums } as const
+    return await this.append(record, payload, { checksum })
   }
 
   async tombstone(tombstone: Tombstone): Promise<void> {
     const payload = encodeTombstone(tombstone)
     const checksums = unitChecksums([payload])
-    await this.append({ kind: 'tombstone', local: 0, whole: false, blockOffset: 0, checksums }, payload, tombstone)
+    await this.append({ kind: 'tombstone', local: 0, whole: false, blockOffset: 0, checksums }, payload, { tombstone })
   }
 
   /**
@@ -90,7 +97,11 @@ export class GenerationWriter {
     if ((await this.scope.env.disk.stat(path)) !== undefined) await this.scope.env.disk.remove(path)
   }
 
-  private async append(record: Placed, payload: Uint8Array, tombstone?: Tombstone): Promise<IndexedBlock | undefined> {
+  private async append(
+    record: Placed,
+    payload: Uint8Array,
+    beside: Pick<LedgerRecord, 'tombstone' | 'checksum'> = {},
+  ): Promise<IndexedBlock | undefined> {
     const fileOffset = this.end
     const length = payload.length
     const units = record.checksums.length
@@ -100,8 +111,7 @@ export class GenerationWriter {
     this.end = alignRecord(fileOffset + header.length + length)
     const padding = new Uint8Array(this.end - fileOffset - header.length - length)
     await this.guarded(() => this.file.write([header, payload, padding], fileOffset))
-    const applied = { ...record, length, fileOffset, ...(tombstone === undefined ? {} : { tombstone }) }
-    const change = this.ledger.apply(applied, this.end)
+    const change = this.ledger.apply({ ...record, ...beside, length, fileOffset }, this.end)
     return change?.kind === 'put' ? change : undefined
   }
 

@@ -10,15 +10,18 @@
 
 import type { DiskFile, Env } from '@o3/common/env'
 import type { LocalId } from '@o3/scm/api'
+import { checksumOfUnits } from '../core/block-checksum.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
+import { checksumOfCommit } from '../core/commit.ts'
 import { ContainerLedger } from '../core/container-ledger.ts'
-import type { DamagedRange, LedgerChange } from '../core/container-ledger.ts'
+import type { DamagedRange, LedgerChange, LedgerRecord } from '../core/container-ledger.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { encodeHeader } from '../core/record.ts'
 import type { HeaderProof, RecordHeader } from '../core/record.ts'
 import { bareRecordBytes, fixedHeaderBytes } from '../core/record-layout.ts'
 import { decodeTombstone } from '../core/tombstone.ts'
 import type { Tombstone } from '../core/tombstone.ts'
+import { crc32c } from './checksum.ts'
 import { readPayload } from './payload.ts'
 import { RecordScanner } from './record-scanner.ts'
 import type { ScanEvent } from './record-scanner.ts'
@@ -180,14 +183,35 @@ export class ContainerScan {
   }
 
   private async applyRecord(header: RecordHeader, end: number): Promise<void> {
-    const tombstone = header.kind === 'tombstone' ? await this.readTombstone(header) : undefined
-    if (header.kind === 'tombstone' && tombstone === undefined) {
+    const record = await this.completed(header)
+    if (record === undefined) {
       this.noteDamage({ from: header.fileOffset, to: end })
       return
     }
-    const change = this.ledger.apply(tombstone === undefined ? header : { ...header, tombstone }, end)
+    const change = this.ledger.apply(record, end)
     this.tail = Math.max(this.tail, end)
     if (change !== undefined) await this.options.apply(change)
+  }
+
+  /** With what the ledger needs beside the header; undefined when that is damaged. */
+  private async completed(header: RecordHeader): Promise<LedgerRecord | undefined> {
+    switch (header.kind) {
+      case 'data':
+        return header.whole ? { ...header, checksum: checksumOfUnits(header.checksums, crc32c) } : header
+      case 'commit': {
+        if (header.length === 0) return header // of an earlier release
+        const payload = await this.payload(header)
+        // The block is there all the same: only what it was checked against is not. A scrub says so.
+        return payload === undefined ? header : { ...header, checksum: checksumOfCommit(payload) }
+      }
+      case 'tombstone': {
+        const tombstone = await this.readTombstone(header)
+        return tombstone === undefined ? undefined : { ...header, tombstone }
+      }
+      case 'seal':
+      case 'skip':
+        return header
+    }
   }
 
   private addTorn(event: ScanEvent): void {

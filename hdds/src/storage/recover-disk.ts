@@ -4,7 +4,13 @@ import type { ContainerId, LocalId } from '@o3/scm/api'
 import { decodeCheckpoint } from '../core/checkpoint-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
-import { formatContainerName, isUnfinishedName, newestGenerations } from '../core/container-name.ts'
+import {
+  formatContainerName,
+  formatCopyName,
+  isUnfinishedName,
+  newestGenerations,
+  parseCopyName,
+} from '../core/container-name.ts'
 import type { ContainerFileName } from '../core/container-name.ts'
 import {
   allBlocks,
@@ -19,6 +25,7 @@ import {
 } from '../core/index-keys.ts'
 import { applyChange } from './container.ts'
 import { ContainerFile } from './container-file.ts'
+import { countContent } from './content-count.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory, proofOf } from './disk-scope.ts'
 import { recoverContainer } from './recover-container.ts'
@@ -39,10 +46,12 @@ export interface LostContainer {
 export interface RecoveredDisk {
   readonly containers: readonly RecoveredFile[]
   readonly lost: readonly LostContainer[]
+  /** Copies that a crash or a stop has left unfinished; one for a container that is not here. */
+  readonly copies: readonly ContainerFileName[]
 }
 
 export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
-  const names = await containerFiles(scope)
+  const { names, copies } = await containerFiles(scope)
   const checkpoints = await readCheckpoints(scope)
   const containers: RecoveredFile[] = []
   for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
@@ -54,18 +63,29 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
     if (!present.has(container)) lost.push({ container, checkpoint })
   }
   for (const { container } of lost) reportLost(scope, container)
-  return { containers, lost }
+  return { containers, lost, copies }
+}
+
+interface FoundFiles {
+  readonly names: readonly ContainerFileName[]
+  readonly copies: readonly ContainerFileName[]
 }
 
 /** The newest generation of each container; older and unfinished files are removed. */
-async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileName[]> {
+async function containerFiles(scope: DiskScope): Promise<FoundFiles> {
   const directory = containersDirectory(scope.path)
   const { newest, older, unknown } = newestGenerations(await scope.env.disk.list(directory))
   // A name that we see may be in memory only, after the process (and not the machine) was killed. Before an older
   // generation goes, the name of the newer one must be on the disk.
   await scope.env.disk.syncDirectory(directory)
   scope.env.at('hdds.recover.names-synced')
+  const copies = newestGenerations(unknown.flatMap((name) => parseCopyName(name) ?? []).map(formatContainerName))
+  const present = new Set(newest.map(({ container }) => container))
+  for (const copy of [...copies.older, ...copies.newest.filter(({ container }) => present.has(container))]) {
+    await scope.env.disk.remove(`${directory}/${formatCopyName(copy)}`)
+  }
   for (const name of unknown) {
+    if (parseCopyName(name) !== undefined) continue
     if (isUnfinishedName(name)) await scope.env.disk.remove(`${directory}/${name}`)
     else scope.log.warn({ file: name }, 'a file that is not ours lies among the containers')
   }
@@ -73,7 +93,7 @@ async function containerFiles(scope: DiskScope): Promise<readonly ContainerFileN
     await scope.env.disk.remove(`${directory}/${formatContainerName(name)}`)
     scope.env.at('hdds.recover.older-removed')
   }
-  return newest
+  return { names: newest, copies: copies.newest.filter(({ container }) => !present.has(container)) }
 }
 
 async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, IndexCheckpoint>> {
@@ -114,8 +134,19 @@ async function recoverFile(
   name: ContainerFileName,
   checkpoint: IndexCheckpoint | undefined,
 ): Promise<RecoveredFile> {
-  const { env, path, pool, index } = scope
+  const { env, path, pool } = scope
   const file = new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
+  return await recoverInto(scope, file, checkpoint)
+}
+
+/** Brings the index up to this file. */
+export async function recoverInto(
+  scope: DiskScope,
+  file: ContainerFile,
+  checkpoint: IndexCheckpoint | undefined,
+): Promise<RecoveredFile> {
+  const { env, index } = scope
+  const { name } = file
   const keyPrefix = blockKeyPrefix(name.container, name.generation)
   const known = checkpoint?.generation === name.generation ? checkpoint : undefined
   for (const range of otherGenerations(name.container, name.generation)) await index.deleteRange(range)
@@ -134,12 +165,24 @@ async function recoverFile(
     })
     for (const range of recovered.damaged) reportDamage(scope, file, range)
     const { ledger } = recovered
+    await countWhereUncertain(scope, ledger, keyPrefix)
     const { tornBytes, scannedBytes } = recovered
     if (scannedBytes > 0) scope.log.info({ container: name.container, scannedBytes, tornBytes }, 'container read again')
     return { file, ledger, highestLocal: await highestLocal(scope, keyPrefix, recovered.abandoned) }
   } finally {
     file.release()
   }
+}
+
+/**
+ * Damaged headers hide blocks that the index may know, and old records say nothing of the hash: what is in the index counts.
+ * A container of an earlier release costs one row; it is counted when it is scrubbed.
+ */
+async function countWhereUncertain(scope: DiskScope, ledger: ContainerLedger, keyPrefix: string): Promise<void> {
+  if (!ledger.isDamaged && ledger.contentHash !== undefined) return
+  const hash = await countContent(scope.index, keyPrefix)
+  if (hash === undefined) ledger.forgetContentHash()
+  else ledger.setContentHash(hash)
 }
 
 /** One seek from the end. Blocks that were started and never committed count as well. */

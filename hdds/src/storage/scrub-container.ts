@@ -7,14 +7,19 @@ import { isStoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
+import { checksumOfUnits } from '../core/block-checksum.ts'
+import { checksumOfCommit } from '../core/commit.ts'
+import { formatHash, sameHash } from '../core/content-hash.ts'
 import { blockKey, blockRange, localOfKey } from '../core/index-keys.ts'
 import type { RecordHeader } from '../core/record.ts'
 import { recordAlignBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
 import { decodeTombstone } from '../core/tombstone.ts'
 import type { LocalRun } from '../core/tombstone.ts'
+import { crc32c } from './checksum.ts'
 import type { Container, ContainerView } from './container.ts'
 import { sourceOf } from './container-reads.ts'
+import { countContent } from './content-count.ts'
 import type { ReadSource } from './block-reader.ts'
 import type { Pace } from './pace.ts'
 import { readPayload } from './payload.ts'
@@ -39,20 +44,16 @@ export async function scrubContainer({ container, pace, signal }: ScrubOptions):
     const view = container.current
     const limit = container.ledger.usedBytes
     const file = await view.file.acquire()
+    const source = sourceOf(container, view, file)
+    const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
     try {
-      const source = sourceOf(container, view, file)
-      const scrub = new ContainerScrub({ container, view, source, limit, deletions: deletions.runs })
-      const { retiring } = view.file
-      try {
-        await scrub.readFile(pace, signal === undefined ? retiring : AbortSignal.any([signal, retiring]))
-        await scrub.compareIndex()
-      } catch (error) {
-        if (error !== retiring.reason) throw error
-      }
-      return scrub.findings
+      await scrub.readAll(pace, signal)
     } finally {
       view.file.release()
     }
+    // A deletion has the turn and waits for the file: whoever waits for a turn holds no file.
+    await scrub.compareHash()
+    return scrub.findings
   } finally {
     deletions.end()
   }
@@ -76,8 +77,8 @@ class ContainerScrub {
   private readonly limit: number
   /** Where sound data records start, in units of the alignment. */
   private readonly sound = new SparseBits()
-  /** Blocks that the file has and that no tombstone was seen for. */
-  private readonly complete = new Set<LocalId>()
+  /** Blocks that the file has and that no tombstone was seen for, with the checksum that it says. */
+  private readonly complete = new Map<LocalId, number | undefined>()
   /** Of the blocks under way in the file: how much of them was seen without a gap. */
   private readonly lengths = new Map<LocalId, number>()
   private readonly deletions: readonly LocalRun[]
@@ -91,7 +92,17 @@ class ContainerScrub {
     this.deletions = parts.deletions
   }
 
-  async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+  async readAll(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+    const { retiring } = this.view.file
+    try {
+      await this.readFile(pace, signal === undefined ? retiring : AbortSignal.any([signal, retiring]))
+      await this.compareIndex()
+    } catch (error) {
+      if (error !== retiring.reason) throw error
+    }
+  }
+
+  private async readFile(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
     const { file, name, proof } = this.source
     const scanner = new RecordScanner({ file, name, proof, from: 0, to: this.limit })
     for (;;) {
@@ -112,22 +123,47 @@ class ContainerScrub {
   }
 
   /** Rows whose records are not where they say, and blocks that have no row. */
-  async compareIndex(): Promise<void> {
+  private async compareIndex(): Promise<void> {
     const { index } = this.container.scope
     await index.flush()
     const suspects: LocalId[] = []
+    const altered: LocalId[] = []
     await index.scan(blockRange(this.view.keyPrefix), (key, row) => {
       const local = localOfKey(key)
+      const checksum = this.complete.get(local)
       this.complete.delete(local)
       if (!this.isSound(row)) suspects.push(local)
+      else if (checksum !== undefined && row.checksum !== undefined && checksum !== row.checksum) altered.push(local)
     })
     // After a compaction, deletions go to the next generation; that one has its own turn.
     if (this.container.current !== this.view) return
     for (const local of suspects) await this.judgeRow(local)
-    const missing = [...this.complete]
+    for (const local of altered) {
+      const message = `block ${local}: its checksum in the index is not that of the file`
+      this.found({ kind: 'index-mismatch', local, fileOffset: 0, message })
+    }
+    const missing = [...this.complete.keys()]
     for (let from = 0; from < missing.length; from += rowsAtOnce) {
       await this.judgeMissing(missing.slice(from, from + rowsAtOnce))
     }
+  }
+
+  /**
+   * The sum that is kept, against the index, in the moment of a turn: deletions wait. Of a container that takes blocks it
+   * is proven when that is closed.
+   */
+  async compareHash(): Promise<void> {
+    const { container, view } = this
+    await container.turns.run(async () => {
+      if (!container.isSealed || container.isRemoved || container.current !== view) return
+      await container.settled()
+      const kept = container.ledger.contentHash
+      if (kept === undefined) return
+      const counted = await countContent(container.scope.index, view.keyPrefix)
+      if (counted === undefined || sameHash(kept, counted)) return
+      const message = `the content hash is ${formatHash(kept)}; the blocks add up to ${formatHash(counted)}`
+      this.found({ kind: 'index-mismatch', fileOffset: 0, message })
+    })
   }
 
   private async readRecord(header: RecordHeader): Promise<void> {
@@ -138,18 +174,22 @@ class ContainerScrub {
         for (let local = first; local < first + count; local++) this.complete.delete(local)
       }
     }
-    this.noteProgress(header)
+    this.noteProgress(header, payload)
     if (payload === undefined) await this.judgeDamage(header)
     else if (header.kind === 'data') this.sound.add(header.fileOffset / recordAlignBytes)
   }
 
   /** A commit whose data was torn off by a power cut is no block, as recovery decided. */
-  private noteProgress({ kind, local, whole, blockOffset, length }: RecordHeader): void {
+  private noteProgress(
+    { kind, local, whole, blockOffset, length, checksums }: RecordHeader,
+    payload: Uint8Array | undefined,
+  ): void {
     const seen = blockOffset === 0 ? 0 : (this.lengths.get(local) ?? 0)
-    if (kind === 'data' && whole) this.complete.add(local)
+    if (kind === 'data' && whole) this.complete.set(local, checksumOfUnits(checksums, crc32c))
     else if (kind === 'data' && seen === blockOffset) this.lengths.set(local, blockOffset + length)
     else if (kind === 'commit') {
-      if ((this.lengths.get(local) ?? 0) === blockOffset) this.complete.add(local)
+      const checksum = payload === undefined ? undefined : checksumOfCommit(payload)
+      if ((this.lengths.get(local) ?? 0) === blockOffset) this.complete.set(local, checksum)
       this.lengths.delete(local)
     }
   }

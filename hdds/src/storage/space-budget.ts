@@ -3,6 +3,13 @@ import { StoreError } from '@o3/common/errors'
 import { maxChunkBytes } from '../api/api.ts'
 import { recordBytes } from '../core/record-layout.ts'
 
+export interface SpaceReservation {
+  /** So much is about to be taken: it is the budget's again. */
+  use(bytes: number): void
+  /** Idempotent. */
+  end(): void
+}
+
 /**
  * How much may still be written to a disk: what was free at the last look, less the reserve, less what was taken
  * since and what was on its way to the disk then. So the hot path asks nobody, and the count is never too high. The
@@ -17,6 +24,7 @@ export class SpaceBudget {
   private taken = 0
   /** Taken, and not yet on the file: the file system still calls it free. */
   private onItsWay = 0
+  private reserved = 0
   private looking: Promise<void> | undefined
 
   constructor(options: {
@@ -50,6 +58,23 @@ export class SpaceBudget {
     this.onItsWay += bytes
   }
 
+  /** Kept for one user, until he ends it. `OutOfSpace`. */
+  reserve(bytes: number): SpaceReservation {
+    if (this.budget < bytes) {
+      throw new StoreError('OutOfSpace', 'the disk has no room for so much', { details: { path: this.path, bytes } })
+    }
+    let left = bytes
+    const give = (part: number): void => {
+      const given = Math.min(left, part)
+      left -= given
+      this.reserved -= given
+      this.budget += given
+    }
+    this.reserved += bytes
+    this.budget -= bytes
+    return { use: give, end: () => give(left) }
+  }
+
   landed(bytes: number): void {
     this.onItsWay -= bytes
   }
@@ -77,7 +102,8 @@ export class SpaceBudget {
     const notWritten = this.onItsWay
     this.last = await this.look()
     // What was on its way, or taken while we looked, may or may not be in the answer: count it again.
-    this.budget = this.last.availableBytes - this.reserveBytes - notWritten - (this.taken - takenBefore)
+    const since = this.taken - takenBefore
+    this.budget = this.last.availableBytes - this.reserveBytes - this.reserved - notWritten - since
     this.taken = 0
   }
 }

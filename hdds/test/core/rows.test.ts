@@ -2,13 +2,22 @@ import { isStoreError } from '@o3/common/errors'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeRow, encodeRow, storedBytes } from '../../src/core/block-row.ts'
+import { checksumOfCommit, commitPayload } from '../../src/core/commit.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/core/checkpoint-row.ts'
 import { decodeScrubStamp, encodeScrubStamp } from '../../src/core/scrub-schedule.ts'
 import { decodeTombstone, encodeTombstone, runsOf } from '../../src/core/tombstone.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-const sums = { end: 5000, liveBytes: 300, blockCount: 2, sealed: true, damaged: [{ from: 64, to: 128 }] }
+const hash = { high: 0x0102_0304, low: 0xfffe_fdfc }
+const sums = {
+  end: 5000,
+  liveBytes: 300,
+  blockCount: 2,
+  seal: 'agreed',
+  hash: undefined,
+  damaged: [{ from: 64, to: 128 }],
+} as const
 const streamed = {
   lengthBytes: 200_000,
   whole: false,
@@ -28,10 +37,48 @@ describe('version 1 is these bytes', () => {
     ],
     ['a streamed block with a lost part', encodeRow(streamed), '01000202a08d0600a08d06'],
     ['a tombstone', encodeTombstone(tombstone), '01ac02f0a2040107ac02'],
-    ['a checkpoint', encodeCheckpoint({ generation: 3, scanFrom: 4096, sums }), '010380208827ac0202010140' + '8001'],
     ['a scrub stamp', encodeScrubStamp(1000.5), '01e807'],
   ])('%s', (_, bytes, expected) => {
     expect(hex(bytes)).toBe(expected)
+  })
+
+  test.each([
+    [0, 'none'],
+    [1, 'agreed'],
+  ])('a checkpoint that is sealed: %i', (sealed, seal) => {
+    const bytes = Buffer.from(`010380208827ac02020${sealed}01408001`, 'hex')
+    expect(decodeCheckpoint(bytes)).toEqual({ generation: 3, scanFrom: 4096, sums: { ...sums, seal } })
+  })
+})
+
+describe('version 2 is these bytes', () => {
+  const checksum = 0xe306_9283
+  const whole = { lengthBytes: 5, whole: true, extents: [{ fileOffset: 0, length: 5 }], checksum }
+  const alone = { generation: 3, scanFrom: 4096, sums: { ...sums, hash, seal: 'alone' } } as const
+  test.each([
+    ['a small block', encodeRow(whole), '0201' + '839206e3' + '010105'],
+    ['a tombstone', encodeTombstone({ ...tombstone, hash }), '02ac02f0a20404030201fcfdfeff0107ac02'],
+    [
+      'a checkpoint without a hash',
+      encodeCheckpoint({ generation: 3, scanFrom: 4096, sums }),
+      '020380208827ac0202' + '01' + '00' + '01408001',
+    ],
+    [
+      'a checkpoint with one',
+      encodeCheckpoint(alone),
+      '020380208827ac0202' + '02' + '01' + '04030201fcfdfeff' + '01408001',
+    ],
+    ['the payload of a commit', commitPayload(checksum), '839206e3'],
+  ])('%s', (_, bytes, expected) => {
+    expect(hex(bytes)).toBe(expected)
+  })
+
+  test('and comes back', () => {
+    expect(decodeRow(encodeRow(whole))).toEqual(whole)
+    expect(decodeTombstone(encodeTombstone({ ...tombstone, hash }))).toEqual({ ...tombstone, hash })
+    expect(decodeCheckpoint(encodeCheckpoint(alone))).toEqual(alone)
+    expect(checksumOfCommit(commitPayload(checksum))).toBe(checksum)
+    expect(checksumOfCommit(new Uint8Array(0))).toBeUndefined()
   })
 })
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Datanode } from '../../src/api/api.ts'
+import { checksumOfUnits } from '../../src/core/block-checksum.ts'
+import { crc32c, unitChecksums } from '../../src/storage/checksum.ts'
 import { patternOf, piecesOf, sameBytes } from './bytes.ts'
 import { collect, rejection } from './expect-error.ts'
 import { beforeAndAfter } from './with-datanode.ts'
@@ -23,7 +25,9 @@ export function blockContract(withScene: (script: (scene: ContractScene) => Prom
       await withScene(async ({ datanode, restart }) => {
         const bytes = patternOf(size, size)
         const receipt = await datanode.writeBlock(block(1), piecesOf(bytes, 50_000))
-        expect(receipt).toEqual({ block: block(1), lengthBytes: size, datanodes: ['dn-1'] })
+        const checksum = checksumOfUnits(unitChecksums([bytes]), crc32c)
+        expect(receipt).toEqual({ block: block(1), lengthBytes: size, datanodes: ['dn-1'], checksum })
+        expect(await datanode.listBlocks(1)).toEqual([{ block: block(1), lengthBytes: size, checksum }])
         for await (const store of beforeAndAfter(datanode, restart)) {
           expect(sameBytes(await store.readSmall(block(1), all(bytes)), bytes)).toBe(true)
           expect(sameBytes(await collect(store.read(block(1), all(bytes))), bytes)).toBe(true)
@@ -68,7 +72,9 @@ export function blockContract(withScene: (script: (scene: ContractScene) => Prom
         const writer = await datanode.openWriter(block(1))
         for (const piece of piecesOf(bytes, 777_777)) await writer.write([piece])
         await rejection(datanode.readSmall(block(1), { offset: 0, length: 1 }), 'BlockNotFound')
-        expect(await writer.commit()).toEqual({ block: block(1), lengthBytes: bytes.length, datanodes: ['dn-1'] })
+        const checksum = checksumOfUnits(unitChecksums([bytes]), crc32c)
+        const receipt = { block: block(1), lengthBytes: bytes.length, datanodes: ['dn-1'], checksum }
+        expect(await writer.commit()).toEqual(receipt)
         for await (const store of beforeAndAfter(datanode, restart)) {
           expect(sameBytes(await collect(store.read(block(1), all(bytes))), bytes)).toBe(true)
         }
@@ -107,7 +113,7 @@ export function blockContract(withScene: (script: (scene: ContractScene) => Prom
         await other.abort() // nothing after a commit
         for await (const store of beforeAndAfter(datanode, crash)) {
           await rejection(store.readSmall(block(1), { offset: 0, length: 1 }), 'BlockNotFound')
-          expect(await store.listBlocks(1)).toEqual([{ block: block(2), lengthBytes: 0 }])
+          expect(await store.listBlocks(1)).toEqual([{ block: block(2), lengthBytes: 0, checksum: 0 }])
           expect((await store.containers())[0]).toMatchObject({ blockCount: 1, liveBytes: 64 })
           expect((await store.containers())[0]?.usedBytes).toBeGreaterThan(MiB)
         }

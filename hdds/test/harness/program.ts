@@ -4,11 +4,21 @@ import { StoreError, isStoreError } from '@o3/common/errors'
 import type { SimRandom } from '@o3/common/env/sim'
 import type { ContainerId } from '@o3/scm/api'
 import type { Datanode } from '../../src/api/api.ts'
+import type { Container } from '../../src/storage/container.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import type { BlockModel, ModelBlock } from './block-model.ts'
 import { piecesOf } from './bytes.ts'
 
-type Operation = 'write' | 'stream' | 'delete' | 'close' | 'compact' | 'checkpoint' | 'deleteContainer' | 'read'
+type Operation =
+  | 'write'
+  | 'stream'
+  | 'delete'
+  | 'close'
+  | 'agree'
+  | 'compact'
+  | 'checkpoint'
+  | 'deleteContainer'
+  | 'read'
 
 /** What a program is made of: shares of its operations, and how many run side by side. */
 interface Mix {
@@ -21,18 +31,48 @@ const mixes = {
   everything: {
     sideBySide: 6,
     largestSmallBytes: 5000,
-    shares: { write: 45, stream: 20, delete: 17, close: 5, compact: 6, checkpoint: 4, deleteContainer: 1, read: 2 },
+    shares: {
+      write: 45,
+      stream: 20,
+      delete: 17,
+      close: 5,
+      agree: 2,
+      compact: 6,
+      checkpoint: 4,
+      deleteContainer: 1,
+      read: 2,
+    },
   },
   /** Many small records in one unsynced stretch: what a power cut tears in the middle. */
   smallWrites: {
     sideBySide: 24,
     largestSmallBytes: 300,
-    shares: { write: 96, stream: 0, delete: 2, close: 0, compact: 0, checkpoint: 2, deleteContainer: 0, read: 0 },
+    shares: {
+      write: 96,
+      stream: 0,
+      delete: 2,
+      close: 0,
+      agree: 0,
+      compact: 0,
+      checkpoint: 2,
+      deleteContainer: 0,
+      read: 0,
+    },
   },
   reclaim: {
     sideBySide: 6,
     largestSmallBytes: 3000,
-    shares: { write: 35, stream: 5, delete: 25, close: 10, compact: 18, checkpoint: 3, deleteContainer: 4, read: 0 },
+    shares: {
+      write: 35,
+      stream: 5,
+      delete: 25,
+      close: 10,
+      agree: 3,
+      compact: 18,
+      checkpoint: 3,
+      deleteContainer: 4,
+      read: 0,
+    },
   },
 } as const satisfies Record<string, Mix>
 
@@ -44,6 +84,14 @@ export interface ProgramOptions {
   readonly model: BlockModel
   /** True once an answer no longer counts: the process died before it was given. */
   readonly isDead: () => boolean
+}
+
+function containerOf(datanode: LocalDatanode, id: ContainerId): Container | undefined {
+  for (const disk of datanode.dataDisks) {
+    const container = disk.containers.get(id)
+    if (container !== undefined) return container
+  }
+  return undefined
 }
 
 /** Codes with which a datanode may refuse work that it did not do. */
@@ -64,6 +112,7 @@ export class Program {
   private readonly nextLocal = new Map<ContainerId, number>()
   /** Closed with an answer. */
   private readonly closed = new Set<ContainerId>()
+  private readonly agreed = new Set<ContainerId>()
   private firstContainer = 1
   private called: Datanode | undefined
 
@@ -79,6 +128,9 @@ export class Program {
     await this.model.check(datanode)
     for (const report of datanode.containers()) {
       if (report.state === 'OPEN' && this.closed.has(report.id)) throw new Error(`container ${report.id} is open again`)
+      if (report.state === 'QUASI_CLOSED' && this.agreed.has(report.id)) {
+        throw new Error(`container ${report.id} is quasi-closed again`)
+      }
       if (report.state === 'UNHEALTHY') throw new Error(`container ${report.id} is damaged`)
     }
   }
@@ -114,6 +166,7 @@ export class Program {
     stream: (datanode) => this.stream(this.called ?? datanode),
     delete: (datanode) => this.delete(this.called ?? datanode),
     close: (datanode) => this.closeContainer(datanode),
+    agree: (datanode) => this.agree(datanode),
     compact: (datanode) => this.tolerate(() => (this.called ?? datanode).compact()),
     checkpoint: (datanode) => this.checkpoint(datanode),
     deleteContainer: (datanode) => this.deleteContainer(datanode),
@@ -174,9 +227,22 @@ export class Program {
     const reports = datanode.containers().filter(({ state }) => state === 'OPEN')
     const chosen = reports[this.random.below(Math.max(1, reports.length))]
     if (chosen === undefined) return
+    const alone = this.called === datanode && this.random.chance(0.3)
     await this.tolerate(async () => {
-      await (this.called ?? datanode).closeContainer(chosen.id)
+      if (alone) await containerOf(datanode, chosen.id)?.close({ how: 'alone' })
+      else await (this.called ?? datanode).closeContainer(chosen.id)
       if (!this.isDead()) this.closed.add(chosen.id)
+    })
+  }
+
+  /** What SCM has reconciled. */
+  private async agree(datanode: LocalDatanode): Promise<void> {
+    const reports = datanode.containers().filter(({ state }) => state === 'QUASI_CLOSED')
+    const chosen = reports[this.random.below(Math.max(1, reports.length))]
+    if (chosen === undefined || this.called !== datanode) return
+    await this.tolerate(async () => {
+      await containerOf(datanode, chosen.id)?.agree()
+      if (!this.isDead()) this.agreed.add(chosen.id)
     })
   }
 

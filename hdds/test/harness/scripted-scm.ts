@@ -8,10 +8,18 @@ import type {
   ContainerPlace,
   ScmDatanodeProtocol,
   ScmLocationProtocol,
+  ScmSecretKeyProtocol,
+  SecretKeys,
 } from '@o3/scm/api'
 
+/** Of every SCM in these tests. */
+export const testKeys: SecretKeys = {
+  keys: [{ id: 1, secret: new Uint8Array(32).fill(1), activeFromMs: 0, expiresMs: Number.MAX_SAFE_INTEGER }],
+  refreshMs: 3_600_000,
+}
+
 /** SCM as a datanode sees it: it notes what it is told, and answers with what a test has put up. */
-export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
+export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol, ScmSecretKeyProtocol {
   readonly registrations: RegisterRequest[] = []
   readonly heartbeats: Heartbeat[] = []
   /** Repeated with every answer, as SCM does until it sees them done. */
@@ -35,6 +43,10 @@ export class ScriptedScm implements ScmDatanodeProtocol, ScmLocationProtocol {
   heartbeat(heartbeat: Heartbeat): Promise<DatanodeAnswer> {
     this.heartbeats.push(heartbeat)
     return this.answer()
+  }
+
+  secretKeys(): Promise<SecretKeys> {
+    return Promise.resolve(testKeys)
   }
 
   private async answer(): Promise<DatanodeAnswer> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Address, Env } from '@o3/common/env'
 import { nodeEnv } from '@o3/common/env/node'
 import { openLevelKv } from '@o3/common/kv/level'
+import { anyLength } from '@o3/scm/tokens'
 import { nullLogger } from '@o3/common/logger'
 import { createMetrics } from '@o3/common/metrics'
 import { RpcServer, trustedClient, trustedServer } from '@o3/common/rpc'
@@ -14,12 +15,20 @@ import { RemoteDatanode } from '../../src/client/client.ts'
 import type { RemoteDatanodeOptions } from '../../src/client/client.ts'
 import { defaultHddsConfig } from '../../src/config.ts'
 import { datanodeRpcLimits, serveDatanode } from '../../src/rpc/rpc.ts'
+import type { TokenCheck } from '../../src/rpc/rpc.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { openDatanode } from '../../src/service/open-datanode.ts'
 import { Machine } from './machine.ts'
 import type { MachineOptions } from './machine.ts'
 
+/** Of a datanode whose callers need no tokens: what is tested is the wire. */
+export const admitAll: TokenCheck = {
+  admit: (_, deed) => ({ ...deed, keyId: 1, mode: 'COPY', expiresSeconds: 0, maxBytes: anyLength }),
+}
+
 export interface WireOptions {
+  /** Default: everybody is let in. */
+  readonly tokens?: TokenCheck
   readonly silenceMs?: number
   readonly limits?: Partial<RpcLimits>
   readonly client?: Partial<Pick<RemoteDatanodeOptions, 'deadlineMs' | 'limits' | 'bulkConnections'>>
@@ -46,12 +55,12 @@ export const startServer = async (
   datanode: LocalDatanode,
   env: Env,
   address: Address,
-  { silenceMs, limits }: WireOptions,
+  { silenceMs, limits, tokens = admitAll }: WireOptions,
 ): Promise<{ readonly server: RpcServer<unknown>; readonly address: Address }> => {
   const server = new RpcServer<unknown>({
     ...env,
     log: nullLogger,
-    methods: serveDatanode(datanode, { clock: env.clock, ...(silenceMs === undefined ? {} : { silenceMs }) }),
+    methods: serveDatanode(datanode, { clock: env.clock, tokens, ...(silenceMs === undefined ? {} : { silenceMs }) }),
     authentication: trustedServer,
     limits: { ...datanodeRpcLimits, ...limits },
   })

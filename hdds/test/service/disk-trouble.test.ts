@@ -90,7 +90,7 @@ describe('a full disk', () => {
         await second.write([content])
         await second.commit()
         await datanode.closeContainer(1)
-        expect(await datanode.listBlocks(1)).toEqual([{ block: block(2), lengthBytes: 20_000 }])
+        expect(await datanode.listBlocks(1)).toMatchObject([{ block: block(2), lengthBytes: 20_000 }])
       },
       { config: { preallocateBytes: 0 } },
     )

@@ -33,7 +33,7 @@ function rawClient({ env, address }: WireScene): RpcClient {
 const thousandHead = runHead([new Uint8Array(1000)])
 
 const openRequest = (local: number) =>
-  exchanges['hdds.openWriter.1'].request.encode({ datanode: 'dn-1', request: block(local) })
+  exchanges['hdds.openWriter.1'].request.encode({ datanode: 'dn-1', request: { block: block(local) } })
 
 /** A body of these pieces, and then silence until it is let go. */
 function silentAfter(...pieces: readonly Uint8Array[]) {

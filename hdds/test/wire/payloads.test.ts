@@ -22,6 +22,11 @@ const marks: readonly Mark[] = [
   { kind: 'landed', totalBytes: 300 },
   { kind: 'committed', totalBytes: 2 ** 40 + 1 },
   { kind: 'aborted', totalBytes: 0 },
+  {
+    kind: 'committed',
+    totalBytes: 7,
+    receipt: { block: { container: 300, local: 7 }, lengthBytes: 7, datanodes: ['dn-1'], checksum: 0xdead_beef },
+  },
 ]
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -81,7 +86,7 @@ test.each(samples())('$name reads what it writes, no part of it, and nothing beh
     expect(() => codec.decode(payload.subarray(0, length))).toThrow(StoreError)
   }
   expect(() => codec.decode(Buffer.concat([payload, Buffer.of(0)]))).toThrow('follows')
-  expect(() => codec.decode(Buffer.concat([Buffer.of(2), payload.subarray(1)]))).toThrow('version 2')
+  expect(() => codec.decode(Buffer.concat([Buffer.of(3), payload.subarray(1)]))).toThrow('version 3')
 })
 
 test.each(items)('a $name reads what it writes', ({ codec, item }) => {
@@ -90,12 +95,12 @@ test.each(items)('a $name reads what it writes', ({ codec, item }) => {
 
 test('a number that is no id is refused', () => {
   const { request } = exchanges['hdds.openWriter.1']
-  for (const request2 of [
+  for (const block of [
     { container: 0, local: 1 },
     { container: 1, local: 0 },
     { container: 1, local: 2 ** 32 },
   ]) {
-    expect(() => request.decode(request.encode({ datanode: 'dn-1', request: request2 }))).toThrow('is not between')
+    expect(() => request.decode(request.encode({ datanode: 'dn-1', request: { block } }))).toThrow('is not between')
   }
 })
 

@@ -79,6 +79,8 @@ export interface Checksum {
 export interface Extent {
   readonly block: BlockId
   readonly length: number
+  /** As in the block's receipt: what its datanodes signed. Without enough of them the commit is refused. */
+  readonly proofs?: readonly Uint8Array[]
 }
 
 /**
@@ -128,6 +130,20 @@ export interface Key extends KeyAttributes {
   readonly content: Content
   /** For keys made by multipart: sizes in order, for `partNumber` reads. */
   readonly parts?: readonly PartSummary[]
+  /** For who asks from another process: with these it may read the blocks of `content`. */
+  readonly access?: KeyAccess
+}
+
+export interface KeyAccess {
+  /** From the answer on; who reads longer looks the key up again. */
+  readonly validMs: number
+  /** Every block of the content is in one of them. */
+  readonly grants: readonly BlockGrant[]
+}
+
+/** A run of blocks, and what a datanode wants to see of who reads them. */
+export interface BlockGrant extends BlockRange {
+  readonly token: Uint8Array
 }
 
 export interface Upload {
@@ -172,6 +188,8 @@ export interface Lease {
   readonly expiresMs: number
   readonly replication: ReplicationConfig
   readonly ranges: readonly BlockRange[]
+  /** For each range what a datanode wants to see of who writes there, until `expiresMs`; a renewal brings new ones. */
+  readonly tokens?: readonly Uint8Array[]
 }
 
 // ------------------------------------------------------------------------------------------------------- commands

@@ -9,6 +9,7 @@ import {
   nullable,
   oneOf,
   optional,
+  orUndefined,
   ownBytes,
   record,
   text,
@@ -115,8 +116,19 @@ export const command = oneOf<OmCommand>({
   'purge-deleted-blocks': record<CommandOf<'purge-deleted-blocks'>>({ through: count }),
 })
 
-/** As OM remembers it for a repeated request. */
+const tokens = orUndefined(listOf(ownBytes))
+
+/** As OM remembers it for a repeated request, and with what it does not remember: the tokens of a lease. */
 export const reply: Codec<OmReply> = {
-  write: (writer, value) => void writer.bytes(encodeReply(value)),
-  read: (reader) => decodeReply(reader.bytes()),
+  write(writer, value) {
+    writer.bytes(encodeReply(value))
+    tokens.write(writer, value.kind === 'lease' ? value.lease.tokens : undefined)
+  },
+  read(reader) {
+    const value = decodeReply(reader.bytes())
+    const brought = tokens.read(reader)
+    return value.kind === 'lease' && brought !== undefined
+      ? { ...value, lease: { ...value.lease, tokens: brought } }
+      : value
+  },
 }

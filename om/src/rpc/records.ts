@@ -1,6 +1,7 @@
 /** The records of OM as they cross the wire. What stands in its rows in the same shape is written as there. */
 
 import {
+  bytes,
   count,
   flag,
   integer,
@@ -18,12 +19,14 @@ import { replicationConfigs } from '@o3/scm/api'
 import type { BlockId, BlockRange, ReplicationConfig } from '@o3/scm/api'
 import type {
   AccessKey,
+  BlockGrant,
   Bucket,
   BucketRef,
   BucketRight,
   Content,
   Extent,
   Key,
+  KeyAccess,
   KeyAttributes,
   KeyRef,
   KeySummary,
@@ -123,7 +126,15 @@ export const keySummary: Codec<KeySummary> = {
   read: (reader) => ({ ...stored.read(reader), ...readAttributes(reader) }),
 }
 
-const places = record<Pick<Key, 'content' | 'parts'>>({ content, parts: optional(listOf(partSummary)) })
+/** Kept for as long as somebody reads, and what they came with may be much more. */
+const grant = record<BlockGrant>({ container: count, firstLocal: count, count, token: ownBytes })
+const keyAccess = record<KeyAccess>({ validMs: count, grants: listOf(grant) })
+
+const places = record<Pick<Key, 'content' | 'parts' | 'access'>>({
+  content,
+  parts: optional(listOf(partSummary)),
+  access: optional(keyAccess),
+})
 
 export const key: Codec<Key> = {
   write(writer, value) {
@@ -148,7 +159,8 @@ export const preconditions = record<Preconditions>({ ifMatch: optional(etags), i
 
 export const block = record<BlockId>({ container: count, local: count })
 export const blockRange = record<BlockRange>({ container: count, firstLocal: count, count })
-const extents = listOf(record<Extent>({ block, length: integer }))
+/** Looked at and let go. */
+const extents = listOf(record<Extent>({ block, length: integer, proofs: optional(listOf(bytes)) }))
 
 type Copy = Extract<NewContent, { readonly kind: 'copy' }>
 type Piece = Extract<NewContent, { readonly kind: 'leased-many' }>['pieces'][number]
@@ -210,4 +222,5 @@ export const lease = record<Lease>({
   expiresMs: count,
   replication,
   ranges: listOf(blockRange),
+  tokens: optional(listOf(ownBytes)),
 })

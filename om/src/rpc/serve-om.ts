@@ -3,7 +3,7 @@ import { serveMethods } from '@o3/common/rpc'
 import type { MethodHandlers, RpcMethods, ServeOptions } from '@o3/common/rpc'
 import type { ExecuteOptions } from '@o3/ratis/api'
 import { maxParts } from '../api/api.ts'
-import type { Lease, LookupAnswer, LookupRequest, OmClient, OmCommand, OmReply } from '../api/api.ts'
+import type { Key, KeyRef, Lease, LookupAnswer, LookupRequest, OmClient, OmCommand, OmReply } from '../api/api.ts'
 import { omMethods } from './methods.ts'
 import type { OmMethods } from './methods.ts'
 
@@ -12,6 +12,7 @@ export interface ServedOm extends OmClient {
   /** `NotLeader` when it does not lead in that term. */
   execute(command: OmCommand, options?: ExecuteOptions): Promise<OmReply>
   leaseBlocks(request: Parameters<OmClient['leaseBlocks']>[0], options?: ExecuteOptions): Promise<Lease>
+  getReadableKey(ref: KeyRef): Key | Promise<Key>
   lookupRows(request: LookupRequest): LookupAnswer | Promise<LookupAnswer>
 }
 
@@ -30,7 +31,7 @@ function handlersOf<Peer>(om: ServedOm): MethodHandlers<OmMethods, Peer> {
     'om.listVolumes.1': (query) => om.listVolumes(query),
     'om.getBucket.1': (ref) => om.getBucket(ref),
     'om.listBuckets.1': (query) => om.listBuckets(query),
-    'om.getKey.1': (ref) => om.getKey(ref),
+    'om.getKey.1': (ref) => om.getReadableKey(ref),
     'om.listKeys.1': (query) => om.listKeys(query),
     'om.getUpload.1': (ref) => om.getUpload(ref),
     'om.listUploads.1': (query) => om.listUploads(query),

@@ -4,7 +4,8 @@ import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
-import type { BlockRange, ScmBlockProtocol } from '@o3/scm/api'
+import type { BlockRange, ScmBlockProtocol, ScmSecretKeyProtocol } from '@o3/scm/api'
+import { KeyRing } from '@o3/scm/tokens'
 import type {
   AccessKey,
   Bucket,
@@ -45,13 +46,14 @@ import {
 import { readLive } from '../storage/live-rows.ts'
 import { readLookup } from '../storage/lookup.ts'
 import { readAccessKey, readBucket, readKey, readUpload, readUser, readVolume } from '../storage/reads.ts'
+import { BlockAccess } from './block-access.ts'
 import { BlockStock } from './block-stock.ts'
 import { Leadership } from '@o3/ratis/leadership'
 import type { Standing } from '@o3/ratis/leadership'
 
 export interface OmServiceParts {
   readonly store: ReplicatedStore<OmCommand, OmReply>
-  readonly scm: ScmBlockProtocol
+  readonly scm: ScmBlockProtocol & ScmSecretKeyProtocol
   readonly clock: Clock
   readonly config: OmConfig
   readonly log: Logger
@@ -70,12 +72,19 @@ export class OmService implements OmClient {
   private readonly config: OmConfig
   private readonly stock: BlockStock
   private readonly leadership: Leadership
+  private readonly access: BlockAccess
 
   constructor(parts: OmServiceParts) {
     this.store = parts.store
     this.config = parts.config
     this.stock = new BlockStock(parts)
     this.leadership = new Leadership('OM', parts.store)
+    this.access = new BlockAccess({ ...parts, keys: new KeyRing(parts) })
+  }
+
+  /** SCM's secret keys: kept fresh by a task of their own, at members that follow, too. */
+  get keys(): KeyRing {
+    return this.access.keys
   }
 
   /** Where this member stands in its group: for readiness, never for correctness. */
@@ -83,7 +92,14 @@ export class OmService implements OmClient {
     return this.leadership.standing()
   }
 
+  /**
+   * What commits leased blocks is refused (`InvalidArgument`) unless their datanodes have signed that they have them, and is
+   * `Unavailable` while there are no keys to tell. That is seen to here and not by the rules: they run again over an old log,
+   * when the keys are gone.
+   */
   execute(command: OmCommand, options?: ExecuteOptions): Promise<OmReply> {
+    if (command.kind === 'commit-key' || command.kind === 'commit-part') return this.commit(command, options)
+    if (command.kind === 'renew-lease') return this.renew(command, options)
     return this.store.execute(command, options)
   }
 
@@ -152,22 +168,60 @@ export class OmService implements OmClient {
     }
     // The store would refuse the lease too, but only after SCM was asked for a stock of blocks that nobody here may lease.
     this.leadership.expectTerm(options?.term)
+    // No block leaves the stock that nobody could write.
+    await this.access.keys.ready()
     const ranges = await this.stock.take(count, replication)
     const durationMs = this.config.leaseDurationMs
     const reply = await this.grant({ kind: 'grant-lease', holder, durationMs, replication, ranges }, options)
     if (reply.kind !== 'lease') throw new StoreError('Internal', `grant-lease was answered with ${reply.kind}`)
     // A repeated request is answered with the lease of the first time, and these blocks went into none.
     if (!isSameRanges(reply.lease.ranges, ranges)) this.stock.giveBack(ranges, replication)
-    return reply.lease
+    return this.access.writable(reply.lease)
   }
 
   /** `OmClient.lookup` for those who ask from afar; under another name, because those who are here have no need of it. */
   lookupRows(request: LookupRequest): LookupAnswer | Promise<LookupAnswer> {
-    return readLive(this.store, readLookup, request)
+    const answer = readLive(this.store, readLookup, request)
+    return answer instanceof Promise ? answer.then(this.withAccess) : this.withAccess(answer)
+  }
+
+  /** `getKey` for those who ask from afar: with tokens for its blocks. `Unavailable` while there are no keys for them. */
+  getReadableKey(ref: KeyRef): Key | Promise<Key> {
+    const key = this.getKey(ref)
+    return key instanceof Promise ? key.then(this.access.readable) : this.access.readable(key)
   }
 
   audit(): Promise<readonly string[]> {
     return this.store.read(auditStore)
+  }
+
+  private async commit(
+    command: Extract<OmCommand, { kind: 'commit-key' | 'commit-part' }>,
+    options?: ExecuteOptions,
+  ): Promise<OmReply> {
+    const { content } = command
+    if (content.kind === 'leased' || content.kind === 'leased-many') {
+      // A member that does not lead would read the leases behind a barrier, and then refuse the commit.
+      this.leadership.expectTerm(options?.term)
+      await this.access.checkProofs(content)
+    }
+    return this.store.execute(command, options)
+  }
+
+  private async renew(
+    command: Extract<OmCommand, { kind: 'renew-lease' }>,
+    options?: ExecuteOptions,
+  ): Promise<OmReply> {
+    const reply = await this.store.execute(command, options)
+    return reply.kind === 'lease' ? { ...reply, lease: await this.access.writable(reply.lease) } : reply
+  }
+
+  /** Without keys the key is left out, so that it is asked for by itself, and that answer says why it cannot be read. */
+  private readonly withAccess = (answer: LookupAnswer): LookupAnswer => {
+    const { key, ...rest } = answer
+    if (key?.kind !== 'row' || key.row.content.kind === 'inline') return answer
+    const row = this.access.readableNow(key.row)
+    return row === undefined ? rest : { ...rest, key: { kind: 'row', row } }
   }
 
   /** Blocks that were surely not granted go back to the stock; those of an unknown outcome may be somebody's. */

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import type { Extent, KeyRef, NewContent, OmCommand, Preconditions, Quota } from '../../src/api/api.ts'
 import type { ModelOm } from './model-om.ts'
+import { proven } from '../fixtures/keys.ts'
 
 /** Resolved against the state that the program has reached; undefined when there is nothing to do it to. */
 export type Step = (state: ProgramState) => OmCommand | undefined
@@ -76,7 +77,7 @@ const inline: fc.Arbitrary<SizedStep> = fc.array(fc.nat({ max: 9 }), { maxLength
 const extents = fc.array(fc.tuple(fc.nat({ max: 5 }), fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 3 })
 
 function leasedExtents(container: number, chosen: readonly (readonly [number, number])[]): Extent[] {
-  return chosen.map(([local, length]) => ({ block: { container, local: local + 1 }, length }))
+  return chosen.map(([local, length]) => proven({ block: { container, local: local + 1 }, length }))
 }
 
 const lengthOf = (all: readonly Extent[]): number => all.reduce((sum, { length }) => sum + length, 0)

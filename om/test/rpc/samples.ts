@@ -14,7 +14,8 @@ const uploadRef = { ...keyRef, upload: 'u1' }
 const replication = 'RATIS/ONE' as const
 const preconditions = { ifMatch: ['e1', 'e2'], ifNoneMatch: '*' } as const
 const ranges = [{ container: 2 ** 40 + 1, firstLocal: 7, count: 65_536 }]
-const extents = [{ block: { container: 2 ** 40 + 1, local: 4_000_000_000 }, length: 2 ** 33 }]
+const proofs = [new Uint8Array([1, 2]), new Uint8Array([3])]
+const extents = [{ block: { container: 2 ** 40 + 1, local: 4_000_000_000 }, length: 2 ** 33, proofs }]
 
 export const newContents = {
   inline: { kind: 'inline', bytes: new Uint8Array([1, 2, 255]) },
@@ -162,6 +163,7 @@ const key: Key = {
     { number: 1, size: 2 ** 33, checksum: 'c1' },
     { number: 2, size: 1 },
   ],
+  access: { validMs: 900_000, grants: [{ container: 2, firstLocal: 3, count: 1, token: new Uint8Array([4, 5]) }] },
 }
 const upload: Upload = {
   id: 'u1',
@@ -177,7 +179,7 @@ const parts: readonly Part[] = [
 ]
 const user = { name: 'ann', admin: true, enabled: false, createdMs: 5 }
 const accessKey = { id: 'AK1', user: 'ann', sealedSecret: new Uint8Array([9, 0]), enabled: true, createdMs: 5 }
-const lease = { id: 300, holder: 'gateway', expiresMs: 99, replication, ranges }
+const lease = { id: 300, holder: 'gateway', expiresMs: 99, replication, ranges, tokens: [new Uint8Array([7, 8])] }
 const page = { after: 'a', prefix: 'p', limit: 100 }
 
 export const calls: {

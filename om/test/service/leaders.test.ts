@@ -19,6 +19,7 @@ import {
 } from '../../src/module.ts'
 import type { OmService } from '../../src/module.ts'
 import { bucketRef, commitBlocks, commitInline, createBucket, createVolume, keyRef } from '../fixtures/commands.ts'
+import { proven } from '../fixtures/keys.ts'
 import { CountingScm } from '../fixtures/pure-om.ts'
 
 const config = { ...defaultOmConfig, leaseDurationMs: 10_000, blockDeletionDelayMs: 60_000 }
@@ -64,7 +65,7 @@ function withMembers(script: (members: Members) => Promise<void>): Promise<void>
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error
 const take = (om: OmClient, requestId?: string): Promise<Lease> =>
   om.leaseBlocks({ holder: 'g', count: 4, replication: 'RATIS/ONE' }, requestId === undefined ? {} : { requestId })
-const block = (local: number) => ({ block: { container: 7, local }, length: 10 })
+const block = (local: number) => proven({ block: { container: 7, local }, length: 10 })
 
 describe('a member that follows', () => {
   test('answers reads of what the leader has just done, from one moment', () =>

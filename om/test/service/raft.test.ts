@@ -24,6 +24,7 @@ import {
 } from '../../src/module.ts'
 import type { OmService } from '../../src/module.ts'
 import { commitBlocks, commitInline, createBucket, createVolume, keyRef } from '../fixtures/commands.ts'
+import { proven } from '../fixtures/keys.ts'
 import { CountingScm } from '../fixtures/pure-om.ts'
 
 const ids = ['a', 'b', 'c'] as const
@@ -125,7 +126,7 @@ test.each(seeds)('leaders come and go: nobody reads what is old, garbage goes, n
       const old = await group.leader()
       const lease = await group.at(old).leaseBlocks({ holder: 'g', count: 4, replication: 'RATIS/ONE' })
       const local = lease.ranges[0]?.firstLocal ?? 0
-      const piece = { block: { container: 7, local }, length: 10 }
+      const piece = proven({ block: { container: 7, local }, length: 10 })
       await group.execute(commitBlocks(`key ${round}`, lease.id, [piece]), `blocks ${round}`)
       const written = commitInline(
         'k',

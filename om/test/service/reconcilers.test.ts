@@ -18,6 +18,7 @@ import {
 } from '../../src/module.ts'
 import type { OmService, Reconcilers } from '../../src/module.ts'
 import { commitBlocks, createBucket, createVolume, keyRef } from '../fixtures/commands.ts'
+import { proven } from '../fixtures/keys.ts'
 import { CountingScm } from '../fixtures/pure-om.ts'
 
 const config = { ...defaultOmConfig, leaseDurationMs: 10_000, blockDeletionDelayMs: 60_000 }
@@ -54,7 +55,7 @@ function running(script: (parts: Running) => Promise<void>): Promise<void> {
 }
 
 const take = (om: OmService): Promise<Lease> => om.leaseBlocks({ holder: 'g', count: 4, replication: 'RATIS/ONE' })
-const block = (local: number) => ({ block: { container: 7, local }, length: 10 })
+const block = (local: number) => proven({ block: { container: 7, local }, length: 10 })
 const remove = (key: string): OmCommand => ({ kind: 'delete-key', ...keyRef(key), preconditions: {} })
 
 describe('blocks', () => {

@@ -22,6 +22,9 @@ export interface BlockSequenceOptions {
   readonly replay?: ReplayMemory | undefined
 }
 
+/** An extent stands in its place before its block is durable, and gets the proofs of that then. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 interface Failure {
   readonly error: unknown
 }
@@ -108,7 +111,7 @@ export class BlockSequence {
 
   private async open(): Promise<OpenBlock> {
     const { blocks, leases, replay } = this.options
-    const { leased, result: writer } = await placeBlock(leases, ({ block }) => blocks.openWriter(block))
+    const { leased, result: writer } = await placeBlock(leases, ({ block, access }) => blocks.openWriter(block, access))
     this.leased.push(leased)
     return { leased, writer, length: 0, kept: new KeptBytes(replay) }
   }
@@ -169,8 +172,8 @@ export class BlockSequence {
     lost.finish()
     leases.avoid(lost.block.container)
     try {
-      const { leased, result } = await placeBlock(leases, async ({ block }) => {
-        const writer = await blocks.openWriter(block)
+      const { leased, result } = await placeBlock(leases, async ({ block, access }) => {
+        const writer = await blocks.openWriter(block, access)
         try {
           return await write(writer)
         } catch (error) {

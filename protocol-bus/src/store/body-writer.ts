@@ -10,7 +10,7 @@ import { digestOf } from '@o3/common/digest/node'
 import type { DigestPool } from '@o3/common/digest/pool'
 import { StoreError, assert } from '@o3/common/errors'
 import { maxChunkBytes } from '@o3/hdds/api'
-import type { BlockStore } from '@o3/hdds/api'
+import type { BlockReceipt, BlockStore } from '@o3/hdds/api'
 import { inlineLimitBytes } from '@o3/om/api'
 import type { NewContent } from '@o3/om/api'
 import type { ByteSource, DigestAlgorithm, Digests, ReplicationConfig } from '../api/api.ts'
@@ -18,9 +18,10 @@ import { assertGrant } from '../core/authorize.ts'
 import type { Grant } from '../core/authorize.ts'
 import { BlockSequence } from './block-sequence.ts'
 import { ChunkPipeline } from './chunk-pipeline.ts'
-import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
+import type { LeaseHolder } from './lease-holder.ts'
 import { onePiece, PieceReader } from './piece-reader.ts'
 import { placeBlock } from './place-block.ts'
+import type { Placed } from './place-block.ts'
 import { ReplayMemory } from './replay-memory.ts'
 import { refuseAborted } from './refused.ts'
 import type { MaybePromise } from './settled.ts'
@@ -102,11 +103,10 @@ export class BodyWriter {
     algorithms: readonly DigestAlgorithm[],
   ): Promise<WrittenBody> {
     const { blocks } = this.options
-    const writing = placeBlock(leases, ({ block }) => blocks.writeBlock(block, [body]))
+    const writing = placeBlock(leases, ({ block, access }) => blocks.writeBlock(block, [body], access))
     // The hashes are computed while the bytes are on their way.
     const digests = digestsOf(body, algorithms)
-    const { leased } = await writing
-    return oneBlockBody(leased, body.length, digests)
+    return oneBlockBody(await writing, body.length, digests)
   }
 
   private async writeStream(
@@ -138,15 +138,15 @@ export class BodyWriter {
     }
     const { blocks } = this.options
     const { leases } = options
-    let placed: LeasedBlock | undefined
+    let placed: Placed<BlockReceipt> | undefined
     try {
       await chunks.submit(length, async (bytes) => {
-        placed = (await placeBlock(leases, ({ block }) => blocks.writeBlock(block, [bytes]))).leased
+        placed = await placeBlock(leases, ({ block, access }) => blocks.writeBlock(block, [bytes], access))
       })
       const digests = await chunks.finish()
-      return oneBlockBody(placed as LeasedBlock, length, digests)
+      return oneBlockBody(placed as Placed<BlockReceipt>, length, digests)
     } catch (error) {
-      placed?.finish()
+      placed?.leased.finish()
       throw error
     }
   }
@@ -199,9 +199,11 @@ export class BodyWriter {
   }
 }
 
-function oneBlockBody(leased: LeasedBlock, length: number, digests: Digests): WrittenBody {
+function oneBlockBody({ leased, result }: Placed<BlockReceipt>, length: number, digests: Digests): WrittenBody {
+  const { block, lease } = leased
+  const proofs = result.proofs === undefined ? {} : { proofs: result.proofs }
   return {
-    content: { kind: 'leased', lease: leased.lease, extents: [{ block: leased.block, length }] },
+    content: { kind: 'leased', lease, extents: [{ block, length, ...proofs }] },
     size: length,
     digests,
     release: () => leased.finish(),

@@ -12,6 +12,7 @@
 import type { Cancel, Clock, Tasks } from '@o3/common/env'
 import { isStoreError, StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
+import type { BlockAccess } from '@o3/hdds/api'
 import type { Lease, LeaseId, OmClient } from '@o3/om/api'
 import type { BlockId, BlockRange, ContainerId } from '@o3/scm/api'
 import type { ReplicationConfig } from '../api/api.ts'
@@ -20,6 +21,8 @@ import type { ReplicationConfig } from '../api/api.ts'
 export interface LeasedBlock {
   readonly block: BlockId
   readonly lease: LeaseId
+  /** How the block is written. It lives: after a renewal of the lease it has the newer token. */
+  readonly access: BlockAccess
   /** Committed or given up: the lease is no longer held open for it. Idempotent. */
   finish(): void
 }
@@ -201,7 +204,7 @@ export class LeaseHolder {
     const { om, log } = this.options
     try {
       const reply = await om.execute({ kind: 'renew-lease', lease: lease.id, durationMs: lease.termMs })
-      if (reply.kind === 'lease') lease.expiresMs = reply.lease.expiresMs
+      if (reply.kind === 'lease') lease.renewed(reply.lease)
     } catch (error) {
       if (isStoreError(error, 'LeaseExpired')) this.held.delete(lease)
       log.warn({ lease: lease.id, error }, 'could not renew a lease')
@@ -228,6 +231,8 @@ export class LeaseHolder {
   }
 }
 
+const free: BlockAccess = {}
+
 class HeldLease {
   readonly id: LeaseId
   readonly termMs: number
@@ -236,6 +241,8 @@ class HeldLease {
   /** Blocks drawn and not finished. */
   users = 0
   private readonly ranges: readonly BlockRange[]
+  /** One for each range. */
+  private tokens: readonly Uint8Array[]
   private range = 0
   private offset = 0
 
@@ -244,7 +251,25 @@ class HeldLease {
     this.termMs = Math.max(1, lease.expiresMs - nowMs)
     this.expiresMs = lease.expiresMs
     this.ranges = lease.ranges
+    this.tokens = lease.tokens ?? []
     this.remaining = lease.ranges.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  renewed({ expiresMs, tokens = [] }: Lease): void {
+    this.expiresMs = expiresMs
+    if (tokens.length > 0) this.tokens = tokens
+  }
+
+  /** Of the block that was drawn last. */
+  accessOfLast(): BlockAccess {
+    const at = this.range
+    const token = (): Uint8Array => this.tokens[at] as Uint8Array
+    if (this.tokens[at] === undefined) return free
+    return {
+      get token() {
+        return token()
+      },
+    }
   }
 
   next(isAvoided: (container: ContainerId) => boolean): BlockId | undefined {
@@ -263,12 +288,14 @@ class HeldLease {
 
 class Drawn implements LeasedBlock {
   readonly block: BlockId
+  readonly access: BlockAccess
   private readonly held: HeldLease
   private readonly released: (lease: HeldLease) => void
   private finished = false
 
   constructor(block: BlockId, held: HeldLease, released: (lease: HeldLease) => void) {
     this.block = block
+    this.access = held.accessOfLast()
     this.held = held
     this.released = released
   }

@@ -91,7 +91,7 @@ export class SessionKeys implements Keys {
     // Bytes that are here already are handed out; only a read from the disks is not begun in vain.
     if (key.content.kind !== 'inline') refuseAborted(options.signal)
     try {
-      const opening = this.parts.reader.open(grant, key.content, range)
+      const opening = this.parts.reader.open(grant, key, range)
       return result(key, range, opening instanceof Promise ? await opening : opening)
     } catch (error) {
       if (!isStoreError(error, 'BlockNotFound')) throw error
@@ -183,7 +183,7 @@ export class SessionKeys implements Keys {
     if (key.updateId === before.updateId) throw lost(cause)
     const range = judged(key, options)
     try {
-      return result(key, range, await this.parts.reader.open(grant, key.content, range))
+      return result(key, range, await this.parts.reader.open(grant, key, range))
     } catch (error) {
       // Overwritten twice within one read: the caller's retry finds the latest.
       if (isStoreError(error, 'BlockNotFound')) {
@@ -232,7 +232,7 @@ export class SessionKeys implements Keys {
   ): Promise<Checksum | undefined> {
     const has = source.checksum
     if (asked === undefined || (has?.algorithm === asked && has.type === 'full-object')) return undefined
-    const body = await this.parts.reader.open(grant, source.content, { start: 0, end: source.size })
+    const body = await this.parts.reader.open(grant, source, { start: 0, end: source.size })
     const { [asked]: digest } = await digestBody(body, [asked], this.parts)
     return { algorithm: asked, type: 'full-object', value: base64Of(digest as Uint8Array) }
   }
@@ -257,11 +257,11 @@ function result(key: Key, { start, end }: ByteRange, body: KeyBody): GetResult {
 
 const infos = new WeakMap<Key, KeyInfo>()
 
-/** All of a row but where its bytes are; made once for a row that stays in OM's memory. */
+/** All of a row but where its bytes are, and what gives access to them; made once for a row that stays in OM's memory. */
 export function infoOf(key: Key): KeyInfo {
   let info = infos.get(key)
   if (info === undefined) {
-    const { content: _, ...rest } = key
+    const { content: _content, access: _access, ...rest } = key
     info = rest
     infos.set(key, info)
   }

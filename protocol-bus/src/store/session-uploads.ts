@@ -192,7 +192,7 @@ export class SessionUploads implements Uploads {
     key: Key,
     { range, algorithm }: { readonly range: ByteRange; readonly algorithm: Checksum['algorithm'] },
   ): Promise<{ readonly etag: string; readonly checksum: Checksum }> {
-    const body = await this.store.reader.open(grant, key.content, range)
+    const body = await this.store.reader.open(grant, key, range)
     const digests = await digestBody(body, ['md5', algorithm], this.store)
     return {
       etag: hexOf(digests.md5 as Uint8Array),

@@ -10,9 +10,10 @@ import type { ScmAdminProtocol } from '@o3/scm/api'
 import type { Foreseen, O3Store, Principal, ReplicationConfig } from '../api/api.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
-import type { Keyring } from './keyring.ts'
+import type { Keyring } from '@o3/common/keyring'
 import { LeaseHolders } from './lease-holders.ts'
 import { Namespace } from './namespace.ts'
+import { OwnTokens } from './own-tokens.ts'
 import type { StoreParts } from './parts.ts'
 import { RequestOm } from './request-om.ts'
 import { RequestRows, isDistant } from './request-rows.ts'
@@ -22,8 +23,8 @@ import { VisibleLists } from './visible-lists.ts'
 
 export { createIdentities } from './identities.ts'
 export type { IdentitiesOptions } from './identities.ts'
-export { createKeyring, sealingKeyBytes } from './keyring.ts'
-export type { Keyring } from './keyring.ts'
+export { createKeyring, sealingKeyBytes } from '@o3/common/keyring'
+export type { Keyring } from '@o3/common/keyring'
 
 export interface StoreOptions {
   readonly om: OmClient
@@ -60,7 +61,8 @@ export interface RunningStore extends O3Store {
 }
 
 export function createStore(options: StoreOptions): RunningStore {
-  const { om, blocks, env, config } = options
+  const { om, env, config } = options
+  const blocks = isDistant(om) ? new OwnTokens(options.blocks) : options.blocks
   const leases = new LeaseHolders({
     om,
     clock: env.clock,
@@ -69,8 +71,9 @@ export function createStore(options: StoreOptions): RunningStore {
     holder: `gateway-${env.random.uuid()}`,
     batch: config.leaseBlocks,
   })
+  const names = namesOf(om)
   const parts: StoreParts = {
-    ...namesOf(om),
+    ...names,
     writer: new BodyWriter({
       blocks,
       leases: (replication) => leases.of(replication),
@@ -81,7 +84,7 @@ export function createStore(options: StoreOptions): RunningStore {
       ...(config.replicatedBlockBytes === undefined ? {} : { replicatedBlockBytes: config.replicatedBlockBytes }),
       ...(config.replayBytes === undefined ? {} : { replayBytes: config.replayBytes }),
     }),
-    reader: new BodyReader(blocks),
+    reader: new BodyReader({ blocks, clock: env.clock, lookUp: (grant, key) => names.namespace.key(grant, key) }),
     chunks: options.chunks,
     digests: options.digests,
     keyring: options.keyring,

@@ -253,3 +253,17 @@ test('without a grant for this very action nothing is written', () => {
   expect(() => writer.write(forged, pattern(1), { digests: [] })).toThrow('nobody issued')
   expect(blocks.committed.size).toBe(0)
 })
+
+test.each([5_000, 8_192, 3 * blockBytes + 1])(
+  '%i bytes are written with tokens, and committed with what datanodes signed',
+  async (size) => {
+    const { content } = await write(pieces(pattern(size)))
+    if (content.kind !== 'leased' && content.kind !== 'leased-many') throw new Error(content.kind)
+    const extents = content.kind === 'leased' ? content.extents : content.pieces.flatMap((piece) => piece.extents)
+    expect(extents).toHaveLength(Math.ceil(size / blockBytes))
+    for (const { block, proofs } of extents) {
+      expect(proofs).toEqual([Buffer.from(`has ${nameOf(block)}`)])
+      expect(blocks.tokens.get(nameOf(block))).toMatch(new RegExp(`^${block.container} until `))
+    }
+  },
+)

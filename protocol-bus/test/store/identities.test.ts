@@ -4,8 +4,8 @@ import type { AccessKey, User } from '@o3/om/api'
 import { beforeEach, expect, test } from 'vitest'
 import type { Identities } from '../../src/api/api.ts'
 import { createIdentities } from '../../src/store/identities.ts'
-import { createKeyring } from '../../src/store/keyring.ts'
-import type { Keyring } from '../../src/store/keyring.ts'
+import { createKeyring } from '@o3/common/keyring'
+import type { Keyring } from '@o3/common/keyring'
 
 const sealing = createKeyring({ current: new Uint8Array(32) }, { bytes: (length) => randomBytes(length) })
 

@@ -157,3 +157,18 @@ test('closing ends the leases that nobody uses, and nothing is drawn any more', 
     expect(() => holder.take()).toThrow('the store is closed')
     await holder.close()
   }))
+
+test('each block has the token of its range, and after a renewal the newer one', () =>
+  inTime(async ({ om, holder, process }) => {
+    om.containers = () => [5, 6]
+    const drawn = await Promise.all(Array.from({ length: 8 }, async () => holder.take()))
+    const tokenOf = ({ access }: (typeof drawn)[0]): string => Buffer.from(access.token ?? []).toString()
+    const untilMs = om.live.get(1)?.expiresMs
+    for (const block of drawn) expect(tokenOf(block)).toBe(`${block.block.container} until ${untilMs}`)
+    expect(new Set(drawn.map(({ block }) => block.container))).toEqual(new Set([5, 6]))
+    await process.clock.sleep(10_000)
+    const renewedMs = om.live.get(1)?.expiresMs
+    expect(renewedMs).toBeGreaterThan(untilMs ?? 0)
+    for (const block of drawn) expect(tokenOf(block)).toBe(`${block.block.container} until ${renewedMs}`)
+    for (const block of drawn) block.finish()
+  }))

@@ -1,7 +1,7 @@
 /** Blocks and leases in memory: the ports under the store, with switches for what can go wrong. */
 
 import { StoreError } from '@o3/common/errors'
-import type { BlockReceipt, BlockStore, BlockWriter, ReadRange } from '@o3/hdds/api'
+import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, ReadRange } from '@o3/hdds/api'
 import type { Lease, OmCommand, OmReply } from '@o3/om/api'
 import type { BlockId, ContainerId, ReplicationConfig } from '@o3/scm/api'
 
@@ -13,9 +13,12 @@ export class MemoryBlocks implements BlockStore {
   /** Asked before each step of a block; what it throws is what the step meets. */
   onStep: (step: 'writeBlock' | 'openWriter' | 'write' | 'commit', block: BlockId) => Promise<void> | void = () => {}
   openWriters = 0
+  /** The token that each write brought. */
+  readonly tokens = new Map<string, string>()
   private written = 0
 
-  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<BlockReceipt> {
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: BlockAccess): Promise<BlockReceipt> {
+    this.note(block, access)
     this.assertOpen(block)
     await this.onStep('writeBlock', block)
     await this.onWrite((this.written += length(pieces)))
@@ -25,7 +28,8 @@ export class MemoryBlocks implements BlockStore {
     )
   }
 
-  async openWriter(block: BlockId): Promise<BlockWriter> {
+  async openWriter(block: BlockId, access?: BlockAccess): Promise<BlockWriter> {
+    this.note(block, access)
     this.assertOpen(block)
     await this.onStep('openWriter', block)
     this.openWriters++
@@ -69,7 +73,11 @@ export class MemoryBlocks implements BlockStore {
   private commit(block: BlockId, pieces: readonly Uint8Array[]): BlockReceipt {
     const bytes = Buffer.concat(pieces)
     this.committed.set(nameOf(block), bytes)
-    return { block, lengthBytes: bytes.length, datanodes: ['one'] }
+    return { block, lengthBytes: bytes.length, datanodes: ['one'], proofs: [Buffer.from(`has ${nameOf(block)}`)] }
+  }
+
+  private note(block: BlockId, access: BlockAccess = {}): void {
+    this.tokens.set(nameOf(block), Buffer.from(access.token ?? []).toString())
   }
 
   private assertOpen({ container }: BlockId): void {
@@ -113,7 +121,9 @@ export class MemoryLeases {
     const containers = this.containers(id)
     const each = count / containers.length
     const ranges = containers.map((container) => ({ container, firstLocal: id * 1000, count: each }))
-    const lease: Lease = { id, holder, expiresMs: this.nowMs() + this.termMs, replication, ranges }
+    const expiresMs = this.nowMs() + this.termMs
+    const tokens = tokensOf(ranges, expiresMs)
+    const lease: Lease = { id, holder, expiresMs, replication, ranges, tokens }
     this.live.set(id, lease)
     return lease
   }
@@ -128,8 +138,14 @@ export class MemoryLeases {
       this.live.delete(command.lease)
       return { kind: 'done' }
     }
-    const renewed = { ...lease, expiresMs: this.nowMs() + command.durationMs }
+    const expiresMs = this.nowMs() + command.durationMs
+    const renewed = { ...lease, expiresMs, tokens: tokensOf(lease.ranges, expiresMs) }
     this.live.set(command.lease, renewed)
     return { kind: 'lease', lease: renewed }
   }
+}
+
+/** To be told apart by where they are for and until when. */
+function tokensOf(ranges: Lease['ranges'], expiresMs: number): readonly Uint8Array[] {
+  return ranges.map(({ container }) => Buffer.from(`${container} until ${expiresMs}`))
 }

@@ -25,6 +25,9 @@ export interface BlockRange {
 /** Reed-Solomon with so many data and parity shards, in cells of 1 MiB. */
 export type EcPolicy = 'rs-3-2-1024k' | 'rs-6-3-1024k' | 'rs-10-4-1024k'
 
+/** All of them. The order is persisted: append, never reorder. */
+export const ecPolicies: readonly EcPolicy[] = ['rs-3-2-1024k', 'rs-6-3-1024k', 'rs-10-4-1024k']
+
 /**
  * How a bucket's blocks are replicated. Erasure-coded ones are written like those of `RATIS/THREE`, and encoded once their
  * container is closed.
@@ -49,7 +52,19 @@ export type NodeOperationalState =
   | 'DECOMMISSIONED'
   | 'ENTERING_MAINTENANCE'
   | 'IN_MAINTENANCE'
+/** `STALE`: suspected, for it has been silent for a few seconds. It gets nothing new, and its copies still count. */
 export type NodeHealth = 'HEALTHY' | 'STALE' | 'DEAD'
+/** `ALLOCATED`: its members are being told. `CLOSED`: takes no more blocks; its members leave it. */
+export type PipelineState = 'ALLOCATED' | 'OPEN' | 'CLOSED'
+
+/** How far a datanode is on its way out of service, as the leader that answers knows it. */
+export interface NodeDepartureProgress {
+  /** That wait for copies elsewhere. */
+  readonly containersLeft: number
+  readonly bytesLeft: number
+  /** Absent while nothing has been copied yet. */
+  readonly estimatedSeconds?: number
+}
 
 export interface DatanodeInfo {
   readonly id: DatanodeId
@@ -60,6 +75,15 @@ export interface DatanodeInfo {
   readonly registeredMs: number
   readonly lastHeartbeatMs: number
   readonly disks: readonly DiskReport[]
+  readonly rack?: string
+  /** Open pipelines that it is a member of. */
+  readonly pipelines?: number
+  /** Containers with a replica on it. */
+  readonly containers?: number
+  /** Wall time at which maintenance ends by itself. */
+  readonly maintenanceUntilMs?: number
+  /** While it is being decommissioned, or enters maintenance. */
+  readonly departure?: NodeDepartureProgress
 }
 
 export interface DiskReport {
@@ -75,6 +99,7 @@ export interface ContainerInfo {
   readonly id: ContainerId
   readonly state: ContainerState
   readonly replication: ReplicationConfig
+  /** Through which it is written; empty once it is not. `RATIS/ONE` has none, and says `one-` and its datanode. */
   readonly pipeline: PipelineId
   readonly datanodes: readonly DatanodeId[]
   readonly createdMs: number
@@ -83,6 +108,44 @@ export interface ContainerInfo {
   /** As last reported. */
   readonly usedBytes: number
   readonly liveBytes: number
+}
+
+/** One replica as SCM's leader knows it. */
+export interface ReplicaInfo {
+  readonly datanode: DatanodeId
+  readonly health: NodeHealth
+  readonly operational: NodeOperationalState
+  /**
+   * `held`: in the container's row. `incoming`: a copy is under way. `stray`: its datanode has it, and nobody counts on it.
+   */
+  readonly standing: 'held' | 'incoming' | 'stray'
+  /** Undefined when its datanode has not said anything of it to this leader. */
+  readonly report: ContainerReport | undefined
+}
+
+/** All that SCM knows of one container. */
+export interface ContainerDetails {
+  readonly info: ContainerInfo
+  readonly origins: readonly DatanodeId[]
+  readonly replicas: readonly ReplicaInfo[]
+  /** Once it is encoded. */
+  readonly ec: { readonly policy: EcPolicy; readonly shards: readonly ContainerId[] } | undefined
+  readonly shardOf: { readonly container: ContainerId; readonly index: number } | undefined
+  /** Deletion transactions that are not yet carried out. */
+  readonly pendingDeletions: number
+}
+
+export interface PipelineInfo {
+  readonly id: PipelineId
+  readonly replication: ReplicationConfig
+  readonly members: readonly DatanodeId[]
+  readonly state: PipelineState
+  readonly createdMs: number
+  /** As its members last reported; undefined while none of them knows. */
+  readonly leader: DatanodeId | undefined
+  /** Members that are heard and report it as open. */
+  readonly membersReady: number
+  readonly openContainers: number
 }
 
 /** What a datanode says of one of its containers. */
@@ -167,9 +230,17 @@ export interface EcLayout {
 
 /** What SCM asks of a datanode, in the answer to a heartbeat. Idempotent. */
 export type DatanodeCommand =
-  | { readonly kind: 'create-container'; readonly container: ContainerId }
-  /** `agreed`: through the log of its pipeline. `alone`: now, with what is here, because the pipeline is lost. */
-  | { readonly kind: 'close-container'; readonly container: ContainerId; readonly how?: 'agreed' | 'alone' }
+  | { readonly kind: 'create-container'; readonly container: ContainerId; readonly pipeline?: PipelineId }
+  /**
+   * `agreed`: through the log of its pipeline, which its leader does. `alone`: now, with what is here, because the pipeline is
+   * lost. Without `how` it has no pipeline.
+   */
+  | {
+      readonly kind: 'close-container'
+      readonly container: ContainerId
+      readonly how?: 'agreed' | 'alone'
+      readonly pipeline?: PipelineId
+    }
   /** Also of a replica that is one too many. */
   | { readonly kind: 'delete-container'; readonly container: ContainerId }
   | { readonly kind: 'create-pipeline'; readonly pipeline: PipelineId; readonly members: readonly PipelineMember[] }
@@ -252,6 +323,34 @@ export interface ScmBlockProtocol {
   deleteBlocks(blocks: readonly BlockRange[], options?: RequestOptions): Promise<void>
 }
 
+/**
+ * A key under which OM and datanodes vouch for things to each other: whoever has it can make tokens and proofs. It is
+ * kept in memory, never logged, and on SCM's disks only sealed.
+ */
+export interface SecretKey {
+  /** Counts up from 1: the newest has the highest. At most 2^32−1. */
+  readonly id: number
+  /** 32 bytes. */
+  readonly secret: Uint8Array
+  /** It signs from then on, until a newer one does. Wall clock. */
+  readonly activeFromMs: number
+  /** What it signed is believed until then. */
+  readonly expiresMs: number
+}
+
+export interface SecretKeys {
+  /** Those that are believed now, and the one that will sign next. Never empty. */
+  readonly keys: readonly SecretKey[]
+  /** Who asks again so often has every key before it signs. */
+  readonly refreshMs: number
+}
+
+/** The door for OM and datanodes alone: nobody else may know the keys. */
+export interface ScmSecretKeyProtocol {
+  /** Makes the next key first, when its time has come. `Unavailable` when SCM cannot open or seal keys. */
+  secretKeys(): Promise<SecretKeys>
+}
+
 /** One replica of a container. */
 export interface ReplicaLocation {
   readonly datanode: DatanodeId
@@ -283,6 +382,58 @@ export interface ScmAdminProtocol {
   listContainers(options: { readonly after?: ContainerId; readonly limit: number }): Promise<readonly ContainerInfo[]>
   closeContainer(container: ContainerId, options?: RequestOptions): Promise<void>
   summary(): Promise<ScmSummary>
+  /**
+   * Makes the next secret key before its time; it signs as soon as all have had the time to ask for it (`secretKeyLeadMs`).
+   * Older ones are believed until they expire. Resolves with its id.
+   */
+  rotateSecretKey(options?: RequestOptions): Promise<number>
+}
+
+/** The administrator's doors to what moves by itself. */
+export interface ScmOperationsProtocol {
+  listPipelines(): Promise<readonly PipelineInfo[]>
+  /** It takes no more blocks; its containers are closed, then its members leave it. Idempotent. `InvalidArgument`: there is none. */
+  closePipeline(pipeline: PipelineId, options?: RequestOptions): Promise<void>
+  /** `ContainerNotFound`. */
+  containerInfo(container: ContainerId): Promise<ContainerDetails>
+  /**
+   * Begins to take a datanode out of service, or takes it back. `InvalidArgument` for one that is not known, or that too few
+   * would be left without (`force` does it all the same).
+   */
+  setOperational(request: OperationalRequest, options?: RequestOptions): Promise<void>
+  safemode(): Promise<SafemodeStatus>
+  /** From now on, until the leader changes. */
+  exitSafemode(): Promise<void>
+  deletedBlocks(): Promise<DeletedBlocksSummary>
+}
+
+export interface OperationalRequest {
+  readonly datanode: DatanodeId
+  /** Where it is to end: the states between are SCM's. */
+  readonly wanted: 'IN_SERVICE' | 'DECOMMISSIONED' | 'IN_MAINTENANCE'
+  /** Wall time at which maintenance ends by itself. */
+  readonly untilMs?: number
+  readonly force?: boolean
+}
+
+/** After the start of a leader's term it serves reads at once, and waits with the rest until it has heard enough. */
+export interface SafemodeStatus {
+  /** True while no blocks are handed out. */
+  readonly on: boolean
+  /** What it waits for, for people; empty when it is off. */
+  readonly reasons: readonly string[]
+  /** True once copies of what is missing may be made. */
+  readonly repairs: boolean
+}
+
+/** Deletions that are not yet carried out everywhere. */
+export interface DeletedBlocksSummary {
+  readonly transactions: number
+  readonly blocks: number
+  /** Of those, which wait for their container to be closed, for a copy under way, or for replicas to agree. */
+  readonly heldTransactions: number
+  /** Transactions that wait for this datanode. */
+  readonly waitingFor: readonly { readonly datanode: DatanodeId; readonly transactions: number }[]
 }
 
 export interface ScmSummary {
@@ -296,4 +447,11 @@ export interface ScmSummary {
  * All doors of one member. Beside the errors of each, all but the datanode's reject with `NotLeader` (nothing happened;
  * `leader` in the details when it is known) at a member that does not lead.
  */
-export interface Scm extends ScmDatanodeProtocol, ScmBlockProtocol, ScmLocationProtocol, ScmAdminProtocol {}
+export interface Scm
+  extends
+    ScmDatanodeProtocol,
+    ScmBlockProtocol,
+    ScmLocationProtocol,
+    ScmSecretKeyProtocol,
+    ScmAdminProtocol,
+    ScmOperationsProtocol {}

@@ -1,4 +1,11 @@
 /** How the other services reach SCM. In one process that is the service itself; between processes it is a `RemoteScm`. */
 
-export type { Scm, ScmAdminProtocol, ScmBlockProtocol, ScmDatanodeProtocol, ScmLocationProtocol } from '../api/api.ts'
+export type {
+  Scm,
+  ScmAdminProtocol,
+  ScmBlockProtocol,
+  ScmDatanodeProtocol,
+  ScmLocationProtocol,
+  ScmSecretKeyProtocol,
+} from '../api/api.ts'
 export { RemoteScm } from './remote-scm.ts'

@@ -2,15 +2,22 @@ import { askerOf } from '@o3/common/rpc'
 import type { Ask, GroupClient } from '@o3/common/rpc'
 import type {
   BlockRange,
+  ContainerDetails,
   ContainerId,
   ContainerInfo,
   DatanodeAnswer,
   DatanodeInfo,
+  DeletedBlocksSummary,
   Heartbeat,
+  OperationalRequest,
+  PipelineId,
+  PipelineInfo,
   RegisterRequest,
   ContainerPlace,
+  SafemodeStatus,
   Scm,
   ScmSummary,
+  SecretKeys,
 } from '../api/api.ts'
 import { scmMethods } from '../rpc/methods.ts'
 import type { ScmMethods } from '../rpc/methods.ts'
@@ -90,8 +97,50 @@ export class RemoteScm implements Scm {
     return this.ask('scm.closeContainer.1', { container, requestId: this.idOf(options) })
   }
 
+  secretKeys(): Promise<SecretKeys> {
+    return this.ask('scm.secretKeys.1', undefined)
+  }
+
+  rotateSecretKey(options?: Options): Promise<number> {
+    return this.ask('scm.rotateSecretKey.1', { requestId: this.idOf(options) })
+  }
+
   summary(): Promise<ScmSummary> {
     return this.ask('scm.summary.1', undefined)
+  }
+
+  async listPipelines(): Promise<readonly PipelineInfo[]> {
+    const found: PipelineInfo[] = []
+    for (;;) {
+      const after = found.at(-1)?.id
+      const page = await this.ask('scm.listPipelines.1', after === undefined ? {} : { after })
+      found.push(...page.items)
+      if (!page.truncated) return found
+    }
+  }
+
+  closePipeline(pipeline: PipelineId, options?: Options): Promise<void> {
+    return this.ask('scm.closePipeline.1', { pipeline, requestId: this.idOf(options) })
+  }
+
+  containerInfo(container: ContainerId): Promise<ContainerDetails> {
+    return this.ask('scm.containerInfo.1', container)
+  }
+
+  setOperational(request: OperationalRequest, options?: Options): Promise<void> {
+    return this.ask('scm.setOperational.1', { ...request, requestId: this.idOf(options) })
+  }
+
+  safemode(): Promise<SafemodeStatus> {
+    return this.ask('scm.safemode.1', undefined)
+  }
+
+  exitSafemode(): Promise<void> {
+    return this.ask('scm.exitSafemode.1', undefined)
+  }
+
+  deletedBlocks(): Promise<DeletedBlocksSummary> {
+    return this.ask('scm.deletedBlocks.1', undefined)
   }
 
   private idOf(options: Options | undefined): string {

@@ -5,11 +5,19 @@ import { StoreError } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { Decision, PlanView, Stamp, StoreRules, Table } from '@o3/ratis/api'
 import { acknowledgeDeletions } from './commands/acknowledge-deletions.ts'
+import { addSecretKey } from './commands/add-secret-key.ts'
 import { allocateBlocks } from './commands/allocate-blocks.ts'
+import { beginEncoding } from './commands/begin-encoding.ts'
 import { createContainer } from './commands/create-container.ts'
+import { createPipeline } from './commands/create-pipeline.ts'
 import { deleteBlocks } from './commands/delete-blocks.ts'
+import { abandonEncoding, finishEncoding } from './commands/finish-encoding.ts'
 import { registerNode } from './commands/register-node.ts'
+import { setOperational } from './commands/set-operational.ts'
+import { setReplicas } from './commands/set-replicas.ts'
+import { settleDeletions } from './commands/settle-deletions.ts'
 import { transitionContainer } from './commands/transition-container.ts'
+import { transitionPipeline } from './commands/transition-pipeline.ts'
 import type { ScmCommand, ScmReply } from './command.ts'
 import { readRange, scmTables, writeRange } from './tables.ts'
 
@@ -26,6 +34,15 @@ const plans: { readonly [Kind in ScmCommand['kind']]: PlanOf<Kind> } = {
   'transition-container': transitionContainer,
   'delete-blocks': deleteBlocks,
   'acknowledge-deletions': acknowledgeDeletions,
+  'set-operational': setOperational,
+  'create-pipeline': createPipeline,
+  'transition-pipeline': transitionPipeline,
+  'set-replicas': setReplicas,
+  'begin-encoding': beginEncoding,
+  'finish-encoding': finishEncoding,
+  'abandon-encoding': abandonEncoding,
+  'settle-deletions': settleDeletions,
+  'add-secret-key': addSecretKey,
 }
 
 export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Decision<ScmReply> | Refusal {
@@ -33,21 +50,30 @@ export function planScm(view: PlanView, command: ScmCommand, stamp: Stamp): Deci
   return plan(view, command, stamp)
 }
 
-/** What leads to free space, or a datanode needs in order to be heard, goes on when the disk is full. */
+/** What leads to free space, or is needed for reads or for a datanode to be heard, goes on when the disk is full. */
 const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
   'register-node',
   'transition-container',
   'delete-blocks',
   'acknowledge-deletions',
+  'settle-deletions',
+  'set-replicas',
+  'set-operational',
+  'transition-pipeline',
+  'finish-encoding',
+  'abandon-encoding',
+  'add-secret-key',
 ])
 
 // The order is persisted: append, never reorder.
-const replyKinds: readonly ScmReply['kind'][] = ['done', 'container', 'blocks']
+const replyKinds: readonly ScmReply['kind'][] = ['done', 'container', 'blocks', 'pipeline', 'shards']
 
 function encodeReply(reply: ScmReply): Uint8Array {
   const writer = new ByteWriter(32).u8(1).u8(replyKinds.indexOf(reply.kind))
   if (reply.kind === 'container') writer.varint(reply.container)
   if (reply.kind === 'blocks') writeRange(writer, reply.range)
+  if (reply.kind === 'pipeline') writer.utf8(reply.pipeline)
+  if (reply.kind === 'shards') writer.list(reply.shards, (each, shard) => each.varint(shard))
   return writer.finish()
 }
 
@@ -63,6 +89,10 @@ function decodeReply(bytes: Uint8Array): ScmReply {
       return { kind, container: reader.varint() }
     case 'blocks':
       return { kind, range: readRange(reader) }
+    case 'pipeline':
+      return { kind, pipeline: reader.utf8() }
+    case 'shards':
+      return { kind, shards: reader.list((each) => each.varint()) }
   }
 }
 

@@ -1,7 +1,7 @@
 /** SCM's doors on the wire: a method for each, and the compiler sees to it that none is missing. */
 
 import type { Fenced, Method } from '@o3/common/rpc'
-import { count, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/codec/record'
+import { count, flag, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/codec/record'
 import type { Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
@@ -9,8 +9,12 @@ import type {
   ContainerInfo,
   DatanodeId,
   DatanodeInfo,
+  DeletedBlocksSummary,
   Heartbeat,
+  PipelineId,
+  PipelineInfo,
   RegisterRequest,
+  SafemodeStatus,
   Scm,
   ScmSummary,
 } from '../api/api.ts'
@@ -28,6 +32,12 @@ interface Change extends Fenced {
 export type AllocateRequest = Change & QueryOf<'allocateBlocks'>
 export type DeleteBlocksRequest = Change & { readonly blocks: readonly BlockRange[] }
 export type CloseContainerRequest = Change & { readonly container: ContainerId }
+export type ClosePipelineRequest = Change & { readonly pipeline: PipelineId }
+export type SetOperationalRequest = Change & QueryOf<'setOperational'>
+export interface ListPipelinesRequest {
+  /** Pipelines after this one, in the order of their ids. */
+  readonly after?: PipelineId
+}
 export interface ListNodesRequest {
   /** Nodes after this one, in the order of their ids. */
   readonly after?: DatanodeId
@@ -42,7 +52,15 @@ interface Reshaped {
   readonly closeContainer: Method<CloseContainerRequest, void>
   readonly listNodes: Method<ListNodesRequest, Page<DatanodeInfo>>
   readonly summary: Method<void, ScmSummary>
+  readonly secretKeys: Method<void, AnswerOf<'secretKeys'>>
+  readonly rotateSecretKey: Method<Change, number>
   readonly listContainers: Method<QueryOf<'listContainers'>, Page<ContainerInfo>>
+  readonly listPipelines: Method<ListPipelinesRequest, Page<PipelineInfo>>
+  readonly closePipeline: Method<ClosePipelineRequest, void>
+  readonly setOperational: Method<SetOperationalRequest, void>
+  readonly safemode: Method<void, SafemodeStatus>
+  readonly exitSafemode: Method<void, void>
+  readonly deletedBlocks: Method<void, DeletedBlocksSummary>
 }
 
 type MethodOf<Door extends keyof Scm> = Door extends keyof Reshaped
@@ -73,6 +91,9 @@ export const scmMethods = {
   },
   'scm.locate.1': { request: count, reply: r.containerPlace, ...small },
 
+  'scm.secretKeys.1': { request: nothing, reply: r.secretKeys, ...small },
+  'scm.rotateSecretKey.1': { request: record<Change>(named), reply: count, ...change },
+
   'scm.listNodes.1': {
     request: record<ListNodesRequest>({ after: optional(text) }),
     reply: pageOf(r.datanodeInfo),
@@ -85,6 +106,33 @@ export const scmMethods = {
     ...change,
   },
   'scm.summary.1': { request: nothing, reply: r.scmSummary, ...list },
+
+  'scm.listPipelines.1': {
+    request: record<ListPipelinesRequest>({ after: optional(text) }),
+    reply: pageOf(r.pipelineInfo),
+    ...list,
+  },
+  'scm.closePipeline.1': {
+    request: record<ClosePipelineRequest>({ ...named, pipeline: text }),
+    reply: nothing,
+    ...change,
+  },
+  'scm.containerInfo.1': { request: count, reply: r.containerDetails, ...small },
+  'scm.setOperational.1': {
+    request: record<SetOperationalRequest>({
+      ...named,
+      datanode: text,
+      wanted: r.wantedOperational,
+      untilMs: optional(count),
+      force: optional(flag),
+    }),
+    reply: nothing,
+    ...change,
+  },
+  'scm.safemode.1': { request: nothing, reply: r.safemodeStatus, ...small },
+  // It changes nothing that is written down, and twice is as good as once.
+  'scm.exitSafemode.1': { request: nothing, reply: nothing, ...small },
+  'scm.deletedBlocks.1': { request: nothing, reply: r.deletedBlocks, ...list },
 } as const satisfies { readonly [Door in keyof Scm as `scm.${Door}.1`]: MethodOf<Door> }
 
 export type ScmMethods = typeof scmMethods

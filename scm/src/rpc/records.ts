@@ -1,20 +1,40 @@
 /** The records of SCM as they cross the wire. */
 
-import { count, flag, listOf, oneOf, optional, orUndefined, pageOf, record, text, word } from '@o3/common/codec/record'
+import {
+  count,
+  flag,
+  listOf,
+  oneOf,
+  optional,
+  orUndefined,
+  ownBytes,
+  pageOf,
+  record,
+  text,
+  word,
+} from '@o3/common/codec/record'
 import type { Codec, Page } from '@o3/common/codec/record'
 import type {
   BlockRange,
+  ContainerDetails,
   ContainerInfo,
   ContainerReport,
   ContainerState,
   DatanodeCommand,
   DatanodeInfo,
+  DeletedBlocksSummary,
   DiskReport,
   Heartbeat,
+  NodeDepartureProgress,
+  PipelineInfo,
   RegisterRequest,
+  ReplicaInfo,
   ReplicaLocation,
   ReplicationConfig,
+  SafemodeStatus,
   ScmSummary,
+  SecretKey,
+  SecretKeys,
   ContainerPlace,
   EcLayout,
   EcPolicy,
@@ -117,12 +137,15 @@ const newShard = record<{ readonly container: number; readonly at: ReplicaLocati
 })
 const taskFields = { task: text, container: count }
 
+type Fieldset<Kind extends DatanodeCommand['kind']> = Omit<Extract<DatanodeCommand, { readonly kind: Kind }>, 'kind'>
+
 /** A kind is sent as its place in the list: new ones go to the end. */
 export const datanodeCommand = oneOf<DatanodeCommand>({
-  'create-container': record({ container: count }),
-  'close-container': record<Omit<Extract<DatanodeCommand, { readonly kind: 'close-container' }>, 'kind'>>({
+  'create-container': record<Fieldset<'create-container'>>({ container: count, pipeline: optional(text) }),
+  'close-container': record<Fieldset<'close-container'>>({
     container: count,
     how: optional(word('agreed', 'alone')),
+    pipeline: optional(text),
   }),
   'delete-container': record({ container: count }),
   'delete-blocks': record({ transaction: count, blocks: listOf(blockRange) }),
@@ -144,6 +167,12 @@ export interface PagedAnswer {
 
 export const datanodeAnswer = record<PagedAnswer>({ term: orUndefined(count), commands: pageOf(datanodeCommand) })
 
+// ------------------------------------------------------------------------------------------------------------ keys
+
+/** Kept for days, and what they came with should not be. */
+const secretKey = record<SecretKey>({ id: count, secret: ownBytes, activeFromMs: count, expiresMs: count })
+export const secretKeys = record<SecretKeys>({ keys: listOf(secretKey), refreshMs: count })
+
 // ----------------------------------------------------------------------------------------------------------- admin
 
 export const datanodeInfo = record<DatanodeInfo>({
@@ -154,6 +183,13 @@ export const datanodeInfo = record<DatanodeInfo>({
   registeredMs: count,
   lastHeartbeatMs: count,
   disks: listOf(diskReport),
+  rack: optional(text),
+  pipelines: optional(count),
+  containers: optional(count),
+  maintenanceUntilMs: optional(count),
+  departure: optional(
+    record<NodeDepartureProgress>({ containersLeft: count, bytesLeft: count, estimatedSeconds: optional(count) }),
+  ),
 })
 
 export const containerInfo = record<ContainerInfo>({
@@ -181,6 +217,49 @@ export const scmSummary = record<ScmSummary>({
   totalBytes: count,
   availableBytes: count,
 })
+
+const operational = word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED', 'ENTERING_MAINTENANCE', 'IN_MAINTENANCE')
+const health = word('HEALTHY', 'STALE', 'DEAD')
+
+export const pipelineInfo = record<PipelineInfo>({
+  id: text,
+  replication,
+  members: listOf(text),
+  state: word('ALLOCATED', 'OPEN', 'CLOSED'),
+  createdMs: count,
+  leader: orUndefined(text),
+  membersReady: count,
+  openContainers: count,
+})
+
+const replicaInfo = record<ReplicaInfo>({
+  datanode: text,
+  health,
+  operational,
+  standing: word('held', 'incoming', 'stray'),
+  report: orUndefined(containerReport),
+})
+
+export const containerDetails = record<ContainerDetails>({
+  info: containerInfo,
+  origins: listOf(text),
+  replicas: listOf(replicaInfo),
+  ec: orUndefined(record<NonNullable<ContainerDetails['ec']>>({ policy: ecPolicy, shards: listOf(count) })),
+  shardOf: orUndefined(record<NonNullable<ContainerDetails['shardOf']>>({ container: count, index: count })),
+  pendingDeletions: count,
+})
+
+export const safemodeStatus = record<SafemodeStatus>({ on: flag, reasons: listOf(text), repairs: flag })
+
+export const deletedBlocks = record<DeletedBlocksSummary>({
+  transactions: count,
+  blocks: count,
+  heldTransactions: count,
+  waitingFor: listOf(record<DeletedBlocksSummary['waitingFor'][number]>({ datanode: text, transactions: count })),
+})
+
+/** What is wanted of a datanode. */
+export const wantedOperational = word('IN_SERVICE', 'DECOMMISSIONED', 'IN_MAINTENANCE')
 
 export const containerQuery = record<{ readonly after?: number; readonly limit: number }>({
   after: optional(count),

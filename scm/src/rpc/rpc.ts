@@ -3,4 +3,4 @@
 export { scmMethods } from './methods.ts'
 export type { ScmMethods } from './methods.ts'
 export { serveScm } from './serve-scm.ts'
-export type { ServedScm } from './serve-scm.ts'
+export type { ServedScm, ServeScmOptions } from './serve-scm.ts'

@@ -1,185 +1,141 @@
 /** Hands out block ids from open containers, in turn, and opens containers as they are needed. */
 
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { Logger } from '@o3/common/log'
-import type { ExecuteOptions, ReplicatedStore, Term } from '@o3/ratis/api'
-import type { BlockRange, ContainerId, DatanodeId, ReplicationConfig } from '../api/api.ts'
-import type { ScmConfig } from '../config.ts'
-import type { ScmCommand, ScmReply } from '../core/command.ts'
-import { nodes } from '../core/tables.ts'
-import { readContainers } from './container-rows.ts'
-import type { Leadership } from '@o3/ratis/leadership'
-import type { NodeRegistry } from './node-registry.ts'
+import type { ExecuteOptions } from '@o3/ratis/api'
+import type { BlockRange, ContainerId, ReplicationConfig } from '../api/api.ts'
+import { lackingContainers, usableContainers, whyNoPlace } from '../core/allocation.ts'
+import type { NewContainer } from '../core/allocation.ts'
+import type { ContainerRow } from '../core/tables.ts'
+import type { TermParts } from './term-worker.ts'
 
-interface OpenContainer {
-  readonly id: ContainerId
-  readonly datanode: DatanodeId
-}
-
-/**
- * The open containers as the leader of one term knows them. While another member leads it may close any of them and open
- * others, so a pool is of no use after its term, also not to a member that leads again: it reads the rows anew.
- */
+/** Of one replication. */
 interface Pool {
-  readonly term: Term
-  open: OpenContainer[]
   turn: number
   /** Two callers that find too little open must not both fill the pool. */
   filling: Promise<void> | undefined
 }
 
-export interface BlockAllocatorParts {
-  readonly store: ReplicatedStore<ScmCommand, ScmReply>
-  readonly leadership: Leadership
-  readonly registry: NodeRegistry
-  readonly config: ScmConfig
-  readonly log: Logger
-}
-
 /**
- * A pool only proposes: whether a container still takes blocks is decided by the plan, over committed rows. So a pool that
- * is behind costs another attempt, and never hands out blocks of a container that somebody has closed.
+ * For the leader of one term. What is open is known from the rows; it only proposes: whether a container still takes blocks is
+ * decided by the plan, over committed rows. So what is behind costs another attempt, and no blocks of a container that
+ * somebody has closed are ever handed out.
  */
 export class BlockAllocator {
-  private readonly store: ReplicatedStore<ScmCommand, ScmReply>
-  private readonly leadership: Leadership
-  private readonly registry: NodeRegistry
-  private readonly config: ScmConfig
-  private readonly log: Logger
-  private pool: Pool | undefined
-  private adopting: { readonly term: Term; readonly pool: Promise<Pool> } | undefined
+  private readonly parts: TermParts
+  private readonly pools = new Map<ReplicationConfig, Pool>()
+  /** About to be closed, or found to take no more: the rows will say so soon. */
+  private readonly shut = new Set<ContainerId>()
 
-  constructor(parts: BlockAllocatorParts) {
-    this.store = parts.store
-    this.leadership = parts.leadership
-    this.registry = parts.registry
-    this.config = parts.config
-    this.log = parts.log
+  constructor(parts: TermParts) {
+    this.parts = parts
+    parts.cluster.subscribe((event) => {
+      if (event.kind === 'container' && parts.cluster.container(event.container)?.row.state !== 'OPEN') {
+        this.shut.delete(event.container)
+      }
+    })
   }
 
   /** No more blocks from this one. */
   forget(container: ContainerId): void {
-    const { pool } = this
-    if (pool !== undefined) pool.open = pool.open.filter((each) => each.id !== container)
+    this.shut.add(container)
   }
 
   /**
-   * `NotLeader`, `Unavailable`, `OutOfSpace`, `VolumeFailed`. Each attempt is a request of its own: what refused the first is
-   * not the answer to the second. A repetition that reaches another leader may succeed with an earlier attempt than the
-   * first time; the ids of the first are then spent and nobody's.
+   * `NotLeader`, `Unavailable` (also in safemode), `OutOfSpace`, `VolumeFailed`. Each attempt is a request of its own: what
+   * refused the first is not the answer to the second. A repetition that reaches another leader may succeed with an earlier
+   * attempt than the first time; the ids of the first are then spent and nobody's.
    */
   async allocate(count: number, replication: ReplicationConfig, options: ExecuteOptions = {}): Promise<BlockRange> {
-    const { requestId, ...meantFor } = options
+    this.parts.cluster.refreshHealth()
+    const { on, reasons } = this.parts.safemode()
+    if (on) {
+      const message = `no blocks are handed out in safemode: ${reasons.join('; ')}`
+      throw new StoreError('Unavailable', message, { details: { safemode: 'on' } })
+    }
+    const { requestId } = options
     for (let attempt = 0; ; attempt++) {
-      const chosen = await this.choose(await this.poolOfTerm(options.term), replication)
+      const chosen = await this.choose(replication)
       try {
-        const reply = await this.store.execute(
-          { kind: 'allocate-blocks', container: chosen.id, count },
-          requestId === undefined ? meantFor : { ...meantFor, requestId: `${requestId}.${attempt}` },
+        const reply = await this.parts.cluster.execute(
+          { kind: 'allocate-blocks', container: chosen, count },
+          requestId === undefined ? {} : { requestId: `${requestId}.${attempt}` },
         )
         if (reply.kind === 'blocks') return reply.range
         throw new StoreError('Internal', `allocate-blocks was answered with ${reply.kind}`)
       } catch (error) {
         // Closed between the choice and the plan. Each round drops one container, so this ends.
         if (!isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) throw error
-        this.forget(chosen.id)
+        this.forget(chosen)
       }
     }
   }
 
-  /** `NotLeader`. The first who asks in a term has the rows read; who comes meanwhile waits for the same. */
-  private async poolOfTerm(named: Term | undefined): Promise<Pool> {
-    const term = this.leadership.expectTerm(named)
-    if (this.pool?.term === term) return this.pool
-    if (this.adopting?.term !== term) {
-      const pool = this.adopt(term).finally(() => {
-        if (this.adopting?.pool === pool) this.adopting = undefined
-      })
-      this.adopting = { term, pool }
-    }
-    return this.adopting.pool
-  }
-
-  /**
-   * The read is linearizable, so it has everything that earlier leaders committed, and what they did not will never be. A
-   * container that is closed while it runs may come out as open; the plan refuses it.
-   */
-  private async adopt(term: Term): Promise<Pool> {
-    const found = (await readContainers(this.store)).filter(({ row }) => row.state === 'OPEN')
-    if (this.leadership.term !== term) throw termOver()
-    const open = found.flatMap(({ id, row }) => row.datanodes.slice(0, 1).map((datanode) => ({ id, datanode })))
-    this.pool = { term, open, turn: 0, filling: undefined }
-    this.log.info({ term, containers: open.length }, 'took up the open containers')
-    return this.pool
-  }
-
-  private async choose(pool: Pool, replication: ReplicationConfig): Promise<OpenContainer> {
-    const usable = this.usable(pool)
-    if (this.lacking(pool).length > 0) this.grow(pool, replication, usable.length > 0 ? 'unasked' : 'awaited')
+  private async choose(replication: ReplicationConfig): Promise<ContainerId> {
+    const pool = this.poolOf(replication)
+    const usable = this.usable(replication)
+    const lacking = this.lacking(replication)
+    if (lacking.length > 0) this.grow(pool, replication, usable.length > 0 ? 'unasked' : 'awaited')
     // A caller is served from what is open; the pool grows for the next, who will try again if it could not.
-    if (usable.length > 0 || pool.filling === undefined) return this.next(pool, usable)
+    if (usable.length > 0 || pool.filling === undefined) return this.next(pool, replication, usable)
     await pool.filling
-    return this.next(pool, this.usable(pool))
+    return this.next(pool, replication, this.usable(replication))
   }
 
-  private next(pool: Pool, usable: readonly OpenContainer[]): OpenContainer {
+  private next(pool: Pool, replication: ReplicationConfig, usable: readonly ContainerId[]): ContainerId {
     pool.turn = (pool.turn + 1) % Math.max(usable.length, 1)
     const chosen = usable[pool.turn]
-    if (chosen === undefined) throw this.registry.whyNoWrites()
+    if (chosen === undefined) throw whyNoPlace(replication, this.parts.cluster)
     return chosen
   }
 
-  private usable(pool: Pool): OpenContainer[] {
-    return pool.open.filter((each) => this.registry.isWritable(each.datanode))
+  private usable(replication: ReplicationConfig): readonly ContainerId[] {
+    return usableContainers(this.open(replication), this.parts.cluster)
   }
 
-  /** Datanodes that could be written to and have too few open containers. */
-  private lacking(pool: Pool): readonly DatanodeId[] {
-    return this.registry.writable().filter((id) => openOn(pool, id) < this.config.openContainersPerNode)
+  private lacking(replication: ReplicationConfig): readonly NewContainer[] {
+    const { cluster, config } = this.parts
+    return lackingContainers(replication, this.open(replication), cluster, config)
+  }
+
+  private open(replication: ReplicationConfig): ReadonlyMap<ContainerId, ContainerRow> {
+    const open = this.parts.cluster.openContainers(replication)
+    if (this.shut.size === 0) return open
+    return new Map([...open].filter(([id]) => !this.shut.has(id)))
   }
 
   private grow(pool: Pool, replication: ReplicationConfig, asked: 'awaited' | 'unasked'): void {
     if (pool.filling !== undefined) return
-    pool.filling = this.fill(pool, replication).finally(() => {
+    pool.filling = this.fill(replication).finally(() => {
       pool.filling = undefined
     })
     if (asked === 'awaited') return
     pool.filling.catch((error: unknown) => {
       // The end of the term is no failure: the next leader opens what it needs.
-      if (isStoreError(error, 'NotLeader', 'OutcomeUnknown') && this.leadership.term !== pool.term) return
-      this.log.warn({ error }, 'no further container could be opened')
+      if (isStoreError(error, 'NotLeader', 'OutcomeUnknown')) return
+      this.parts.log.warn({ error, replication }, 'no further container could be opened')
     })
   }
 
-  private async fill(pool: Pool, replication: ReplicationConfig): Promise<void> {
-    for (const datanode of this.lacking(pool)) {
-      // Known here from the time when another member led, and not heard since: it gets its row with its next heartbeat.
-      const row = await this.store.get(nodes, datanode)
-      if (row?.operational !== 'IN_SERVICE') continue
-      while (openOn(pool, datanode) < this.config.openContainersPerNode) {
-        // What is created in a later term would be in neither pool: this one is over, and that one has read its rows.
-        if (this.leadership.term !== pool.term) throw termOver()
-        pool.open.push({ id: await this.create(datanode, replication), datanode })
+  /** What is created when the term is over is in no pool: the next leader reads the rows and finds it. */
+  private async fill(replication: ReplicationConfig): Promise<void> {
+    for (;;) {
+      const [place] = this.lacking(replication)
+      if (place === undefined) return
+      try {
+        await this.parts.cluster.execute({ kind: 'create-container', replication, ...place })
+      } catch (error) {
+        // Its pipeline was closed meanwhile, or its datanode was taken out of service; the view is about to say so.
+        if (!isStoreError(error, 'ConcurrentChange', 'Unavailable')) throw error
+        return
       }
     }
   }
 
-  private async create(datanode: DatanodeId, replication: ReplicationConfig): Promise<ContainerId> {
-    const reply = await this.store.execute({
-      kind: 'create-container',
-      replication,
-      pipeline: `one-${datanode}`,
-      datanodes: [datanode],
-    })
-    if (reply.kind === 'container') return reply.container
-    throw new StoreError('Internal', `create-container was answered with ${reply.kind}`)
+  private poolOf(replication: ReplicationConfig): Pool {
+    const found = this.pools.get(replication)
+    if (found !== undefined) return found
+    const pool: Pool = { turn: 0, filling: undefined }
+    this.pools.set(replication, pool)
+    return pool
   }
-}
-
-function openOn(pool: Pool, datanode: DatanodeId): number {
-  return pool.open.reduce((count, each) => (each.datanode === datanode ? count + 1 : count), 0)
-}
-
-function termOver(): StoreError {
-  return new StoreError('NotLeader', 'this member does not lead in that term any more')
 }

@@ -1,6 +1,5 @@
 /** The soft state of all datanodes, kept from registrations and heartbeats. */
 
-import { StoreError } from '@o3/common/errors'
 import type { Clock } from '@o3/common/env'
 import type {
   ContainerId,
@@ -9,37 +8,61 @@ import type {
   DiskReport,
   Heartbeat,
   NodeHealth,
+  PipelineId,
+  PipelineReport,
   RegisterRequest,
+  TaskReport,
 } from '../api/api.ts'
-import { healthOf, takesWrites } from '../core/cluster-view.ts'
-import type { HealthLimits, NodeView } from '../core/cluster-view.ts'
+import { healthOf } from '../core/cluster-view.ts'
+import type { ClusterEvent, HealthLimits, NodeView } from '../core/cluster-view.ts'
 
 interface LiveNode extends NodeView {
   lastHeartbeatMs: number
   lastHeartbeatWallMs: number
   disks: readonly DiskReport[]
   readonly containers: Map<ContainerId, ContainerReport>
+  pipelines: ReadonlyMap<PipelineId, PipelineReport> | undefined
+  tasks: ReadonlyMap<string, TaskReport>
 }
 
+const none: ReadonlyMap<DatanodeId, ContainerReport> = new Map()
+
+/** Every member keeps one, whether it leads or not, for as long as it runs. */
 export class NodeRegistry {
+  /** Told of each change, by the leader's view of the cluster. Heartbeats that say nothing new are none. */
+  listener: ((event: ClusterEvent) => void) | undefined
+  /** Since when this member has been listening. */
+  readonly startedMs: number
   private readonly clock: Clock
   private readonly limits: HealthLimits
   private readonly nodes = new Map<DatanodeId, LiveNode>()
+  /** The reports of all datanodes again, by container. */
+  private readonly replicas = new Map<ContainerId, Map<DatanodeId, ContainerReport>>()
 
   constructor(clock: Clock, limits: HealthLimits) {
     this.clock = clock
     this.limits = limits
+    this.startedMs = clock.monotonicMs()
   }
 
   register(request: RegisterRequest): void {
-    this.nodes.set(request.id, {
-      id: request.id,
-      address: request.address,
+    const { id, address, rack, disks } = request
+    const before = this.nodes.get(id)
+    const node: LiveNode = {
+      id,
+      address,
+      rack,
+      disks,
       lastHeartbeatMs: this.clock.monotonicMs(),
       lastHeartbeatWallMs: this.clock.wallMs(),
-      disks: request.disks,
-      containers: byId(request.containers),
-    })
+      containers: before?.containers ?? new Map<ContainerId, ContainerReport>(),
+      pipelines: before?.pipelines,
+      tasks: new Map(),
+    }
+    this.nodes.set(id, node)
+    this.takeContainers(node, request.containers, true)
+    this.takePipelines(node, request.pipelines)
+    this.listener?.({ kind: 'node', datanode: id })
   }
 
   /** False when the node must register first: this member restarted, or never heard of it. */
@@ -49,8 +72,9 @@ export class NodeRegistry {
     node.lastHeartbeatMs = this.clock.monotonicMs()
     node.lastHeartbeatWallMs = this.clock.wallMs()
     node.disks = heartbeat.disks
-    if (heartbeat.full) node.containers.clear()
-    for (const report of heartbeat.containers) node.containers.set(report.id, report)
+    node.tasks = new Map(heartbeat.tasks?.map((task) => [task.task, task]))
+    this.takeContainers(node, heartbeat.containers, heartbeat.full)
+    if (heartbeat.pipelines !== undefined) this.takePipelines(node, heartbeat.pipelines)
     return true
   }
 
@@ -58,43 +82,65 @@ export class NodeRegistry {
     return this.nodes.get(id)
   }
 
+  /** What every datanode that has a replica said of it last. */
+  reportsOf(container: ContainerId): ReadonlyMap<DatanodeId, ContainerReport> {
+    return this.replicas.get(container) ?? none
+  }
+
+  /** All containers that were ever reported and not taken back. */
+  reported(): Iterable<ContainerId> {
+    return this.replicas.keys()
+  }
+
+  /** One that was never heard is suspected, until this member has listened for long enough to call it dead. */
   health(id: DatanodeId): NodeHealth {
-    return healthOf(this.nodes.get(id), this.clock.monotonicMs(), this.limits)
+    return healthOf(this.nodes.get(id), this.clock.monotonicMs(), this.limits, this.startedMs)
   }
 
   lastHeartbeatWallMs(id: DatanodeId): number {
     return this.nodes.get(id)?.lastHeartbeatWallMs ?? 0
   }
 
-  isWritable(id: DatanodeId): boolean {
-    const node = this.nodes.get(id)
-    return node !== undefined && this.health(id) === 'HEALTHY' && takesWrites(node)
-  }
-
-  writable(): readonly DatanodeId[] {
-    return [...this.nodes.keys()].filter((id) => this.isWritable(id))
-  }
-
-  /** The error for a caller who wanted to write and finds no place. */
-  whyNoWrites(): StoreError {
-    const live = [...this.nodes.values()].filter((node) => this.health(node.id) === 'HEALTHY')
-    if (live.length === 0) return new StoreError('Unavailable', 'no datanode is alive')
-    if (this.writable().length > 0) return new StoreError('Unavailable', 'no datanode is in service yet')
-    const failed = live.every((node) => node.disks.every((disk) => disk.state === 'failed'))
-    return failed
-      ? new StoreError('VolumeFailed', 'every disk has failed; restart the datanode to have them verified')
-      : new StoreError('OutOfSpace', 'no datanode has space left')
-  }
-
   space(): { readonly totalBytes: number; readonly availableBytes: number } {
-    const disks = [...this.nodes.values()].flatMap((node) => node.disks)
-    return {
-      totalBytes: disks.reduce((sum, disk) => sum + disk.totalBytes, 0),
-      availableBytes: disks.reduce((sum, disk) => sum + disk.availableBytes, 0),
+    let [totalBytes, availableBytes] = [0, 0]
+    for (const { disks } of this.nodes.values()) {
+      for (const disk of disks) {
+        totalBytes += disk.totalBytes
+        availableBytes += disk.availableBytes
+      }
+    }
+    return { totalBytes, availableBytes }
+  }
+
+  private takeContainers(node: LiveNode, reports: readonly ContainerReport[], isFull: boolean): void {
+    if (isFull) this.dropUnreported(node, reports)
+    for (const report of reports) {
+      node.containers.set(report.id, report)
+      const known = this.replicas.get(report.id)
+      if (known === undefined) this.replicas.set(report.id, new Map([[node.id, report]]))
+      else known.set(node.id, report)
+      this.listener?.({ kind: 'container', container: report.id })
     }
   }
-}
 
-function byId(reports: readonly ContainerReport[]): Map<ContainerId, ContainerReport> {
-  return new Map(reports.map((report) => [report.id, report]))
+  private dropUnreported(node: LiveNode, reports: readonly ContainerReport[]): void {
+    const reported = new Set(reports.map(({ id }) => id))
+    for (const id of [...node.containers.keys()].filter((each) => !reported.has(each))) {
+      node.containers.delete(id)
+      const known = this.replicas.get(id)
+      known?.delete(node.id)
+      if (known?.size === 0) this.replicas.delete(id)
+      this.listener?.({ kind: 'container', container: id })
+    }
+  }
+
+  private takePipelines(node: LiveNode, reports: readonly PipelineReport[] | undefined): void {
+    const before = node.pipelines
+    node.pipelines = reports === undefined ? undefined : new Map(reports.map((report) => [report.id, report]))
+    for (const id of new Set([...(before?.keys() ?? []), ...(node.pipelines?.keys() ?? [])])) {
+      const [was, is] = [before?.get(id), node.pipelines?.get(id)]
+      if (was?.state === is?.state && was?.leader === is?.leader && was?.term === is?.term) continue
+      this.listener?.({ kind: 'pipeline', pipeline: id })
+    }
+  }
 }

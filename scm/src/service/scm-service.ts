@@ -2,74 +2,85 @@
 
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
+import type { Keyring } from '@o3/common/keyring'
 import type { Logger } from '@o3/common/log'
 import type { ExecuteOptions, ReplicatedStore } from '@o3/ratis/api'
+import { Leadership } from '@o3/ratis/leadership'
+import type { Standing } from '@o3/ratis/leadership'
 import { u64Key } from '@o3/common/codec'
 import type {
   BlockRange,
+  ContainerDetails,
   ContainerId,
   ContainerInfo,
-  ContainerReport,
-  ContainerState,
+  ContainerPlace,
   DatanodeAnswer,
-  DatanodeCommand,
   DatanodeId,
   DatanodeInfo,
+  DeletedBlocksSummary,
   Heartbeat,
+  OperationalRequest,
+  PipelineId,
+  PipelineInfo,
   RegisterRequest,
-  ContainerPlace,
   ReplicationConfig,
+  SafemodeStatus,
   Scm,
   ScmSummary,
+  SecretKeys,
 } from '../api/api.ts'
 import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
-import { planTransition } from '../core/container-planner.ts'
-import { containers, deletions, nodes } from '../core/tables.ts'
-import type { ContainerRow, DeletionRow } from '../core/tables.ts'
-import { BlockAllocator } from './block-allocator.ts'
-import { readContainers } from './container-rows.ts'
-import { Leadership } from '@o3/ratis/leadership'
-import type { Standing } from '@o3/ratis/leadership'
-import { NodeEnrolment } from './node-enrolment.ts'
+import { firstStateFor, whyNotLeave } from '../core/departure.ts'
+import { placeOf } from '../core/place.ts'
+import { containers } from '../core/tables.ts'
+import type { ContainerRow } from '../core/tables.ts'
+import { countStates, detailsOf, infoOf, nodeInfoOf, pipelineInfoOf } from './cluster-reports.ts'
+import { enrol } from './node-enrolment.ts'
 import { NodeRegistry } from './node-registry.ts'
+import { Reigns } from './reign.ts'
+import type { Reign } from './reign.ts'
+import type { MakeWorker } from './term-worker.ts'
+import { SecretKeeper } from './secret-keeper.ts'
 
 export interface ScmServiceOptions {
-  readonly env: Env
+  readonly env: Pick<Env, 'clock' | 'random'>
   readonly store: ReplicatedStore<ScmCommand, ScmReply>
   readonly config: ScmConfig
   readonly log: Logger
+  /** Who else keeps something in order while this member leads. */
+  readonly workers?: readonly MakeWorker[]
+  /** Seals the secret keys. Without it there are none to be had here (`Unavailable`), and nothing is written unsealed. */
+  readonly sealing?: Keyring
 }
-
-const pageRows = 1000
 
 /** Of a member that does not lead: it has taken note, and asks for nothing. */
 const quiet: DatanodeAnswer = { term: undefined, commands: [] }
 
 /**
  * One member of SCM. Whether it leads or not, it keeps what datanodes report; rows are written, blocks handed out and commands
- * given only by the leader. What a leader knows beyond rows and reports belongs to its term (see `BlockAllocator`).
+ * given only by the leader. What a leader knows beyond rows and reports belongs to its term (see `Reign`).
  *
  * At a member that does not lead every door but the datanode's rejects with `NotLeader`, also those that only read: the
  * store would answer them linearizably, but only by asking the leader, and a caller who finds the leader stays there.
  */
 export class ScmService implements Scm {
   private readonly store: ReplicatedStore<ScmCommand, ScmReply>
-  private readonly config: ScmConfig
   private readonly log: Logger
   private readonly leadership: Leadership
   private readonly registry: NodeRegistry
-  private readonly enrolment: NodeEnrolment
-  private readonly allocator: BlockAllocator
+  private readonly reigns: Reigns
+  private readonly keeper: SecretKeeper
 
   constructor(options: ScmServiceOptions) {
-    this.store = options.store
-    this.config = options.config
-    this.log = options.log
-    this.leadership = new Leadership('SCM', options.store)
-    this.registry = new NodeRegistry(options.env.clock, options.config)
-    this.enrolment = new NodeEnrolment(options.store, this.registry)
-    this.allocator = new BlockAllocator({ ...options, leadership: this.leadership, registry: this.registry })
+    const { store, config, log, env, workers = [] } = options
+    this.store = store
+    this.log = log
+    this.leadership = new Leadership('SCM', store)
+    this.registry = new NodeRegistry(env.clock, config)
+    const { leadership, registry } = this
+    this.reigns = new Reigns({ store, config, log, clock: env.clock, leadership, registry, workers })
+    this.keeper = new SecretKeeper({ ...options, leadership: this.leadership, sealing: options.sealing })
   }
 
   /** Reads nothing, for a member that follows could not: what a leader needs is read when its term asks for it. */
@@ -97,18 +108,18 @@ export class ScmService implements Scm {
   }
 
   /**
-   * What the datanode said is noted already. A leader answers with commands, which are of the term in which it began: rows
-   * that it reads may be newer, but if another leads by now they are for that one to act upon.
+   * What the datanode said is noted already. A leader answers with commands, which are of the term in which it began, and only
+   * when its group confirms that it still leads: what a deposed one believes may have been decided otherwise since.
    */
   private async answer(id: DatanodeId, deleted: readonly number[]): Promise<DatanodeAnswer> {
     const { term } = this.leadership
     if (term === undefined) return quiet
     try {
-      await this.enrolment.ensure(id, term)
-      if (deleted.length > 0) {
-        await this.store.execute({ kind: 'acknowledge-deletions', datanode: id, transactions: deleted }, { term })
-      }
-      const commands = await this.commandsFor(id)
+      const reign = await this.reigns.of(term)
+      await enrol(id, reign.cluster, this.registry)
+      if (deleted.length > 0) await reign.deletions.acknowledge(id, deleted)
+      const commands = await reign.round(id)
+      if (commands.length > 0) await this.confirm()
       return this.leadership.term === term ? { term, commands } : quiet
     } catch (error) {
       // Elected, but not ready yet; or deposed meanwhile. Deletions that this answer does not acknowledge are told again.
@@ -116,61 +127,6 @@ export class ScmService implements Scm {
       if (isStoreError(error, 'OutcomeUnknown') && this.leadership.term !== term) return quiet
       throw error
     }
-  }
-
-  /** First the states follow the reports, then the node is told what its containers lack. */
-  private async commandsFor(id: DatanodeId): Promise<readonly DatanodeCommand[]> {
-    const pending = await this.pendingDeletions()
-    const mine = (await readContainers(this.store)).filter(({ row }) => row.datanodes.includes(id))
-    const commands: DatanodeCommand[] = []
-    for (const { id: container, row } of mine) {
-      const state = await this.advance(container, row, pending)
-      const report = this.registry.view(id)?.containers.get(container)
-      if (state === 'CLOSING' && report?.state === 'OPEN') commands.push({ kind: 'close-container', container })
-      // Nobody ever wrote there: an empty closed container must exist to be reported, and then goes the usual way.
-      if (state === 'CLOSING' && report === undefined) commands.push({ kind: 'create-container', container })
-      // Deltas cannot say "gone"; the full report that follows does.
-      if (state === 'DELETING' && report !== undefined) {
-        commands.push({ kind: 'delete-container', container }, { kind: 'full-report' })
-      }
-    }
-    for (const [transaction, row] of pending) {
-      if (commands.length >= this.config.deletionsPerHeartbeat) break
-      if (row.waitingFor.includes(id)) commands.push({ kind: 'delete-blocks', transaction, blocks: row.blocks })
-    }
-    return commands
-  }
-
-  private async advance(
-    container: ContainerId,
-    row: ContainerRow,
-    pending: ReadonlyMap<number, DeletionRow>,
-  ): Promise<ContainerState> {
-    const reports = this.reportsOf(container, row)
-    const transition = planTransition(
-      {
-        id: container,
-        row,
-        reports,
-        // A datanode that this member has not heard lately may have told others of containers since.
-        fullyReported: row.datanodes.every((id) => this.registry.health(id) === 'HEALTHY'),
-        pendingDeletions: [...pending.values()].some((each) => each.blocks[0]?.container === container),
-      },
-      this.config,
-    )
-    if (transition === undefined) return row.state
-    return this.transition(container, transition.to)
-  }
-
-  private async transition(
-    container: ContainerId,
-    to: ContainerState,
-    options?: ExecuteOptions,
-  ): Promise<ContainerState> {
-    if (to !== 'OPEN') this.allocator.forget(container)
-    await this.store.execute({ kind: 'transition-container', container, to }, options)
-    this.log.info({ container, state: to }, 'container changed state')
-    return to
   }
 
   // ---------------------------------------------------------------------------------------------------- blocks
@@ -185,52 +141,43 @@ export class ScmService implements Scm {
     if (!Number.isSafeInteger(request.count) || request.count < 1 || request.count > 65_536) {
       throw new StoreError('InvalidArgument', `a block count of ${request.count} is not between 1 and 65,536`)
     }
-    return [await this.allocator.allocate(request.count, request.replication, options)]
+    const reign = await this.reigns.of(options?.term)
+    return [await reign.allocator.allocate(request.count, request.replication, options)]
   }
 
   async deleteBlocks(blocks: readonly BlockRange[], options?: ExecuteOptions): Promise<void> {
-    this.leadership.expectTerm(options?.term)
-    if (blocks.length > 0) await this.store.execute({ kind: 'delete-blocks', blocks }, options)
+    const reign = await this.reigns.of(options?.term)
+    if (blocks.length === 0) return
+    await reign.cluster.execute({ kind: 'delete-blocks', blocks }, options)
+    reign.deletions.noteAdded()
   }
 
   async locate(container: ContainerId): Promise<ContainerPlace> {
-    this.leadership.expectTerm()
-    const row = await this.store.get(containers, container)
-    if (row === undefined) throw new StoreError('ContainerNotFound', `there is no container ${container}`)
-    const found = row.datanodes.map(async (datanode) => {
-      const node = await this.store.get(nodes, datanode)
-      return { datanode, address: node?.address }
-    })
-    return {
-      container,
-      state: row.state,
-      replication: row.replication,
-      pipeline: undefined,
-      replicas: await Promise.all(found),
-      ec: undefined,
-    }
+    const { cluster } = await this.reigns.of()
+    const row = await this.rowOf(container)
+    const shards = await Promise.all((row.ec?.shards ?? []).map(async (shard) => this.store.get(containers, shard)))
+    cluster.refreshHealth()
+    return placeOf(container, row, shards, cluster)
+  }
+
+  // ------------------------------------------------------------------------------------------------------ keys
+
+  secretKeys(): Promise<SecretKeys> {
+    return this.keeper.keys()
+  }
+
+  rotateSecretKey(options?: ExecuteOptions): Promise<number> {
+    return this.keeper.rotate(options)
   }
 
   // ----------------------------------------------------------------------------------------------------- admin
 
   async listNodes(): Promise<readonly DatanodeInfo[]> {
-    this.leadership.expectTerm()
-    const rows = await this.store.read(async (view) => {
-      const cursor = view.cursor(nodes, { from: '' })
-      try {
-        return await cursor.next(10_000)
-      } finally {
-        await cursor.close()
-      }
+    const { cluster, workers } = await this.confirmed()
+    return [...cluster.nodes.values()].map((node) => {
+      const departure = workers.flatMap((worker) => worker.departureOf?.(node.id) ?? [])
+      return nodeInfoOf(node, cluster, this.registry, departure[0])
     })
-    return rows.map(({ key, value }) => ({
-      id: key,
-      ...value,
-      address: value.address ?? 'local',
-      health: this.registry.health(key),
-      lastHeartbeatMs: this.registry.lastHeartbeatWallMs(key),
-      disks: this.registry.view(key)?.disks ?? [],
-    }))
   }
 
   async listContainers(options: {
@@ -246,59 +193,89 @@ export class ScmService implements Scm {
         await cursor.close()
       }
     })
-    return rows.map(({ key, value }) => this.infoOf(key, value))
+    return rows.map(({ key, value }) => infoOf(key, value, this.registry.reportsOf(key)))
   }
 
   async closeContainer(container: ContainerId, options?: ExecuteOptions): Promise<void> {
-    this.leadership.expectTerm(options?.term)
-    await this.transition(container, 'CLOSING', options)
+    const reign = await this.reigns.of(options?.term)
+    reign.allocator.forget(container)
+    await reign.cluster.execute({ kind: 'transition-container', container, to: 'CLOSING' }, options)
+    this.log.info({ container, state: 'CLOSING' }, 'container changed state')
   }
 
   async summary(): Promise<ScmSummary> {
-    this.leadership.expectTerm()
-    const counts: Record<ContainerState, number> = {
-      OPEN: 0,
-      CLOSING: 0,
-      QUASI_CLOSED: 0,
-      CLOSED: 0,
-      DELETING: 0,
-      DELETED: 0,
-    }
-    for (const { row } of await readContainers(this.store)) counts[row.state] += 1
-    let pendingDeletionBlocks = 0
-    for (const row of (await this.pendingDeletions()).values()) {
-      for (const range of row.blocks) pendingDeletionBlocks += range.count
-    }
-    return { containers: counts, pendingDeletionBlocks, ...this.registry.space() }
+    const { cluster, deletions } = await this.confirmed()
+    await deletions.catchUp()
+    const { blocks } = deletions.summary()
+    return { containers: countStates(cluster), pendingDeletionBlocks: blocks, ...this.registry.space() }
   }
 
-  private infoOf(id: ContainerId, row: ContainerRow): ContainerInfo {
-    const reports = this.reportsOf(id, row)
-    return {
-      id,
-      ...row,
-      usedBytes: Math.max(0, ...reports.map((report) => report.usedBytes)),
-      liveBytes: Math.max(0, ...reports.map((report) => report.liveBytes)),
-    }
+  async listPipelines(): Promise<readonly PipelineInfo[]> {
+    const { cluster } = await this.confirmed()
+    return [...cluster.pipelines.values()].map((pipeline) => pipelineInfoOf(pipeline, cluster))
   }
 
-  private reportsOf(container: ContainerId, row: ContainerRow): readonly ContainerReport[] {
-    return row.datanodes.flatMap((id) => {
-      const report = this.registry.view(id)?.containers.get(container)
-      return report === undefined ? [] : [report]
-    })
+  async closePipeline(pipeline: PipelineId, options?: ExecuteOptions): Promise<void> {
+    const { cluster } = await this.reigns.of(options?.term)
+    await cluster.execute({ kind: 'transition-pipeline', pipeline, to: 'CLOSED' }, options)
+    this.log.info({ pipeline, state: 'CLOSED' }, 'pipeline changed state')
   }
 
-  /** The oldest first, as many as a heartbeat may carry to every node. */
-  private pendingDeletions(): Promise<ReadonlyMap<number, DeletionRow>> {
-    return this.store.read(async (view) => {
-      const cursor = view.cursor(deletions, { from: '' })
-      try {
-        const page = await cursor.next(pageRows)
-        return new Map(page.map(({ key, value }) => [key, value]))
-      } finally {
-        await cursor.close()
-      }
-    })
+  async containerInfo(container: ContainerId): Promise<ContainerDetails> {
+    const { cluster } = await this.confirmed()
+    const row = await this.rowOf(container)
+    const known = cluster.container(container)
+    if (known === undefined) throw unknownContainer(container)
+    return detailsOf(known, row, cluster)
   }
+
+  async setOperational(request: OperationalRequest, options?: ExecuteOptions): Promise<void> {
+    const { cluster } = await this.reigns.of(options?.term)
+    cluster.refreshHealth()
+    const { datanode, wanted, untilMs, force } = request
+    const node = cluster.nodes.get(datanode)
+    if (node === undefined) throw new StoreError('InvalidArgument', `there is no datanode ${datanode}`)
+    const refusal = wanted === 'IN_SERVICE' || force === true ? undefined : whyNotLeave(request, cluster)
+    if (refusal !== undefined) throw new StoreError('InvalidArgument', refusal)
+    const to = firstStateFor(wanted, node.row.operational)
+    await cluster.execute({ kind: 'set-operational', datanode, to, untilMs }, options)
+    this.log.info({ datanode, operational: to }, 'datanode changed its operational state')
+  }
+
+  async safemode(): Promise<SafemodeStatus> {
+    return (await this.confirmed()).safemode()
+  }
+
+  async exitSafemode(): Promise<void> {
+    ;(await this.confirmed()).exitSafemode()
+  }
+
+  async deletedBlocks(): Promise<DeletedBlocksSummary> {
+    const { deletions } = await this.confirmed()
+    await deletions.catchUp()
+    return deletions.summary()
+  }
+
+  /** What is in memory may be shown: the group says that this member still leads. */
+  private async confirmed(): Promise<Reign> {
+    const reign = await this.reigns.of()
+    await this.confirm()
+    reign.cluster.refreshHealth()
+    return reign
+  }
+
+  /** `NotLeader`. A read that asks for nothing. */
+  private confirm(): Promise<void> {
+    return this.store.read(() => Promise.resolve())
+  }
+
+  private async rowOf(container: ContainerId): Promise<ContainerRow> {
+    const row = await this.store.get(containers, container)
+    if (row === undefined) throw unknownContainer(container)
+    return row
+  }
+}
+
+function unknownContainer(container: ContainerId): StoreError {
+  return new StoreError('ContainerNotFound', `there is no container ${container}`)
 }

@@ -31,6 +31,11 @@ export const commands: readonly DatanodeCommand[] = [
   { kind: 'delete-blocks', transaction: 4, blocks: [range] },
   { kind: 'full-report' },
   { kind: 'register' },
+  { kind: 'create-container', container: 1, pipeline: 'pipeline-1' },
+  { kind: 'close-container', container: 2, how: 'agreed', pipeline: 'pipeline-1' },
+  { kind: 'create-pipeline', pipeline: 'pipeline-1', members: [{ datanode: 'dn', address: 'host:1' }] },
+  { kind: 'close-pipeline', pipeline: 'pipeline-1' },
+  { kind: 'reconcile-container', task: 't', container: 5, sources: [{ datanode: 'dn', address: 'host:1' }] },
 ]
 
 export const calls: {
@@ -40,11 +45,29 @@ export const calls: {
   }
 } = {
   'scm.register.1': {
-    request: { id: 'dn', address: 'host:1', disks: [disk], containers: [report] },
+    request: {
+      id: 'dn',
+      address: 'host:1',
+      rack: '/room/r1',
+      disks: [disk],
+      containers: [
+        report,
+        { ...report, state: 'QUASI_CLOSED', contentHash: '00ff00ff00ff00ff', pipeline: 'pipeline-1' },
+      ],
+      pipelines: [{ id: 'pipeline-1', state: 'open', leader: 'dn', term: 3 }],
+    },
     reply: { term: 2 ** 40, commands: { items: commands, truncated: false } },
   },
   'scm.heartbeat.1': {
-    request: { id: 'dn', full: true, disks: [disk], containers: [report], deletedTransactions: [1, 300] },
+    request: {
+      id: 'dn',
+      full: true,
+      disks: [disk],
+      containers: [report],
+      deletedTransactions: [1, 300],
+      pipelines: [{ id: 'pipeline-1', state: 'failed', leader: undefined, term: 0 }],
+      tasks: [{ task: 't', state: 'failed', doneBytes: 1, totalBytes: 300, message: 'no' }],
+    },
     reply: { term: undefined, commands: { items: commands.slice(0, 1), truncated: true } },
   },
   'scm.allocateBlocks.1': { request: { requestId: 'r1', term: 2 ** 40, count: 100, replication }, reply: [range] },
@@ -63,6 +86,16 @@ export const calls: {
       ec: { policy: 'rs-3-2-1024k', shards: [{ container: 8, replicas: [{ datanode: 'dn', address: 'host:1' }] }] },
     },
   },
+  'scm.secretKeys.1': {
+    request: undefined,
+    reply: {
+      keys: [
+        { id: 2 ** 32 - 1, secret: new Uint8Array(32).fill(7), activeFromMs: 1_700_000_000_000, expiresMs: 2 ** 41 },
+      ],
+      refreshMs: 900_000,
+    },
+  },
+  'scm.rotateSecretKey.1': { request: { requestId: 'r4', term: 7 }, reply: 3 },
   'scm.listNodes.1': {
     request: { after: 'dn' },
     reply: {
@@ -75,6 +108,11 @@ export const calls: {
           registeredMs: 5,
           lastHeartbeatMs: 1_700_000_000_000,
           disks: [disk],
+          rack: '/room/r1',
+          pipelines: 2,
+          containers: 300,
+          maintenanceUntilMs: 1_800_000_000_000,
+          departure: { containersLeft: 12, bytesLeft: 2 ** 40, estimatedSeconds: 60 },
         },
       ],
       truncated: true,
@@ -107,6 +145,64 @@ export const calls: {
       pendingDeletionBlocks: 7,
       totalBytes: 8,
       availableBytes: 9,
+    },
+  },
+  'scm.listPipelines.1': {
+    request: { after: 'pipeline-1' },
+    reply: {
+      items: [
+        {
+          id: 'pipeline-2',
+          replication: 'RATIS/THREE',
+          members: ['d', 'e', 'f'],
+          state: 'OPEN',
+          createdMs: 5,
+          leader: 'e',
+          membersReady: 3,
+          openContainers: 2,
+        },
+      ],
+      truncated: true,
+    },
+  },
+  'scm.closePipeline.1': { request: { requestId: 'r4', term: 7, pipeline: 'pipeline-2' }, reply: undefined },
+  'scm.containerInfo.1': {
+    request: 7,
+    reply: {
+      info: {
+        id: 7,
+        state: 'CLOSED',
+        replication: 'EC/rs-3-2-1024k',
+        pipeline: '',
+        datanodes: ['d'],
+        createdMs: 5,
+        nextLocal: 9,
+        usedBytes: 10,
+        liveBytes: 11,
+      },
+      origins: ['d', 'e', 'f'],
+      replicas: [
+        { datanode: 'd', health: 'HEALTHY', operational: 'IN_SERVICE', standing: 'held', report },
+        { datanode: 'e', health: 'DEAD', operational: 'IN_MAINTENANCE', standing: 'stray', report: undefined },
+      ],
+      ec: { policy: 'rs-3-2-1024k', shards: [8, 9] },
+      shardOf: { container: 3, index: 1 },
+      pendingDeletions: 4,
+    },
+  },
+  'scm.setOperational.1': {
+    request: { requestId: 'r5', term: 7, datanode: 'd', wanted: 'IN_MAINTENANCE', untilMs: 300, force: true },
+    reply: undefined,
+  },
+  'scm.safemode.1': { request: undefined, reply: { on: true, reasons: ['because'], repairs: false } },
+  'scm.exitSafemode.1': { request: undefined, reply: undefined },
+  'scm.deletedBlocks.1': {
+    request: undefined,
+    reply: {
+      transactions: 5,
+      blocks: 600,
+      heldTransactions: 1,
+      waitingFor: [{ datanode: 'd', transactions: 4 }],
     },
   },
 }

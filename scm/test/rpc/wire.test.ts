@@ -5,7 +5,7 @@ import { decode, encode } from '@o3/common/codec/record'
 import type { Codec } from '@o3/common/codec/record'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BlockRange, ContainerInfo, DatanodeInfo, Scm } from '../../src/api/api.ts'
+import type { BlockRange, ContainerInfo, DatanodeInfo, PipelineInfo, Scm } from '../../src/api/api.ts'
 import { scmMethods, serveScm } from '../../src/rpc/rpc.ts'
 import { overTheWire } from '../wire.ts'
 import { calls } from './samples.ts'
@@ -23,6 +23,7 @@ class SampleScm implements Scm {
   readonly deleted: { readonly blocks: readonly BlockRange[]; readonly requestId: string | undefined }[] = []
   nodes: readonly DatanodeInfo[] = calls['scm.listNodes.1'].reply.items
   containers: readonly ContainerInfo[] = calls['scm.listContainers.1'].reply.items
+  pipelines: readonly PipelineInfo[] = calls['scm.listPipelines.1'].reply.items
 
   async register() {
     const { term, commands } = calls['scm.register.1'].reply
@@ -56,8 +57,38 @@ class SampleScm implements Scm {
 
   async closeContainer() {}
 
+  async secretKeys() {
+    return calls['scm.secretKeys.1'].reply
+  }
+
+  async rotateSecretKey() {
+    return calls['scm.rotateSecretKey.1'].reply
+  }
+
   async summary() {
     return calls['scm.summary.1'].reply
+  }
+
+  async listPipelines() {
+    return this.pipelines
+  }
+
+  async closePipeline() {}
+
+  async containerInfo() {
+    return calls['scm.containerInfo.1'].reply
+  }
+
+  async setOperational() {}
+
+  async safemode() {
+    return calls['scm.safemode.1'].reply
+  }
+
+  async exitSafemode() {}
+
+  async deletedBlocks() {
+    return calls['scm.deletedBlocks.1'].reply
   }
 }
 
@@ -117,6 +148,16 @@ describe('what is too much for one answer', () => {
     })
   })
 
+  test('pipelines come in several, and all of them', async () => {
+    const scm = new SampleScm()
+    const [pipeline] = scm.pipelines
+    const members = Array.from({ length: 50 }, (_, n) => `datanode number ${n}`)
+    scm.pipelines = Array.from({ length: 6_000 }, (_, n) => ({ ...pipeline!, id: `pipeline-${n + 1}`, members }))
+    await remote(scm, async (client) => {
+      expect(new Set((await client.listPipelines()).map(({ id }) => id)).size).toBe(6_000)
+    })
+  })
+
   test('deletions go in several calls, each a request of its own', async () => {
     const scm = new SampleScm()
     const blocks = Array.from({ length: 250_000 }, (_, n) => ({ container: n + 1, firstLocal: 1, count: 1 }))
@@ -139,7 +180,7 @@ test('what changes something carries an id, the caller’s or one of its own', a
 })
 
 describe('what comes over the wire and is none of ours', () => {
-  const handlers = serveScm<undefined>(new SampleScm())
+  const handlers = serveScm<undefined>(new SampleScm(), { mayHaveKeys: () => true })
 
   async function ask(method: string, payload: Uint8Array): Promise<string> {
     const signal = new AbortController().signal

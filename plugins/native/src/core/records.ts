@@ -224,7 +224,8 @@ export const scmSummary = record<ScmSummary>({
   availableBytes: count,
 })
 
-export const datanodeInfo = record<DatanodeInfo>({
+type Departures = 'rack' | 'pipelines' | 'containers' | 'maintenanceUntilMs' | 'departure'
+export const datanodeInfo = record<Omit<DatanodeInfo, Departures>>({
   id: text,
   address: text,
   operational: word('IN_SERVICE', 'DECOMMISSIONING', 'DECOMMISSIONED', 'ENTERING_MAINTENANCE', 'IN_MAINTENANCE'),

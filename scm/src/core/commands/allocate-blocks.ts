@@ -2,7 +2,8 @@ import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
 import type { Decision, PlanView } from '@o3/ratis/api'
 import type { ScmCommand, ScmReply } from '../command.ts'
-import { containers } from '../tables.ts'
+import { containers, pipelines } from '../tables.ts'
+import type { ContainerRow } from '../tables.ts'
 
 const maxLocal = 0xffff_ffff
 
@@ -13,7 +14,7 @@ export function allocateBlocks(
 ): Decision<ScmReply> | Refusal {
   const row = view.get(containers, command.container)
   if (row === undefined) return refuse('ContainerNotFound', `there is no container ${command.container}`)
-  if (row.state !== 'OPEN' || row.nextLocal + command.count > maxLocal) {
+  if (!takesBlocks(view, row) || row.nextLocal + command.count > maxLocal) {
     return refuse('ConcurrentChange', `container ${command.container} takes no more blocks`)
   }
   return {
@@ -26,4 +27,10 @@ export function allocateBlocks(
       { table: containers, key: command.container, value: { ...row, nextLocal: row.nextLocal + command.count } },
     ],
   }
+}
+
+/** Of a pipeline that takes no more blocks, the containers follow one by one: none of them is given out until then. */
+function takesBlocks(view: PlanView, row: ContainerRow): boolean {
+  if (row.state !== 'OPEN' || row.shardOf !== undefined) return false
+  return row.pipeline === undefined || view.get(pipelines, row.pipeline)?.state === 'OPEN'
 }

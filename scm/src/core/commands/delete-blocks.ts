@@ -2,6 +2,7 @@ import type { Change, Decision, PlanView } from '@o3/ratis/api'
 import type { BlockRange, ContainerId } from '../../api/api.ts'
 import type { ScmCommand, ScmReply } from '../command.ts'
 import { containers, counters, deletions } from '../tables.ts'
+import { recordEncoded } from './settle-deletions.ts'
 
 /**
  * One transaction per container, so that each is acknowledged by exactly the nodes that hold it. A container that is
@@ -23,7 +24,8 @@ export function deleteBlocks(
     const row = view.get(containers, container)
     if (row === undefined) continue
     last += 1
-    changes.push({ table: deletions, key: last, value: { blocks, waitingFor: row.datanodes } })
+    if (row.ec === undefined) changes.push({ table: deletions, key: last, value: { blocks, done: [], copies: 0 } })
+    else changes.push(...recordEncoded(container, row, [{ transaction: last, blocks }]))
   }
   if (changes.length > 0) changes.push({ table: counters, key: 'deletion', value: last })
   return { kind: 'decision', reply: { kind: 'done' }, changes }

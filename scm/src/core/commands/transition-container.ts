@@ -1,9 +1,10 @@
 import { refuse } from '@o3/common/errors'
 import type { Refusal } from '@o3/common/errors'
-import type { Decision, PlanView } from '@o3/ratis/api'
-import type { ContainerState } from '../../api/api.ts'
+import type { Change, Decision, PlanView } from '@o3/ratis/api'
+import type { ContainerId, ContainerState } from '../../api/api.ts'
 import type { ScmCommand, ScmReply } from '../command.ts'
 import { containers } from '../tables.ts'
+import type { ContainerRow } from '../tables.ts'
 
 /** Where a container may go from each state. It never becomes writable again. */
 export const transitions: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
@@ -20,16 +21,33 @@ export function transitionContainer(
   view: PlanView,
   command: Extract<ScmCommand, { kind: 'transition-container' }>,
 ): Decision<ScmReply> | Refusal {
-  const row = view.get(containers, command.container)
+  const { container, to } = command
+  const row = view.get(containers, container)
   const done = { kind: 'decision', reply: { kind: 'done' } } as const
   if (row === undefined) {
-    if (command.to === 'DELETED') return { ...done, changes: [] }
-    return refuse('ContainerNotFound', `there is no container ${command.container}`)
+    if (to === 'DELETED') return { ...done, changes: [] }
+    return refuse('ContainerNotFound', `there is no container ${container}`)
   }
-  if (row.state === command.to) return { ...done, changes: [] }
-  if (!transitions[row.state].includes(command.to)) {
-    return refuse('ConcurrentChange', `container ${command.container} is ${row.state} and cannot become ${command.to}`)
+  if (row.state === to) return { ...done, changes: [] }
+  if (!transitions[row.state].includes(to)) {
+    return refuse('ConcurrentChange', `container ${container} is ${row.state} and cannot become ${to}`)
   }
-  const value = command.to === 'DELETED' ? undefined : { ...row, state: command.to }
-  return { ...done, changes: [{ table: containers, key: command.container, value }] }
+  if (to === 'DELETING' && row.encoding !== undefined) {
+    return refuse('ConcurrentChange', `container ${container} is being encoded`)
+  }
+  const shards = to === 'DELETING' && row.ec !== undefined ? dropContainers(view, row.ec.shards) : []
+  return { ...done, changes: [{ table: containers, key: container, value: movedTo(row, to) }, ...shards] }
+}
+
+function movedTo(row: ContainerRow, to: ContainerState): ContainerRow | undefined {
+  if (to === 'DELETED') return undefined
+  return { ...row, state: to, pipeline: to === 'CLOSING' ? row.pipeline : undefined }
+}
+
+/** On their way out, from whatever state: only for containers that are nothing without another one. */
+export function dropContainers(view: PlanView, ids: readonly ContainerId[]): readonly Change[] {
+  return view.getMany(containers, ids).flatMap((row, n) => {
+    const value = row === undefined ? undefined : ({ ...row, state: 'DELETING', pipeline: undefined } as const)
+    return value === undefined ? [] : [{ table: containers, key: ids[n], value }]
+  })
 }

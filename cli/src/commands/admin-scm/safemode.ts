@@ -1,0 +1,44 @@
+/** `o3 admin safemode …` and `o3 admin scm deleted-blocks`. */
+
+import type { Command } from 'commander'
+import type { Environment } from '../../command-line.ts'
+import { askScm, until } from './define.ts'
+
+export function addSafemode(admin: Command, env: Environment): void {
+  const safemode = admin.command('safemode').description('what a new leader of SCM still waits for')
+  askScm(safemode.command('status').description('whether it is on, and why'), env, async ({ control, out }) => {
+    const status = await control.scm.safemode()
+    out.record(status, [
+      ['safemode', status.on ? 'on: no blocks are handed out' : 'off'],
+      ['repairs', status.repairs ? 'on' : 'wait for reports'],
+      ...status.reasons.map((reason) => ['waits for', reason] as const),
+    ])
+  })
+  askScm(safemode.command('wait').description('until it is off'), env, async ({ control, out }) => {
+    const look = () => control.scm.safemode()
+    const status = await until(
+      look,
+      ({ on }) => !on,
+      ({ reasons }) => `waits for ${reasons.join('; ')}`,
+      out,
+    )
+    out.done(status, 'safemode is off')
+  })
+  askScm(safemode.command('exit').description('end it now'), env, async ({ control, out }) => {
+    await control.scm.exitSafemode()
+    out.done({ on: false }, 'safemode is off until SCM has another leader')
+  })
+}
+
+export function addDeletedBlocks(scm: Command, env: Environment): void {
+  const line = scm.command('deleted-blocks').description('deletions that are not yet carried out everywhere')
+  askScm(line, env, async ({ control, out }) => {
+    const summary = await control.scm.deletedBlocks()
+    out.record(summary, [
+      ['transactions', String(summary.transactions)],
+      ['blocks', String(summary.blocks)],
+      ['held', `${summary.heldTransactions} wait for their container`],
+      ...summary.waitingFor.map(({ datanode, transactions }) => [datanode, `${transactions} wait for it`] as const),
+    ])
+  })
+}

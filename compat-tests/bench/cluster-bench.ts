@@ -1,0 +1,224 @@
+/**
+ * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss] [--data-gb 2] [--save]`: what three copies cost, next to a single node in the same
+ * run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew.
+ *
+ * `--save` rewrites this benchmark's section of docs/benchmark.md. No figure decides a test.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { processesOf } from '../chaos/processes.ts'
+import { startServer } from '../harness/server.ts'
+import type { Server } from '../harness/server.ts'
+import { fill, makeBucket, outputOf, runLoad } from './load-run.ts'
+import type { Load, LoadTarget } from './load-run.ts'
+import { usageOf } from './process-usage.ts'
+import { saveSection } from './section.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string', default: 'speed,memory,loss' },
+    'data-gb': { type: 'string', default: '2' },
+    save: { type: 'boolean', default: false },
+  },
+})
+const wanted = new Set(flags.only.split(','))
+const KiB = 1024
+const MiB = KiB * KiB
+const bucket = 'bench'
+const directory = mkdtempSync(join(tmpdir(), 'o3-bench-cluster-'))
+
+const cases: readonly Omit<Load, 'prefix'>[] = [
+  { operation: 'put', size: 4 * KiB, connections: 64, keys: 2048 },
+  { operation: 'put', size: 16 * KiB, connections: 64, keys: 2048 },
+  { operation: 'put', size: 8 * MiB, connections: 16, keys: 32 },
+  { operation: 'get', size: 4 * KiB, connections: 64, keys: 2048 },
+  { operation: 'get', size: 16 * KiB, connections: 64, keys: 2048 },
+  { operation: 'get', size: 8 * MiB, connections: 16, keys: 32 },
+]
+
+function clusterOf(datanodes: number, more: readonly string[] = []): Promise<Server> {
+  const shape = ['--datanodes', String(datanodes), '--racks', '3', '--replication', 'RATIS/THREE', '--s3-port', '0']
+  return startServer({
+    directory: join(directory, `cluster-${datanodes}`),
+    command: ['cluster', 'start', ...shape],
+    args: more,
+    readyMs: 120_000,
+  })
+}
+
+async function targetOf(server: Server): Promise<LoadTarget> {
+  const args = ['--access-key', server.accessKey, '--secret-key', server.secretKey]
+  const target = { endpoint: server.endpoint, bucket, args }
+  await makeBucket(target, server)
+  return target
+}
+
+interface Compared {
+  readonly label: string
+  readonly connections: number
+  readonly single: number
+  readonly three: number
+  readonly ratio: number
+  readonly p99Ms: number
+}
+
+/** Both stand at once; one of them is idle. In turn, twice, and the round with the better ratio. */
+async function speed(): Promise<readonly Compared[]> {
+  const single = await startServer({ directory: join(directory, 'single') })
+  const cluster = await clusterOf(3)
+  try {
+    const [one, three] = [await targetOf(single), await targetOf(cluster)]
+    const rows: Compared[] = []
+    for (const given of cases) rows.push(await compare(given, one, three))
+    return rows
+  } finally {
+    await cluster.stop()
+    await single.stop()
+  }
+}
+
+async function compare(given: Omit<Load, 'prefix'>, one: LoadTarget, three: LoadTarget): Promise<Compared> {
+  const load = { ...given, prefix: `${given.operation}-${given.size}-` }
+  const duration = `${flags.seconds}s`
+  for (const target of [one, three]) {
+    if (given.operation === 'get') await fill(target, load)
+    await runLoad(target, load, duration)
+  }
+  const rounds: Compared[] = []
+  for (let round = 0; round < 2; round++) {
+    const [a, b] = [await runLoad(one, load, duration), await runLoad(three, load, duration)]
+    if (a.errors + b.errors > 0) throw new Error(`${given.operation} of ${given.size}: ${a.errors + b.errors} errors`)
+    rounds.push({
+      label: `${given.operation} ${given.size >= MiB ? `${given.size / MiB} MiB` : `${given.size / KiB} KiB`}`,
+      connections: given.connections,
+      single: a.perSecond,
+      three: b.perSecond,
+      ratio: b.perSecond / a.perSecond,
+      p99Ms: b.p99Ms,
+    })
+  }
+  const best = rounds.reduce((x, y) => (y.ratio > x.ratio ? y : x))
+  process.stdout.write(`${JSON.stringify(best)}\n`)
+  return best
+}
+
+type Fact = readonly [what: string, figure: string]
+
+/** 32 bodies of a GiB each are under way, as far as they get. */
+async function memory(): Promise<readonly Fact[]> {
+  const server = await clusterOf(3)
+  try {
+    const target = await targetOf(server)
+    const pids = (await processesOf(server.directory)).filter(({ role }) => role === 'datanode').map(({ pid }) => pid)
+    const load = { operation: 'put', size: 1024 * MiB, connections: 32, keys: 32, prefix: 'large-' } as const
+    const running = runLoad(target, load, '10ms')
+    let highest = 0
+    let isOver = false
+    void running.finally(() => (isOver = true)).catch(() => undefined)
+    const untilMs = performance.now() + memoryMs
+    while (!isOver && performance.now() < untilMs) {
+      highest = Math.max(highest, ...pids.map((pid) => usageOf(pid).rssMB))
+      await sleep(250)
+    }
+    return [['memory of a datanode under 32 bodies of 1 GiB, highest', `${highest.toFixed(0)} MB`]]
+  } finally {
+    await server.kill()
+  }
+}
+
+const memoryMs = 60_000
+
+/** A datanode is killed for good, its disk gone with it. */
+async function loss(): Promise<readonly Fact[]> {
+  const gigabytes = Number(flags['data-gb'])
+  const server = await clusterOf(4)
+  try {
+    const target = await targetOf(server)
+    const keys = Math.ceil((gigabytes * 1000 * MiB * (4 / 3)) / (8 * MiB))
+    await fill(target, { operation: 'put', size: 8 * MiB, connections: 16, keys, prefix: 'loss-' })
+    const victim = (await processesOf(server.directory)).find(({ id }) => id === 'dn2')
+    if (victim === undefined) throw new Error('there is no dn2')
+    const killedMs = performance.now()
+    rmSync(join(server.directory, 'dn2', 'disk'), { recursive: true })
+    process.kill(victim.pid, 'SIGKILL')
+    const after = async (what: string, isSo: (seen: Seen) => boolean): Promise<Fact> => {
+      for (;;) {
+        if (isSo(await look(server.directory))) return [what, `${((performance.now() - killedMs) / 1000).toFixed(1)} s`]
+        await sleep(200)
+      }
+    }
+    const before = await look(server.directory)
+    return [
+      await after('a datanode is killed for good: suspected after', ({ health }) => health !== 'HEALTHY'),
+      await after('  first copy under way after', ({ copies }) => copies > 0),
+      await after(
+        `  all of its ${before.gigabytes.toFixed(1)} GB copied after`,
+        ({ ill, copies }) => ill === 0 && copies === 0,
+      ),
+    ]
+  } finally {
+    await server.kill()
+  }
+}
+
+interface Seen {
+  readonly health: string
+  readonly gigabytes: number
+  readonly ill: number
+  readonly copies: number
+}
+
+async function look(data: string): Promise<Seen> {
+  const admin = async (...args: readonly string[]): Promise<readonly Record<string, unknown>[]> =>
+    (await outputOf(['admin', ...args, '--json', '--data', data]))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  const node = (await admin('datanode', 'list')).find(({ id }) => id === 'dn2') as
+    | { readonly health: string; readonly disks: readonly { readonly usedBytes: number }[] }
+    | undefined
+  const [report] = (await admin('container', 'report')) as unknown as readonly {
+    readonly counts: Readonly<Record<string, number>>
+    readonly tasks: number
+  }[]
+  const healthy = new Set(['HEALTHY', 'OPEN', 'EMPTY', 'DELETING'])
+  const ill = Object.entries(report?.counts ?? {}).reduce((sum, [state, n]) => sum + (healthy.has(state) ? 0 : n), 0)
+  return {
+    health: node?.health ?? 'DEAD',
+    gigabytes: (node?.disks ?? []).reduce((sum, { usedBytes }) => sum + usedBytes, 0) / 1e9,
+    ill,
+    copies: report?.tasks ?? 0,
+  }
+}
+
+function speedTable(rows: readonly Compared[]): string {
+  const lines = rows.map(({ label, connections, single, three, ratio, p99Ms }) =>
+    [label, connections, single.toFixed(0), three.toFixed(0), p99Ms.toFixed(1), ratio.toFixed(2)].join(' | '),
+  )
+  return [
+    '| operation | conn | single node ops/s | three copies ops/s | p99 ms | ratio |',
+    '|---|---:|---:|---:|---:|---:|',
+    ...lines.map((line) => `| ${line} |`),
+    '',
+  ].join('\n')
+}
+
+function factTable(facts: readonly Fact[]): string {
+  return ['| what | figure |', '|---|---:|', ...facts.map(([what, figure]) => `| ${what} | ${figure} |`), ''].join('\n')
+}
+
+try {
+  const parts: string[] = []
+  if (wanted.has('speed')) parts.push(speedTable(await speed()))
+  const facts = [...(wanted.has('memory') ? await memory() : []), ...(wanted.has('loss') ? await loss() : [])]
+  if (facts.length > 0) parts.push(factTable(facts))
+  process.stdout.write(`\n${parts.join('\n')}`)
+  if (flags.save) await saveSection('Datanodes', join(import.meta.dirname, 'cluster-page.md'), parts.join('\n'))
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,92 @@
+import { StoreError } from '@o3/common/errors'
+import type { LocalId } from '@o3/scm/api'
+import { recordBytes } from '../core/record-layout.ts'
+import { buriedBlocks } from '../storage/buried-blocks.ts'
+import type { Container } from '../storage/container.ts'
+import type { DataDisk } from '../storage/data-disk.ts'
+import { Restoration } from '../storage/restoration.ts'
+import type { CopyScope, CopyTask } from './copy-scope.ts'
+import { ReplicaSync } from './replica-sync.ts'
+import type { SyncResult } from './replica-sync.ts'
+
+/**
+ * Takes what a sealed replica lacks from others; then it is `CLOSED`, durably. Blocks are written behind the seal, with a new
+ * seal behind them: a crash between leaves a `QUASI_CLOSED` replica with more blocks than before, and it is done again.
+ *
+ * What was deleted here does not come back: a replica that was closed alone keeps its tombstones, for it is not compacted. One
+ * that was closed by agreement and rewritten since does not know any more what it lacks and what was deleted; it takes
+ * nothing, and where that leaves it different from a sound source it must be made anew.
+ *
+ * Rejects with `ContainerNotFound`, `Damaged` (it does not verify here, or a block differs: a finding), and as `copyContainer`.
+ */
+export async function reconcileContainer(scope: CopyScope, task: CopyTask): Promise<void> {
+  const { container, disk } = find(scope, task)
+  if (!container.isSealed) throw new StoreError('InvalidArgument', `container ${task.container} takes blocks still`)
+  if (container.isDamaged) {
+    throw new StoreError('Damaged', `container ${task.container} does not verify here: it must be made anew`, {
+      details: { container: task.container, local: 0, offset: 0, path: container.current.file.path },
+    })
+  }
+  const restoration = new Restoration(container)
+  try {
+    // One that began before knows nothing of what is written now.
+    await disk.compactionSettled()
+    const unknown = await deletedHere(scope, task, container)
+    const { refused } = await sync(scope, task, { container, restoration, unknown })
+    if (refused > 0 && unknown === 'anything') {
+      throw new StoreError('Incompatible', `container ${task.container} lacks blocks that may have been deleted here`, {
+        details: { container: task.container, blocks: refused },
+      })
+    }
+  } finally {
+    await restoration.end()
+  }
+  await container.agree()
+  scope.log.info({ container: task.container, hash: container.report().contentHash }, 'a container was reconciled')
+}
+
+/** What may not be taken: these ids, or nothing may, because the file does not know what was deleted from it. */
+type Deleted = { has(local: LocalId): boolean } | 'anything'
+
+async function deletedHere({ pace }: CopyScope, { signal }: CopyTask, container: Container): Promise<Deleted> {
+  const { ledger, generation } = container
+  if (ledger.sealState === 'agreed' && generation > 1) return 'anything'
+  return await buriedBlocks(container, pace, signal)
+}
+
+interface Reconciled {
+  readonly container: Container
+  readonly restoration: Restoration
+  readonly unknown: Deleted
+}
+
+async function sync(scope: CopyScope, task: CopyTask, parts: Reconciled): Promise<SyncResult> {
+  const { container: target, restoration, unknown } = parts
+  let doneBytes = 0
+  return await new ReplicaSync({
+    clock: scope.env.clock,
+    log: scope.log,
+    pace: scope.pace,
+    silenceMs: scope.silenceMs,
+    report: (finding) => scope.home.noteFinding(finding),
+    container: task.container,
+    sources: task.sources,
+    signal: task.signal,
+    target,
+    restoration,
+    extras: 'keep',
+    mayTake: (local) => unknown !== 'anything' && !unknown.has(local),
+    spend: () => {},
+    progress: (bytes) => {
+      doneBytes += recordBytes(bytes)
+      task.progress(doneBytes, doneBytes)
+    },
+  }).run()
+}
+
+function find({ home }: CopyScope, { container: id }: CopyTask): { container: Container; disk: DataDisk } {
+  const container = home.containerHere(id)
+  const disk = home.dataDisks.find((each) => each.scope === container?.scope)
+  if (container !== undefined && disk !== undefined) return { container, disk }
+  throw new StoreError('ContainerNotFound', `no container ${id}`, { details: { container: id } })
+}

@@ -1,0 +1,271 @@
+/**
+ * Carries out the entries of a pipeline's log in this replica's containers. Everything is idempotent, for a restart begins
+ * again behind the last checkpoint; what is about a container that is closed or gone by now is passed over.
+ */
+
+import type { Clock } from '@o3/common/env'
+import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
+import type { Logger } from '@o3/common/logger'
+import type { BlockId, ContainerId } from '@o3/scm/api'
+import type { AgreeBlockEntry, CloseContainerEntry, PipelineEntry, WriteBlockEntry } from '../core/pipeline-entry.ts'
+import type { Container } from '../storage/container.ts'
+import type { BlockFetcher } from './block-fetcher.ts'
+import { keyOf } from './pipeline-streams.ts'
+import type { PipelineStreams } from './pipeline-streams.ts'
+
+/** The containers of the datanode. */
+export interface PipelineContainers {
+  /** Of this id, when it is here. */
+  find(id: ContainerId): Container | undefined
+  /** Made, durably, when it is not here. `ContainerNotFound` when it was deleted, `OutOfSpace`, `VolumeFailed`. */
+  obtain(id: ContainerId): Promise<Container>
+}
+
+export interface EntryApplierOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly containers: PipelineContainers
+  readonly streams: PipelineStreams
+  readonly fetcher: BlockFetcher
+  /** The pipeline knows the container as its own, durably; undefined: it does already. */
+  readonly adopt: (id: ContainerId) => Promise<void> | undefined
+  /** It is sealed, durably. */
+  readonly onSealed: (id: ContainerId) => void
+  /** How long a full disk, or holders that do not answer, are left alone. */
+  readonly retryMs: number
+  /** So long a block that was agreed to while its stream is under way here waits for the stream. */
+  readonly streamGraceMs: number
+  /** So long a container that is closed waits for blocks that are not here; without them it is sealed `alone`. */
+  readonly fetchPatienceMs: number
+}
+
+interface Work {
+  readonly done: Promise<void>
+  /** It waits for other members. */
+  readonly isFetch: boolean
+}
+
+export class EntryApplier {
+  private readonly options: EntryApplierOptions
+  private readonly blocks = new Map<string, Promise<void>>()
+  private readonly works = new Map<ContainerId, Set<Work>>()
+  /** Their closing is under way: what the log says of them afterwards is void, on every member. */
+  private readonly closing = new Map<ContainerId, Promise<void>>()
+  private readonly fetching = new Map<ContainerId, AbortController>()
+  private readonly stopping = new AbortController()
+
+  constructor(options: EntryApplierOptions) {
+    this.options = options
+  }
+
+  /**
+   * Resolves when all of the entry is durable, or void. Rejects when this replica cannot carry it out: `VolumeFailed`; or
+   * with the reason of `stop`.
+   */
+  apply(entry: PipelineEntry): Promise<void> {
+    switch (entry.kind) {
+      case 'write-block':
+        return this.onBlock(entry, 'write', () => this.write(entry))
+      case 'agree-block':
+        return this.onBlock(entry, 'fetch', () => this.ensure(entry))
+      case 'close-container':
+        return this.onClose(entry)
+      default:
+        return unreachable(entry)
+    }
+  }
+
+  /** When a block that is being applied is durable; undefined when none is. Never rejects. */
+  whenApplied(block: BlockId): Promise<void> | undefined {
+    return this.blocks.get(keyOf(block))
+  }
+
+  /** True: everything about the container that was applied by now is in it. False: it could not be fetched in time. */
+  settle(container: ContainerId): Promise<boolean> {
+    return this.settleWorks([...(this.works.get(container) ?? [])])
+  }
+
+  /** The log has closed it. */
+  isClosing(container: ContainerId): boolean {
+    return this.closing.has(container)
+  }
+
+  /** When a container that the log has closed is sealed; undefined when none is being sealed. Rejects as `apply`. */
+  whenClosed(container: ContainerId): Promise<void> | undefined {
+    return this.closing.get(container)
+  }
+
+  /** All that was asked for by now is durable, void or given up. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.blocks.values(), ...this.closing.values()])
+  }
+
+  /** Gives up what waits: for room, or for other members. */
+  stop(reason: StoreError): void {
+    this.stopping.abort(reason)
+    for (const controller of this.fetching.values()) controller.abort(reason)
+  }
+
+  // ------------------------------------------------------------------------------------------------------ blocks
+
+  private onBlock(
+    { block }: WriteBlockEntry | AgreeBlockEntry,
+    kind: 'write' | 'fetch',
+    action: () => Promise<void>,
+  ): Promise<void> {
+    if (this.closing.has(block.container)) return Promise.resolve()
+    const key = keyOf(block)
+    const before = this.blocks.get(key)
+    const done = before === undefined ? action() : before.then(action)
+    const settled = done.then(nothing, nothing)
+    this.blocks.set(key, settled)
+    const work = { done: settled, isFetch: kind === 'fetch' }
+    const works = this.works.get(block.container) ?? new Set()
+    this.works.set(block.container, works.add(work))
+    return done.finally(() => {
+      works.delete(work)
+      if (works.size === 0 && this.works.get(block.container) === works) this.works.delete(block.container)
+      if (this.blocks.get(key) === settled) this.blocks.delete(key)
+    })
+  }
+
+  private write({ block, bytes }: WriteBlockEntry): Promise<void> {
+    return this.persistently(block.container, async (container) => {
+      await this.options.streams.under(block)?.abort()
+      try {
+        await container.writeBlock(block.local, [bytes])
+      } catch (error) {
+        if (!isStoreError(error, 'InvalidArgument')) throw error
+        // A stream of this id was given up here, and perhaps not elsewhere: what the log says counts.
+        await container.readmit(block.local)
+        await container.writeBlock(block.local, [bytes])
+      }
+    })
+  }
+
+  private async ensure(entry: AgreeBlockEntry): Promise<void> {
+    const { block } = entry
+    const { streams, clock, streamGraceMs } = this.options
+    const stream = streams.under(block)
+    if (stream !== undefined) {
+      await Promise.race([stream.ended, clock.sleep(streamGraceMs)])
+      await stream.abort()
+    }
+    const signal = this.fetchSignal(block.container)
+    try {
+      await this.persistently(block.container, (container) => this.fetchUntilHere(entry, container, signal))
+    } catch (error) {
+      // The container is closed without it.
+      if (error !== signal.reason || this.stopping.signal.aborted) throw error
+    }
+    streams.agreed(block)
+  }
+
+  private async fetchUntilHere(entry: AgreeBlockEntry, container: Container, signal: AbortSignal): Promise<void> {
+    const { clock, fetcher, retryMs } = this.options
+    while (!(await this.isHere(entry, container))) {
+      if (await fetcher.fetch(entry, container, signal)) return
+      await clock.sleep(retryMs, signal)
+    }
+  }
+
+  private async isHere({ block, lengthBytes, checksum }: AgreeBlockEntry, container: Container): Promise<boolean> {
+    const row = await container.find(container.current, block.local)
+    if (row === undefined) return false
+    if (row.lengthBytes !== lengthBytes || (row.checksum ?? checksum) !== checksum) {
+      this.options.log.error({ ...block, lengthBytes, found: row.lengthBytes }, 'another block was agreed to')
+    }
+    return true
+  }
+
+  private fetchSignal(container: ContainerId): AbortSignal {
+    const controller = this.fetching.get(container) ?? new AbortController()
+    this.fetching.set(container, controller)
+    if (this.stopping.signal.aborted) controller.abort(this.stopping.signal.reason)
+    return controller.signal
+  }
+
+  // ------------------------------------------------------------------------------------------------------- close
+
+  private onClose(entry: CloseContainerEntry): Promise<void> {
+    const { container: id } = entry
+    const under = this.closing.get(id)
+    if (under !== undefined) return under
+    const sealing = this.seal(entry, [...(this.works.get(id) ?? [])]).then(() => {
+      this.closing.delete(id)
+      this.fetching.delete(id)
+    })
+    this.closing.set(id, sealing)
+    return sealing
+  }
+
+  /**
+   * Replicas differ by blocks that could not be fetched, or that were streamed and never agreed to: nobody was told that
+   * they are there. One that differs from the leader's is sealed as one that may lack something, and reconciled.
+   */
+  private async seal({ container: id, contentHash }: CloseContainerEntry, works: readonly Work[]): Promise<void> {
+    const { streams, onSealed, containers, log } = this.options
+    const isComplete = await this.settleWorks(works)
+    if (!isComplete) this.fetching.get(id)?.abort(new StoreError('Aborted', 'the container is closed'))
+    await Promise.all(works.map(({ done }) => done))
+    this.stopping.signal.throwIfAborted()
+    await streams.close(id)
+    const container = containers.find(id)
+    if (container !== undefined && !container.isSealed) {
+      const own = container.report().contentHash
+      const isSame = contentHash === undefined ? !streams.hasUnagreed(id) : own === contentHash
+      const how = isComplete && isSame ? 'agreed' : 'alone'
+      if (how === 'alone') log.warn({ container: id, isComplete, isSame }, 'a container is closed, and may lack blocks')
+      await this.persistently(id, () => container.close({ how }))
+    }
+    streams.forget(id)
+    onSealed(id)
+  }
+
+  private async settleWorks(works: readonly Work[]): Promise<boolean> {
+    const { clock, fetchPatienceMs } = this.options
+    const writes = works.filter(({ isFetch }) => !isFetch).map(({ done }) => done)
+    const fetches = works.filter(({ isFetch }) => isFetch).map(({ done }) => done)
+    await Promise.all(writes)
+    if (fetches.length === 0) return true
+    const patience = new AbortController()
+    const isOver = clock.sleep(fetchPatienceMs, patience.signal).then(
+      () => false,
+      () => true,
+    )
+    const isComplete = await Promise.race([Promise.all(fetches).then(() => true), isOver])
+    patience.abort(new StoreError('Aborted', 'the blocks are here'))
+    return isComplete
+  }
+
+  // ---------------------------------------------------------------------------------------------------- failures
+
+  /** Until it is done, or void. A full disk is waited for: what is committed cannot be refused. */
+  private async persistently(id: ContainerId, action: (container: Container) => Promise<void>): Promise<void> {
+    const { containers, adopt, clock, retryMs, log } = this.options
+    for (;;) {
+      try {
+        const container = containers.find(id) ?? (await containers.obtain(id))
+        if (container.isSealed) return
+        const adoption = adopt(id)
+        if (adoption !== undefined) await adoption
+        return await action(container)
+      } catch (error) {
+        if (this.isVoid(id, error)) return
+        if (isStoreError(error, 'InvalidArgument', 'Damaged')) {
+          // The same on every member: the first block of an id stands. Or rotten: the scrubber has noted it, and reads say so.
+          return log.error({ container: id, error }, 'an entry of the log was not carried out')
+        }
+        if (!isStoreError(error, 'OutOfSpace')) throw error
+        await clock.sleep(retryMs, this.stopping.signal)
+      }
+    }
+  }
+
+  private isVoid(id: ContainerId, error: unknown): boolean {
+    if (isStoreError(error, 'ContainerNotFound')) return true
+    return isStoreError(error, 'Unavailable') && this.options.containers.find(id)?.isOpen === false
+  }
+}
+
+function nothing(): void {}

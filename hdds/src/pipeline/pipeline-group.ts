@@ -1,0 +1,440 @@
+/** One pipeline on this datanode: its member of the group, and what clients and SCM ask of it. */
+
+import type { Env } from '@o3/common/env'
+import { StoreError, isStoreError } from '@o3/common/errors'
+import { withinDeadline } from '@o3/common/lifecycle'
+import type { Logger } from '@o3/common/logger'
+import { noConfiguration, openRaftNode } from '@o3/ratis/node'
+import type { Configuration, RaftNode, RaftTransport } from '@o3/ratis/node'
+import type { BlockId, ContainerId, DatanodeId, PipelineId, PipelineMember, PipelineReport } from '@o3/scm/api'
+import type { AgreedBlock } from '../api/api.ts'
+import type { PipelineConfig } from '../config.ts'
+import type { PipelineDescription } from '../core/pipeline-description.ts'
+import { encodeEntry, encodeWriteBlock } from '../core/pipeline-entry.ts'
+import { totalLength } from '../storage/checksum.ts'
+import type { Container } from '../storage/container.ts'
+import type { DataDisk } from '../storage/data-disk.ts'
+import { BlockFetcher, checksumOf } from './block-fetcher.ts'
+import type { BlockSource } from './block-fetcher.ts'
+import { drainLog, logOptions } from './drain-log.ts'
+import { EntryApplier } from './entry-applier.ts'
+import type { PipelineContainers } from './entry-applier.ts'
+import type { PipelineHome } from './pipeline-home.ts'
+import { PipelineMachine } from './pipeline-machine.ts'
+import { PipelineRecord } from './pipeline-record.ts'
+import type { PipelineRecordOptions } from './pipeline-record.ts'
+import { PipelineStreams, closedContainer, keyOf } from './pipeline-streams.ts'
+import type { ReplicaWriter } from './pipeline-streams.ts'
+
+export interface PipelineGroupOptions {
+  readonly env: Env
+  readonly log: Logger
+  /** Of this datanode. */
+  readonly self: DatanodeId
+  readonly home: PipelineHome
+  readonly description: PipelineDescription
+  readonly containers: PipelineContainers
+  readonly transport: RaftTransport
+  readonly source: (member: PipelineMember) => BlockSource | undefined
+  readonly config: PipelineConfig
+  readonly onOwner: PipelineRecordOptions['onOwner']
+}
+
+/** A write that is under way, or committed and not yet in its container. */
+interface Writing {
+  readonly lengthBytes: number
+  readonly checksum: number
+  readonly done: Promise<void>
+}
+
+export class PipelineGroup {
+  readonly id: PipelineId
+  private readonly options: PipelineGroupOptions
+  private readonly log: Logger
+  private readonly streams = new PipelineStreams()
+  private readonly applier: EntryApplier
+  private readonly machine: PipelineMachine
+  private readonly writing = new Map<string, Writing>()
+  private readonly record: PipelineRecord
+  /** This member leads and closes them: no new block of them is begun. */
+  private readonly closings = new Map<ContainerId, Promise<void>>()
+  /** Their close is about to be proposed: nothing else about them is. */
+  private readonly finished = new Set<ContainerId>()
+  /** Not yet committed. */
+  private readonly proposals = new Map<ContainerId, Set<Promise<void>>>()
+  private node: RaftNode | undefined
+  private knownTerm = 0
+  private withdrawal: Promise<void> | undefined
+
+  constructor(options: PipelineGroupOptions) {
+    const { env, description, config } = options
+    this.options = options
+    this.id = description.pipeline
+    this.log = options.log.child({ pipeline: this.id })
+    this.record = new PipelineRecord(options)
+    const fetcher = new BlockFetcher({
+      clock: env.clock,
+      log: this.log,
+      silenceMs: config.silenceMs,
+      maxFetches: config.maxFetches,
+      source: (id) => this.sourceOf(id),
+    })
+    this.applier = new EntryApplier({
+      clock: env.clock,
+      log: this.log,
+      containers: options.containers,
+      streams: this.streams,
+      fetcher,
+      adopt: (id) => this.record.adopt(id),
+      onSealed: (id) => this.record.release(id),
+      ...config,
+    })
+    this.machine = new PipelineMachine({
+      tasks: env.tasks,
+      log: this.log,
+      applier: this.applier,
+      members: this.configuration,
+      limits: config,
+      onFailure: (error) => this.onFailure(error),
+    })
+  }
+
+  get disk(): DataDisk {
+    return this.options.home.disk
+  }
+
+  /** Takes part when it resolves, or is `failed`: a pipeline that does not open must not keep the others from it. */
+  async start(): Promise<void> {
+    const { description, env } = this.options
+    this.record.announce()
+    if (description.state === 'member') return await this.join()
+    env.tasks.spawn('hdds.pipeline.drain', () => this.withdraw())
+  }
+
+  get isLeading(): boolean {
+    return this.node?.mayPropose === true
+  }
+
+  report(): PipelineReport {
+    const { node, id } = this
+    const isOpen = node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined
+    const term = Math.max(this.knownTerm, node?.term ?? 0)
+    // Elected, it first has to apply what earlier leaders committed.
+    const isRising = isOpen && node.role === 'leader' && !node.mayPropose
+    const leader: string | undefined = isOpen && !isRising ? node.leader : undefined
+    return { id, state: isOpen ? 'open' : 'failed', leader, term }
+  }
+
+  /** The same pipeline; its members may listen elsewhere by now. */
+  async meet(members: readonly PipelineMember[]): Promise<void> {
+    if (!(await this.record.move(members))) return
+    const { self, transport } = this.options
+    for (const { datanode, address } of members) {
+      if (datanode !== self) transport.setAddress(datanode as string, address)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ blocks
+
+  /**
+   * Durable in the logs of a majority when it resolves, with the block's checksum; every member will have it. Repeated with
+   * the same bytes it is answered alike, with others `InvalidArgument`. `NotLeader` (details: `leader`), `Busy`,
+   * `Unavailable` when the pipeline or the container takes no blocks, `OutcomeUnknown`.
+   */
+  async writeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<number> {
+    const checksum = checksumOf(pieces)
+    const lengthBytes = totalLength(pieces)
+    const key = keyOf(block)
+    const twin = this.writing.get(key)
+    if (twin !== undefined) {
+      if (twin.checksum !== checksum || twin.lengthBytes !== lengthBytes) throw writtenBefore(block)
+      await twin.done
+      return checksum
+    }
+    const done = this.proposeBlock(block, pieces)
+    const forget = (): void => void this.writing.delete(key)
+    this.writing.set(key, { lengthBytes, checksum, done })
+    // Until it is in its container, this is what remembers it.
+    done.then(() => this.applier.whenApplied(block)).then(forget, forget)
+    await done
+    return checksum
+  }
+
+  private async proposeBlock(block: BlockId, pieces: readonly Uint8Array[]): Promise<void> {
+    const container = await this.writable(block.container, 'new')
+    const { local } = block
+    if (container.mayHave(local)) {
+      await this.applier.whenApplied(block)
+      const row = await container.find(container.current, local)
+      if (row !== undefined) return void (await container.writeBlock(local, pieces))
+    }
+    this.expectLeading(block.container, 'new')
+    await this.propose(block.container, encodeWriteBlock(block, pieces))
+  }
+
+  /** Writes into this replica alone. `Unavailable`, `InvalidArgument`, `OutOfSpace`, `VolumeFailed`. */
+  async openWriter(block: BlockId): Promise<ReplicaWriter> {
+    const container = await this.obtain(block.container, 'new')
+    const writer = await container.openWriter(block.local)
+    if (this.takesBlock(block.container, 'new')) return this.streams.begin(block, writer)
+    await writer.abort()
+    throw closedContainer(block.container)
+  }
+
+  /** Durable in the logs of a majority when it resolves. As `writeBlock`; `InvalidArgument` for holders that are no majority. */
+  async agreeBlock({ block, lengthBytes, checksum, holders }: AgreedBlock): Promise<void> {
+    const known = new Set(holders.filter((holder) => this.record.addressOf(holder) !== undefined))
+    if (known.size * 2 <= this.record.members.length) {
+      throw new StoreError('InvalidArgument', 'the holders of a block are not a majority of its pipeline')
+    }
+    await this.writable(block.container, 'begun')
+    this.expectLeading(block.container, 'begun')
+    const entry = encodeEntry({ kind: 'agree-block', block, lengthBytes, checksum, holders: [...known] })
+    await this.propose(block.container, entry)
+  }
+
+  /**
+   * Reads what may be in the log and not yet in the container. A block that is not there is known not to have been
+   * acknowledged before the read began; `Unavailable` when nobody can know that now.
+   */
+  async whenWritten<T>(block: BlockId, read: () => Promise<T>): Promise<T> {
+    await this.whenApplied(block)
+    try {
+      return await read()
+    } catch (error) {
+      if (!isStoreError(error, 'BlockNotFound', 'ContainerNotFound')) throw error
+    }
+    await this.catchUp()
+    await this.whenApplied(block)
+    return await read()
+  }
+
+  private async whenApplied(block: BlockId): Promise<void> {
+    const applying = this.applier.whenApplied(block)
+    if (applying === undefined) return
+    const { env, config } = this.options
+    try {
+      await withinDeadline(env.clock, config.silenceMs, 'a block on its way into its container', applying)
+    } catch (cause) {
+      // Its disk is full, or none of its holders answers: another replica may have it.
+      throw new StoreError('Unavailable', `block ${keyOf(block)} is not here yet`, { cause })
+    }
+  }
+
+  private async catchUp(): Promise<void> {
+    try {
+      if (this.withdrawal !== undefined) await this.withdrawal
+      else await this.running().readBarrier()
+    } catch (cause) {
+      if (!isStoreError(cause)) throw cause
+      throw new StoreError('Unavailable', `this replica of pipeline ${this.id} may lag behind`, { cause })
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------- containers
+
+  /** At the leader: all that was acknowledged is in the container, everywhere, when it is sealed. Idempotent. `NotLeader`. */
+  closeContainer(id: ContainerId): Promise<void> {
+    const under = this.closings.get(id)
+    if (under !== undefined) return under
+    const closing = this.closeAgreed(id).finally(() => {
+      this.closings.delete(id)
+      this.finished.delete(id)
+    })
+    this.closings.set(id, closing)
+    return closing
+  }
+
+  private async closeAgreed(id: ContainerId): Promise<void> {
+    const { containers, env, config } = this.options
+    const node = this.running()
+    if (containers.find(id)?.isSealed !== false) return
+    if (!node.mayPropose) throw this.notLeader()
+    // Clients are in the middle of their blocks: a container that is full must not cost them those.
+    await this.streams.quiet(id, env.clock, config.closePatienceMs)
+    this.finished.add(id)
+    await Promise.allSettled(this.proposals.get(id) ?? new Set<Promise<void>>())
+    const isComplete = await this.applier.settle(id)
+    const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
+    await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))
+    await this.applier.whenClosed(id)
+  }
+
+  /**
+   * The pipeline is lost: seals the container with what is here and in the log, committed or not; it is `QUASI_CLOSED`. From
+   * now on this member takes no more part: what it would still acknowledge could not come into the container. `VolumeFailed`.
+   */
+  async sealAlone(id: ContainerId): Promise<void> {
+    await this.withdraw()
+    const container = this.options.containers.find(id)
+    if (container === undefined) return
+    await container.close({ how: 'alone' })
+    this.streams.forget(id)
+    this.record.release(id)
+  }
+
+  /** Seals alone what is still open and forgets the pipeline, durably. */
+  async dissolve(): Promise<void> {
+    await this.withdraw()
+    for (const id of this.record.containers) {
+      try {
+        await this.sealAlone(id)
+      } catch (error) {
+        if (!isStoreError(error, 'VolumeFailed')) throw error
+        this.log.error({ container: id, error }, 'a container of a closed pipeline cannot be sealed: its disk failed')
+        this.record.release(id)
+      }
+    }
+    await this.options.home.remove()
+  }
+
+  /** Finishes what is under way, and closes the log. Idempotent. */
+  async close(): Promise<void> {
+    const { clock } = this.options.env
+    const { node } = this
+    if (node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined) {
+      try {
+        await withinDeadline(clock, this.options.config.stopMs, 'applying the log', this.applier.idle())
+        await this.machine.checkpoint()
+      } catch (error) {
+        if (!isStoreError(error)) throw error
+        this.log.info({ error }, 'the next start applies the end of the log again')
+      }
+    }
+    this.machine.stop()
+    await node?.close()
+    this.applier.stop(new StoreError('Closed', 'the datanode is closed'))
+    await this.withdrawal
+  }
+
+  private propose(id: ContainerId, payload: Uint8Array): Promise<void> {
+    const done = this.machine.propose(payload)
+    const under = this.proposals.get(id) ?? new Set()
+    this.proposals.set(id, under.add(done))
+    const over = (): void => {
+      under.delete(done)
+      if (under.size === 0 && this.proposals.get(id) === under) this.proposals.delete(id)
+    }
+    done.then(over, over)
+    return done
+  }
+
+  // --------------------------------------------------------------------------------------------------- membership
+
+  private async join(): Promise<void> {
+    const { env, self, transport, home, config } = this.options
+    try {
+      this.node = await openRaftNode({
+        env,
+        id: self as string,
+        group: `hdds/${this.id}`,
+        directory: home.logDirectory,
+        // Its description says that there was a log: one that is not here was lost, and so was the right to vote.
+        log: { ...logOptions(config), expectExisting: true },
+        transport,
+        recover: (log) => this.machine.recover(log),
+        bootstrap: this.configuration,
+        logger: this.log,
+      })
+      this.machine.attach(this.node)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.log.error({ error }, 'a pipeline does not open')
+      this.machine.fail(error)
+    }
+  }
+
+  private withdraw(): Promise<void> {
+    this.withdrawal ??= this.leave()
+    return this.withdrawal
+  }
+
+  private async leave(): Promise<void> {
+    const { env, home, config, containers } = this.options
+    this.knownTerm = Math.max(this.knownTerm, this.node?.term ?? 0)
+    try {
+      await this.record.withdraw()
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.log.error({ error }, 'it was not written down that this member has left a pipeline')
+    }
+    this.machine.stop()
+    await this.node?.close()
+    for (const id of this.record.containers) if (containers.find(id)?.isSealed === false) await this.streams.close(id)
+    const { log, applier } = this
+    const { durableIndex } = this.machine
+    const term = await drainLog({ env, log, directory: home.logDirectory, config, applier, durableIndex })
+    this.knownTerm = Math.max(this.knownTerm, term)
+    applier.stop(new StoreError('Closed', 'this member has left the pipeline'))
+  }
+
+  private onFailure(error: StoreError): void {
+    this.log.error({ error }, 'a pipeline failed here')
+    this.options.env.tasks.spawn('hdds.pipeline.step-aside', async () => {
+      await this.node?.close()
+    })
+  }
+
+  private get configuration(): Configuration {
+    const { members } = this.record
+    const addresses = Object.fromEntries(members.map(({ datanode, address }) => [datanode, address]))
+    return { ...noConfiguration, voters: members.map(({ datanode }): string => datanode), addresses }
+  }
+
+  private sourceOf(id: DatanodeId): BlockSource | undefined {
+    const address = this.record.addressOf(id)
+    if (address === undefined || id === this.options.self) return undefined
+    return this.options.source({ datanode: id, address })
+  }
+
+  // ----------------------------------------------------------------------------------------------------- refusals
+
+  private running(): RaftNode {
+    if (this.node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined) return this.node
+    const message = `pipeline ${this.id} takes no more blocks here`
+    throw new StoreError('Unavailable', message, { details: { pipeline: this.id } })
+  }
+
+  /** While the leader waits for streams to end, those that have begun may still be agreed to. */
+  private takesBlock(id: ContainerId, block: 'new' | 'begun'): boolean {
+    this.running()
+    if (this.finished.has(id) || this.applier.isClosing(id)) return false
+    return block === 'begun' || !this.closings.has(id)
+  }
+
+  private async obtain(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+    if (!this.takesBlock(id, block)) throw closedContainer(id)
+    const { containers } = this.options
+    const container = containers.find(id) ?? (await containers.obtain(id))
+    if (!container.isOpen) throw closedContainer(id)
+    await this.record.adopt(id)
+    return container
+  }
+
+  /** At the leader only: a follower makes no container for what it refuses. */
+  private async writable(id: ContainerId, block: 'new' | 'begun'): Promise<Container> {
+    if (!this.running().mayPropose) throw this.notLeader()
+    return await this.obtain(id, block)
+  }
+
+  /** In the turn of the proposal, so that nothing is proposed behind the close of its container. */
+  private expectLeading(id: ContainerId, block: 'new' | 'begun'): void {
+    if (!this.takesBlock(id, block)) throw closedContainer(id)
+    if (!this.running().mayPropose) throw this.notLeader()
+  }
+
+  private notLeader(): StoreError {
+    const leader: string | undefined = this.node?.leader
+    if (leader === undefined || leader === this.options.self)
+      return new StoreError('NotLeader', `pipeline ${this.id} has no leader that is known here`)
+    const address = this.record.addressOf(leader)
+    const details = { leader, ...(address !== undefined && { address }) }
+    return new StoreError('NotLeader', `${leader} leads pipeline ${this.id}`, { details })
+  }
+}
+
+function writtenBefore({ container, local }: BlockId): StoreError {
+  return new StoreError('InvalidArgument', `block ${container}/${local} was written before`, {
+    details: { container, local },
+  })
+}

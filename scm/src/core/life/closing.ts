@@ -1,0 +1,99 @@
+/**
+ * How a container with several replicas comes to rest.
+ *
+ * A close through the pipeline's log puts the same blocks into each replica. Where the pipeline cannot agree any more, each member
+ * seals what it has. Every acknowledged block is on a majority of the origins; so any majority of them together has all of
+ * them, and one that was sealed through the log has them all by itself (ADR 11).
+ */
+
+import type { ContainerState } from '../../api/api.ts'
+import { majorityOf } from '../tables.ts'
+import { changeTo, dueOnly, nothing } from './plan.ts'
+import type { ContainerPlan, Due } from './plan.ts'
+import { reconciliations } from './reconciliation.ts'
+import { areSameContent, closedReports, isSealed } from './replicas.ts'
+import type { ContainerFacts, Replica } from './replicas.ts'
+
+export interface ClosingLimits {
+  /** A pipeline that has lacked a majority for so long is not waited for. */
+  readonly aloneAfterMs: number
+}
+
+export function planClosing(facts: ContainerFacts, limits: ClosingLimits): ContainerPlan {
+  if (facts.row.shardOf !== undefined) return planShardClosing(facts)
+  return facts.row.replication === 'RATIS/ONE' ? planSingleClosing(facts) : planAgreedClosing(facts, limits)
+}
+
+/** Whoever encodes closes it. */
+function planShardClosing({ container, held }: ContainerFacts): ContainerPlan {
+  return held.every(({ report }) => report?.state === 'CLOSED') ? to(container.id, 'CLOSED') : nothing
+}
+
+function planSingleClosing({ container, held }: ContainerFacts): ContainerPlan {
+  if (held.every(({ report }) => report?.state === 'CLOSED')) return to(container.id, 'CLOSED')
+  return dueOnly(
+    held.flatMap(({ datanode, report }): readonly Due[] => {
+      if (report?.state === 'OPEN') return [{ datanode, command: { kind: 'close-container', container: container.id } }]
+      // Nobody ever wrote there: an empty closed container must exist to be reported, and then goes the usual way.
+      if (report === undefined) return [{ datanode, command: { kind: 'create-container', container: container.id } }]
+      return []
+    }),
+  )
+}
+
+function planAgreedClosing(facts: ContainerFacts, limits: ClosingLimits): ContainerPlan {
+  const { container, held } = facts
+  const awaited = held.filter(isAwaited)
+  if (awaited.length === 0 || !awaited.every(({ report }) => isSealed(report))) {
+    return dueOnly(awaited.flatMap((replica) => closeOf(replica, facts, limits)))
+  }
+  const closed = closedReports(awaited)
+  // None was closed by the log. Damaged ones among them lack what they lack: they count no more than those sealed alone.
+  if (closed.length === 0) return to(container.id, 'QUASI_CLOSED')
+  if (areSameContent(closed)) return to(container.id, 'CLOSED')
+  return dueOnly(reconciliations(facts))
+}
+
+/** The dead are not waited for; nor who says that it has neither the container nor the pipeline any more: its disk is gone. */
+function isAwaited({ health, isHeard, report, pipeline }: Replica): boolean {
+  if (health === 'DEAD') return false
+  return !(isHeard && report === undefined && pipeline === 'none')
+}
+
+function closeOf(replica: Replica, facts: ContainerFacts, limits: ClosingLimits): readonly Due[] {
+  const { datanode, report } = replica
+  const { container, row } = facts
+  if (isSealed(report)) return []
+  const named = { container: container.id, ...(row.pipeline === undefined ? {} : { pipeline: row.pipeline }) }
+  if (report === undefined)
+    return replica.isHeard ? [{ datanode, command: { kind: 'create-container', ...named } }] : []
+  const how = isLeftAlone(replica, facts, limits) ? 'alone' : 'agreed'
+  return [{ datanode, command: { kind: 'close-container', ...named, how } }]
+}
+
+/** Its own log is done for, or there are too few to agree, and not only for a moment. */
+function isLeftAlone(replica: Replica, { pipeline, nowMs }: ContainerFacts, limits: ClosingLimits): boolean {
+  if (pipeline === undefined || replica.pipeline === 'none') return true
+  if (replica.pipeline !== 'unknown' && replica.pipeline.state === 'failed') return true
+  const { minoritySinceMs } = pipeline
+  return minoritySinceMs !== undefined && nowMs - minoritySinceMs >= limits.aloneAfterMs
+}
+
+/** Sealed alone, all of them: it waits until a majority of its origins is there, and has taken from one another what it lacks. */
+export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
+  const { container, row, held } = facts
+  const origins = held.filter(({ datanode, health }) => row.origins.includes(datanode) && health !== 'DEAD')
+  const majority = majorityOf(row.origins.length)
+  const closed = closedReports(origins)
+  if (closed.length >= majority && areSameContent(closed)) return to(container.id, 'CLOSED')
+  const open = origins.filter(({ report }) => report?.state === 'OPEN')
+  const due = open.map(({ datanode }): Due => {
+    return { datanode, command: { kind: 'close-container', container: container.id, how: 'alone' } }
+  })
+  const sealed = origins.filter(({ report }) => isSealed(report))
+  return dueOnly(sealed.length >= majority ? [...due, ...reconciliations(facts)] : due)
+}
+
+function to(container: number, state: ContainerState): ContainerPlan {
+  return changeTo({ kind: 'transition-container', container, to: state })
+}

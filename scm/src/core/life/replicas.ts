@@ -1,0 +1,97 @@
+/** What is known of the replicas of one container, put together for the plans of its life. */
+
+import type { ContainerReport, DatanodeId, NodeHealth, PipelineReport } from '../../api/api.ts'
+import type { ClusterContainer, ClusterPipeline, ClusterView } from '../cluster-view.ts'
+import { majorityOf } from '../tables.ts'
+import type { ContainerRow } from '../tables.ts'
+
+export interface Replica {
+  readonly datanode: DatanodeId
+  readonly health: NodeHealth
+  /** Undefined: its datanode has none, when it `isHeard`; else nothing is known. */
+  readonly report: ContainerReport | undefined
+  /** It is healthy, and has said to this leader what it has: what it does not report, it has not. */
+  readonly isHeard: boolean
+  /** Of the container's pipeline. `unknown`: this datanode says nothing of pipelines, or nothing at all yet. */
+  readonly pipeline: PipelineReport | 'none' | 'unknown'
+}
+
+export interface ContainerFacts {
+  readonly container: ClusterContainer
+  readonly row: ContainerRow
+  readonly pipeline: ClusterPipeline | undefined
+  /** Those of the row, in its order. */
+  readonly held: readonly Replica[]
+  readonly incoming: readonly Replica[]
+  /** Reported by datanodes that the row does not name, in the order of their ids. */
+  readonly strays: readonly Replica[]
+  readonly nowMs: number
+}
+
+export function factsOf(container: ClusterContainer, view: ClusterView): ContainerFacts {
+  const { row } = container
+  const named = new Set([...row.datanodes, ...row.incoming])
+  const strays = [...container.reports.keys()].filter((id) => !named.has(id)).toSorted((a, b) => (a < b ? -1 : 1))
+  const replicaAt = (datanode: DatanodeId): Replica => replicaOf(container, datanode, view)
+  return {
+    container,
+    row,
+    pipeline: row.pipeline === undefined ? undefined : view.pipelines.get(row.pipeline),
+    held: row.datanodes.map(replicaAt),
+    incoming: row.incoming.map(replicaAt),
+    strays: strays.map(replicaAt),
+    nowMs: view.nowMs,
+  }
+}
+
+function replicaOf({ row, reports }: ClusterContainer, datanode: DatanodeId, view: ClusterView): Replica {
+  const node = view.nodes.get(datanode)
+  const pipelines = node?.live?.pipelines
+  return {
+    datanode,
+    health: node?.health ?? 'STALE',
+    report: reports.get(datanode),
+    isHeard: node?.health === 'HEALTHY' && node.live !== undefined,
+    pipeline: pipelines === undefined ? 'unknown' : (pipelines.get(row.pipeline ?? '') ?? 'none'),
+  }
+}
+
+/** How many replicas it is to have. */
+export function wantedReplicas(row: ContainerRow): number {
+  return row.shardOf !== undefined || row.replication === 'RATIS/ONE' ? 1 : 3
+}
+
+/** Takes no more blocks, whatever made it so. */
+export function isSealed(report: ContainerReport | undefined): report is ContainerReport {
+  return report !== undefined && report.state !== 'OPEN'
+}
+
+/** Without hashes, which a datanode may not have counted yet, by what tells most differences. */
+export function isSameContent(a: ContainerReport, b: ContainerReport): boolean {
+  if (a.contentHash !== undefined && b.contentHash !== undefined) return a.contentHash === b.contentHash
+  return a.blockCount === b.blockCount && a.liveBytes === b.liveBytes
+}
+
+export function areSameContent(reports: readonly ContainerReport[]): boolean {
+  const [first] = reports
+  return first === undefined || reports.every((each) => isSameContent(first, each))
+}
+
+/** Of replicas that are not given up, the reports that are `CLOSED`: each has all that was ever acknowledged. */
+export function closedReports(replicas: readonly Replica[]): readonly ContainerReport[] {
+  return replicas.flatMap(({ report, health }) => (report?.state === 'CLOSED' && health !== 'DEAD' ? [report] : []))
+}
+
+/**
+ * Whether a majority of the pipeline's members can still agree to something, as far as is known: members that are silent for
+ * a moment, or say nothing of pipelines, are given the benefit of the doubt.
+ */
+export function hasMajority({ row }: ClusterPipeline, view: Pick<ClusterView, 'nodes'>, id: string): boolean {
+  const able = row.members.filter((member) => {
+    const node = view.nodes.get(member)
+    if (node?.health === 'DEAD') return false
+    const pipelines = node?.live?.pipelines
+    return pipelines === undefined || pipelines.get(id)?.state === 'open'
+  })
+  return able.length >= majorityOf(row.members.length)
+}

@@ -1,0 +1,533 @@
+/**
+ * Keeps containers replicated, for the leader of one term: judges what events have touched, begins what is most urgent, follows
+ * the tasks, and writes into the rows where replicas are being made and which do not count any more.
+ *
+ * What a container does by itself (opening, closing, agreeing, taking in what has arrived, deleting what no row names) is decided in
+ * `core/life`. Here is how many replicas there are, and where.
+ */
+
+import { StoreError, isStoreError } from '@o3/common/errors'
+import type { Clock, Random } from '@o3/common/env'
+import type { Logger } from '@o3/common/logger'
+import type { ContainerId, DatanodeCommand, DatanodeId } from '../../api/api.ts'
+import type { ClusterContainer, ClusterEvent, ClusterView } from '../../core/cluster-view.ts'
+import type { ScmCommand, ScmReply } from '../../core/command.ts'
+import { ByteBudget } from '../../core/planners/byte-budget.ts'
+import { planGroupRepair } from '../../core/planners/erasure-plan.ts'
+import type { HealthCount } from '../../core/planners/health-report.ts'
+import { RepairQueue, urgencyOf } from '../../core/planners/repair-queue.ts'
+import { RepairTasks } from '../../core/planners/repair-tasks.ts'
+import type { RepairTask, TaskOutcome } from '../../core/planners/repair-tasks.ts'
+import { planBookkeeping, planRepair } from '../../core/planners/replication-plan.ts'
+import type { PlanContext, RepairAction, RepairPlan } from '../../core/planners/replication-plan.ts'
+import type { Topology } from '../../core/planners/topology.ts'
+import { topologyOfView, unitOf } from '../../core/planners/view-facts.ts'
+import { Balancer } from './balancer.ts'
+import type { BalancerStatus } from './balancer.ts'
+import { Departures } from './departures.ts'
+import { Encodings } from './encodings.ts'
+import { Judgements } from './judgements.ts'
+import type { Judged } from './judgements.ts'
+import type { ReplicationConfig } from './replication-config.ts'
+import { TaskCommands } from './task-commands.ts'
+import { UnitMemory } from './unit-memory.ts'
+
+export interface ReplicationManagerParts {
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly random: Pick<Random, 'fraction'>
+  readonly log: Logger
+  readonly config: ReplicationConfig
+  /** Of the term. Names of tasks carry it, so that no two leaders' tasks are taken for one another. */
+  readonly term: number
+  /** As it is now. */
+  view(): ClusterView
+  /** In the name of this term: `NotLeader` once it is over. */
+  execute(command: ScmCommand): Promise<ScmReply>
+}
+
+/** How long one that found no place waits for the cluster to change. */
+const blockedMs = 10_000
+
+/**
+ * One per term, made when its leader has read the rows; `round` is called again and again once repairs are allowed (safemode), and
+ * soon after something has happened. Rounds do not overlap.
+ */
+export class ReplicationManager {
+  private readonly parts: ReplicationManagerParts
+  private readonly tasks: RepairTasks
+  private readonly commands: TaskCommands
+  private readonly queue = new RepairQueue()
+  private readonly budget: ByteBudget
+  private readonly memory: UnitMemory
+  private readonly judgements: Judgements
+  private readonly balancer: Balancer
+  private readonly departures: Departures
+  private readonly encodings: Encodings
+  /** Units to judge anew. */
+  private dirty = new Set<ContainerId>()
+  /** Units that waited for a task of another one to end. */
+  private readonly parked = new Set<ContainerId>()
+  private racks = -1
+  private current: Promise<void> | undefined
+
+  constructor(parts: ReplicationManagerParts) {
+    this.parts = parts
+    const { config } = parts
+    this.tasks = new RepairTasks(config)
+    this.commands = new TaskCommands(parts.term)
+    this.budget = new ByteBudget(config)
+    this.memory = new UnitMemory(config)
+    this.judgements = new Judgements((unit) => this.memory.movedFrom(unit))
+    this.balancer = new Balancer(config.balance)
+    this.departures = new Departures(parts.log)
+    this.encodings = new Encodings(config)
+    const view = parts.view()
+    for (const id of view.containerIds()) this.dirty.add(unitOf(id, view.container(id)?.row))
+  }
+
+  /** Something may have changed. Cheap: it is looked at in the next round. */
+  notice(event: ClusterEvent): void {
+    const view = this.parts.view()
+    switch (event.kind) {
+      case 'container':
+        this.dirty.add(unitOf(event.container, view.container(event.container)?.row))
+        return
+      case 'node':
+        for (const id of view.containersOn(event.datanode)) this.dirty.add(unitOf(id, view.container(id)?.row))
+        return
+      case 'pipeline':
+        return
+    }
+  }
+
+  /** For the answer to a heartbeat of this datanode. */
+  commandsFor(datanode: DatanodeId): readonly DatanodeCommand[] {
+    return this.tasks.commandsFor(datanode, this.parts.view())
+  }
+
+  /** Rejects with nothing but bugs and a store that has failed; a term that is over ends the round. */
+  round(): Promise<void> {
+    this.current ??= this.runRound().finally(() => {
+      this.current = undefined
+    })
+    return this.current
+  }
+
+  healths(): readonly HealthCount[] {
+    return this.judgements.tally.report()
+  }
+
+  /** Nothing waits to be judged: what the other doors say is up to date. */
+  get isSettled(): boolean {
+    return this.dirty.size === 0
+  }
+
+  /** Tasks under way, for people and for checks. */
+  underWay(): readonly RepairTask[] {
+    return this.tasks.all()
+  }
+
+  progressOf(datanode: DatanodeId): ReturnType<Departures['progressOf']> {
+    return this.departures.progressOf(datanode)
+  }
+
+  /** Why an administrator should not take it out of service; undefined when nothing speaks against it. */
+  whyNotLeave(datanode: DatanodeId, to: 'DECOMMISSIONED' | 'IN_MAINTENANCE'): string | undefined {
+    const view = this.parts.view()
+    return this.departures.whyNotLeave({ datanode, to }, view, topologyOfView(view, this.tasks))
+  }
+
+  setBalancer(to: 'on' | 'off'): void {
+    this.balancer.set(to)
+  }
+
+  balancerStatus(): BalancerStatus {
+    return this.balancer.status(this.tasks)
+  }
+
+  // ------------------------------------------------------------------------------------------------------- a round
+
+  private async runRound(): Promise<void> {
+    try {
+      await this.endTasks()
+      await this.judgeDirty()
+      await this.repair()
+      await this.encode()
+      await this.balance()
+      await this.depart()
+    } catch (error) {
+      // The next leader begins anew; what is half done is in the rows.
+      if (!isStoreError(error, 'NotLeader', 'OutcomeUnknown')) throw error
+    }
+  }
+
+  private async endTasks(): Promise<void> {
+    const view = this.parts.view()
+    const now = this.parts.clock.monotonicMs()
+    // Those whose targets have arrived, or were given up, by what the rows say.
+    for (const task of this.tasks.all()) {
+      if (task.kind === 'encode' || this.memory.isRecording(task.id)) continue
+      const row = view.container(task.container)?.row
+      const waits = task.targets.some((target) => row?.incoming.includes(target) === true)
+      if (!waits) this.arrived(task, row?.datanodes ?? [])
+    }
+    for (const outcome of this.tasks.ended(view)) await this.endTask(outcome, view, now)
+  }
+
+  private arrived(task: RepairTask, holders: readonly DatanodeId[]): void {
+    this.forget(task)
+    if (!task.targets.every((target) => holders.includes(target))) return
+    this.memory.succeeded(task.unit)
+    if (task.movedFrom !== undefined) this.memory.noteMoved(task.container, task.movedFrom)
+    for (const source of task.sources) this.departures.noteCopied(source, task.bytes)
+  }
+
+  private async endTask(outcome: TaskOutcome, view: ClusterView, now: number): Promise<void> {
+    const { task } = outcome
+    const isOverdue = outcome.kind === 'done' && this.memory.isOverdue(task.id, now)
+    if (task.kind === 'encode' && outcome.kind === 'done' && this.encodings.isComplete(task, view)) {
+      this.forget(task)
+      this.memory.succeeded(task.unit)
+      await this.execute({ kind: 'finish-encoding', container: task.unit, leftOut: [] }, task.unit)
+      return
+    }
+    // Reports follow; if they do not, what was made was lost in the last step.
+    if (outcome.kind === 'done' && !isOverdue) return
+    this.forget(task)
+    this.noteFailed(task, outcome.kind === 'failed' ? outcome.message : 'what it made is not reported', now)
+    if (task.kind === 'encode') await this.execute({ kind: 'abandon-encoding', container: task.unit }, task.unit)
+    else await this.takeBack(task, view)
+  }
+
+  private noteFailed(task: RepairTask, message: string, now: number): void {
+    this.memory.failed(task, now)
+    this.parts.log.warn({ task: task.id, container: task.container, datanode: task.at, message }, 'a task failed')
+  }
+
+  /** What may have been made all the same is a stray. */
+  private async takeBack(task: RepairTask, view: ClusterView): Promise<void> {
+    const container = view.container(task.container)
+    if (container === undefined) return
+    const { datanodes, incoming } = container.row
+    const left = incoming.filter((id) => !task.targets.includes(id))
+    if (left.length < incoming.length) await this.setReplicas(container, { datanodes, incoming: left }, task.unit)
+  }
+
+  private forget(task: RepairTask): void {
+    this.tasks.remove(task.id)
+    this.memory.forgetTask(task.id)
+    this.dirty.add(task.unit)
+    for (const unit of this.parked) this.dirty.add(unit)
+    this.parked.clear()
+  }
+
+  // ------------------------------------------------------------------------------------------------------- judging
+
+  private async judgeDirty(): Promise<void> {
+    const view = this.parts.view()
+    const topology = topologyOfView(view, this.tasks)
+    // What is well spread depends on how many racks there are.
+    if (topology.racks !== this.racks && this.racks >= 0) {
+      for (const id of view.containerIds()) this.dirty.add(unitOf(id, view.container(id)?.row))
+    }
+    this.racks = topology.racks
+    for (const datanode of this.departures.begin(view)) {
+      for (const id of view.containersOn(datanode)) this.dirty.add(unitOf(id, view.container(id)?.row))
+    }
+    let judged = 0
+    for (const unit of this.dirty) {
+      if (judged === this.parts.config.maxJudged) break
+      judged += 1
+      this.dirty.delete(unit)
+      await this.judge(unit, view, topology)
+    }
+    if (judged < this.parts.config.maxJudged) this.departures.noteJudged()
+  }
+
+  private async judge(unit: ContainerId, view: ClusterView, topology: Topology): Promise<void> {
+    const judged = this.judgements.judge(unit, view, topology)
+    this.departures.note(unit, judged, view)
+    this.encodings.note(unit, judged, view, this.parts.clock.monotonicMs())
+    this.inherit(unit, view)
+    if (judged === undefined) {
+      this.queue.withdraw(unit)
+      this.memory.drop(unit)
+      return
+    }
+    if (judged.kind === 'container') await this.keepBooks(judged, view, topology)
+    if (judged.kind === 'group') await this.keepBooksOfShards(judged, view)
+    const { health } = judged.found
+    if (health === 'HEALTHY' || health === 'MISSING') {
+      this.memory.settled(unit)
+      this.queue.withdraw(unit)
+      return
+    }
+    const sinceMs = this.parts.clock.monotonicMs()
+    this.queue.offer(unit, { urgency: urgencyOf(judged.found), sinceMs }, this.memory.readyMs(unit))
+  }
+
+  /** A copy that another leader began: it is waited for like our own, and taken back when nobody hears of it. */
+  private inherit(unit: ContainerId, view: ClusterView): void {
+    const tasks = this.tasks.ofUnit(unit)
+    const known = new Set(tasks.flatMap((task) => task.targets.map((target) => `${task.container} ${target}`)))
+    for (const id of this.judgements.membersOf(unit, view)) {
+      const container = view.container(id)
+      for (const target of container?.row.incoming ?? []) {
+        if (container === undefined || known.has(`${id} ${target}`)) continue
+        this.tasks.add(this.commands.inherited({ unit, container, target }, view), this.parts.clock.monotonicMs())
+      }
+    }
+    const encoding = view.container(unit)?.row.encoding
+    if (encoding === undefined || tasks.some((task) => task.kind === 'encode')) return
+    const task = this.encodings.resume(unit, encoding, view, this.commands)
+    if (task === undefined) return
+    this.tasks.add(task, this.parts.clock.monotonicMs())
+    this.tasks.recorded(task.id, this.parts.clock.monotonicMs())
+  }
+
+  /** The dead are forgotten here; what is adopted, and what a datanode has lost, follow from its life. */
+  private async keepBooks(
+    judged: Extract<Judged, { kind: 'container' }>,
+    view: ClusterView,
+    topology: Topology,
+  ): Promise<void> {
+    const container = view.container(judged.unit)
+    if (container === undefined) return
+    const forgotten = planBookkeeping(judged.facts, judged.found, topology)
+      .filter(({ kind, datanode }) => kind === 'forget' && view.nodes.get(datanode)?.health === 'DEAD')
+      .map(({ datanode }) => datanode)
+    if (forgotten.length > 0) await this.withoutReplicas(container, forgotten, judged.unit)
+  }
+
+  private async keepBooksOfShards(judged: Extract<Judged, { kind: 'group' }>, view: ClusterView): Promise<void> {
+    for (const [index, shard] of judged.facts.shards.entries()) {
+      if (judged.found.shards[index]?.worth !== 'solid') continue
+      const container = view.container(shard.container)
+      const dead = shard.replicas.filter(({ datanode }) => isGone(datanode, view)).map(({ datanode }) => datanode)
+      if (container !== undefined && dead.length > 0) await this.withoutReplicas(container, dead, judged.unit)
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- repairing
+
+  private async repair(): Promise<void> {
+    const { clock, config } = this.parts
+    const view = this.parts.view()
+    const begun: Promise<void>[] = []
+    for (let looked = 0; looked < 4 * config.maxBegun && begun.length < config.maxBegun; looked++) {
+      const now = clock.monotonicMs()
+      if (this.tasks.size >= config.maxTasks || !this.budget.admits(now)) break
+      const unit = this.queue.take(now)
+      if (unit === undefined) break
+      begun.push(...this.repairUnit(unit, view, now))
+    }
+    await Promise.all(begun)
+  }
+
+  private repairUnit(unit: ContainerId, view: ClusterView, now: number): readonly Promise<void>[] {
+    const topology = topologyOfView(view, this.tasks)
+    const judged = this.judgements.judge(unit, view, topology)
+    if (judged === undefined) return []
+    const plan = this.planOf(judged, topology, now)
+    const started = this.begin(plan.actions, judged, view, now)
+    if (started.length > 0) return started
+    const rank = { urgency: urgencyOf(judged.found), sinceMs: now }
+    if (plan.blocked?.refusal === 'busy') this.parked.add(unit)
+    else if (plan.blocked !== undefined || plan.actions.length > 0) this.queue.offer(unit, rank, now + blockedMs)
+    return []
+  }
+
+  private planOf(judged: Judged, topology: Topology, now: number): RepairPlan {
+    const { config, random } = this.parts
+    const context: PlanContext = {
+      topology,
+      limits: config,
+      draw: () => random.fraction(),
+      avoid: this.memory.avoided(judged.unit, now),
+    }
+    if (judged.kind === 'group') return planGroupRepair(judged.facts, judged.found, context)
+    const plan = planRepair(judged.facts, judged.found, context)
+    const waiting = plan.actions.flatMap((action) => (action.kind === 'reconcile' ? [action.datanode] : []))
+    const overdue = waiting.filter((datanode) => this.memory.isImpatient(judged.unit, datanode, now))
+    if (overdue.length === 0) return plan
+    const avoid = [...(context.avoid ?? []), ...overdue]
+    return planRepair(judged.facts, judged.found, { ...context, avoid })
+  }
+
+  /** One change of a row for all that is planned for it. */
+  private begin(actions: readonly RepairAction[], judged: Judged, view: ClusterView, now: number): Promise<void>[] {
+    const made = new Map<ContainerId, RepairTask[]>()
+    const gone = new Map<ContainerId, DatanodeId[]>()
+    for (const action of actions) {
+      const id = this.judgements.memberOf(judged, action)
+      const container = view.container(id)
+      if (container === undefined) continue
+      switch (action.kind) {
+        case 'copy':
+        case 'reconstruct':
+          made.set(id, [...(made.get(id) ?? []), this.commands.forRepair(action, judged, container, view)])
+          break
+        case 'delete':
+          gone.set(id, [...(gone.get(id) ?? []), action.datanode])
+          break
+        case 'reconcile':
+          // Its life asks for it; here it is only waited for, for a while.
+          this.memory.noteWaiting(judged.unit, action.datanode, now)
+          break
+      }
+    }
+    const { unit } = judged
+    return [
+      ...[...made].map(([id, tasks]) => this.beginTasks(tasks, view.container(id), now)),
+      ...[...gone].map(([id, replicas]) => this.withoutReplicas(view.container(id), replicas, unit)),
+    ]
+  }
+
+  /** All of one container. They are asked for once the row says so: whoever leads next waits for them. */
+  private async beginTasks(
+    tasks: readonly RepairTask[],
+    container: ClusterContainer | undefined,
+    now: number,
+  ): Promise<void> {
+    const [first] = tasks
+    if (first === undefined || container === undefined) return
+    for (const task of tasks) {
+      this.tasks.add(task, now)
+      this.memory.noteRecording(task.id)
+      this.budget.charge(task.bytes * task.targets.length)
+    }
+    let isRecorded = false
+    try {
+      const { datanodes, incoming } = container.row
+      const targets = tasks.flatMap((task) => task.targets)
+      // A target that the row names has lost what it had.
+      const becomes = {
+        datanodes: datanodes.filter((id) => !targets.includes(id)),
+        incoming: [...incoming, ...targets],
+      }
+      isRecorded = await this.setReplicas(container, becomes, first.unit)
+    } finally {
+      for (const task of tasks) {
+        this.memory.noteRecorded(task.id)
+        if (isRecorded) this.tasks.recorded(task.id, this.parts.clock.monotonicMs())
+        else this.forget(task)
+      }
+    }
+  }
+
+  /** The replica becomes a stray, which is deleted once the datanode is asked; before that nobody counts on it any more. */
+  private async withoutReplicas(
+    container: ClusterContainer | undefined,
+    gone: readonly DatanodeId[],
+    unit: ContainerId,
+  ): Promise<void> {
+    if (container === undefined) return
+    const { datanodes, incoming } = container.row
+    const left = datanodes.filter((id) => !gone.includes(id))
+    if (left.length === 0 || left.length === datanodes.length) return
+    const isDone = await this.setReplicas(container, { datanodes: left, incoming }, unit)
+    const moved = this.memory.movedFrom(container.id)
+    if (isDone && moved !== undefined && gone.includes(moved)) this.memory.forgetMoved(container.id)
+  }
+
+  /** False when the row has changed meanwhile: it is judged again. */
+  private setReplicas(
+    container: ClusterContainer,
+    becomes: { readonly datanodes: readonly DatanodeId[]; readonly incoming: readonly DatanodeId[] },
+    unit: ContainerId,
+  ): Promise<boolean> {
+    const { datanodes, incoming } = container.row
+    return this.execute({ kind: 'set-replicas', container: container.id, was: { datanodes, incoming }, becomes }, unit)
+  }
+
+  private async execute(command: ScmCommand, unit: ContainerId): Promise<boolean> {
+    this.dirty.add(unit)
+    try {
+      await this.parts.execute(command)
+      return true
+    } catch (error) {
+      if (isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) return false
+      throw error
+    }
+  }
+
+  // ------------------------------------------------------------------------------------- encoding, balance, departures
+
+  private async encode(): Promise<void> {
+    const { clock, config, random } = this.parts
+    const view = this.parts.view()
+    const now = clock.monotonicMs()
+    const topology = topologyOfView(view, this.tasks)
+    if (this.tasks.size >= config.maxTasks || !this.budget.admits(now)) return
+    const context = { topology, limits: config, draw: () => random.fraction() }
+    const chosen = this.encodings.next(
+      { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory },
+      context,
+    )
+    if (chosen === undefined) return
+    const { unit, plan } = chosen
+    try {
+      const reply = await this.parts.execute({
+        kind: 'begin-encoding',
+        container: unit,
+        policy: plan.policy,
+        targets: plan.targets,
+      })
+      if (reply.kind !== 'shards') throw new StoreError('Internal', `begin-encoding was answered with ${reply.kind}`)
+      const task = this.commands.forEncoding({ unit, plan, shards: reply.shards }, view)
+      this.tasks.add(task, now)
+      this.tasks.recorded(task.id, now)
+      this.budget.charge(task.bytes * task.targets.length)
+    } catch (error) {
+      if (!isStoreError(error, 'ConcurrentChange', 'ContainerNotFound')) throw error
+      this.dirty.add(unit)
+    }
+  }
+
+  private async balance(): Promise<void> {
+    const { clock, config } = this.parts
+    const now = clock.monotonicMs()
+    const view = this.parts.view()
+    // Repairs go first: what they wait for is what moves would take.
+    if (this.parked.size > 0 || this.tasks.size >= config.maxTasks || !this.budget.admits(now)) return
+    const topology = topologyOfView(view, this.tasks)
+    const moves = this.balancer.next({
+      topology,
+      view,
+      now,
+      tasks: this.tasks,
+      judgements: this.judgements,
+      memory: this.memory,
+    })
+    await Promise.all(
+      moves.map(async (move) => {
+        const container = view.container(move.container)
+        if (container === undefined) return
+        const unit = unitOf(move.container, container.row)
+        await this.beginTasks([this.commands.forMove(move, unit, container, view)], container, now)
+      }),
+    )
+  }
+
+  private async depart(): Promise<void> {
+    const view = this.parts.view()
+    const unjudged = new Set<DatanodeId>()
+    for (const unit of this.dirty) {
+      for (const id of this.judgements.membersOf(unit, view)) {
+        for (const datanode of view.container(id)?.row.datanodes ?? []) unjudged.add(datanode)
+      }
+    }
+    for (const { datanode, to } of this.departures.due(view, this.parts.clock.monotonicMs(), unjudged)) {
+      try {
+        await this.parts.execute({ kind: 'set-operational', datanode, to, untilMs: undefined })
+      } catch (error) {
+        // An administrator has changed his mind in the same moment.
+        if (!isStoreError(error, 'ConcurrentChange')) throw error
+      }
+    }
+  }
+}
+
+function isGone(datanode: DatanodeId, view: ClusterView): boolean {
+  return view.nodes.get(datanode)?.health === 'DEAD'
+}

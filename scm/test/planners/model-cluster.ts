@@ -1,0 +1,340 @@
+/**
+ * A cluster on virtual time: model datanodes, the real rows with the real plans of SCM's commands, the real life of containers,
+ * the real replication manager. A step is a second, in which every datanode that is up sends its heartbeat.
+ */
+
+import { StoreError, assert } from '@o3/common/errors'
+import { SimRandom } from '@o3/common/env/sim'
+import { nullLogger } from '@o3/common/logger'
+import type { PlanView, Table } from '@o3/ratis/api'
+import type {
+  ContainerId,
+  DatanodeCommand,
+  DatanodeId,
+  NodeOperationalState,
+  PipelineId,
+  ReplicationConfig,
+} from '../../src/api/api.ts'
+import { healthOf } from '../../src/core/cluster-view.ts'
+import type { ClusterContainer, ClusterNode, ClusterView, NodeView } from '../../src/core/cluster-view.ts'
+import type { ScmCommand, ScmReply } from '../../src/core/command.ts'
+import { planContainer } from '../../src/core/life/container-life.ts'
+import { planScm } from '../../src/core/rules.ts'
+import { containers, counters, nodes, untouched } from '../../src/core/tables.ts'
+import type { ContainerRow, NodeRow } from '../../src/core/tables.ts'
+import { defaultReplicationConfig } from '../../src/service/replication/replication-config.ts'
+import type { ReplicationConfig as Limits } from '../../src/service/replication/replication-config.ts'
+import { ReplicationManager } from '../../src/service/replication/replication-manager.ts'
+import { ModelNode } from './model-node.ts'
+
+const health = { staleAfterMs: 4_000, deadAfterMs: 20_000 }
+const lifeLimits = {
+  containerBytes: 1024 ** 3,
+  garbageShare: 0.5,
+  garbageFloorBytes: 1024 ** 2,
+  closeAfterDeletions: 100,
+  closeAfterDeletionMs: 60_000,
+  aloneAfterMs: 10_000,
+}
+
+/** Rows in memory, with the plan's own view of them. */
+class MemoryRows implements PlanView {
+  private readonly rows = new Map<string, unknown>()
+
+  get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined {
+    return this.rows.get(table.prefix + table.encodeKey(key)) as Value | undefined
+  }
+
+  getMany<Key, Value>(table: Table<Key, Value>, keys: readonly Key[]): readonly (Value | undefined)[] {
+    return keys.map((key) => this.get(table, key))
+  }
+
+  set<Key, Value>(table: Table<Key, Value>, key: Key, value: Value | undefined): void {
+    const name = table.prefix + table.encodeKey(key)
+    if (value === undefined) this.rows.delete(name)
+    else this.rows.set(name, value)
+  }
+}
+
+export interface ModelOptions {
+  readonly seed: string
+  readonly config?: Partial<Limits>
+}
+
+export class ModelCluster {
+  readonly random: SimRandom
+  readonly datanodes = new Map<DatanodeId, ModelNode>()
+  readonly config: Limits
+  /** Chance that a task fails at its end. */
+  failures = 0
+  nowMs = 0
+  manager: ReplicationManager
+  private term = 1
+  private readonly rows = new MemoryRows()
+  private readonly ids = new Set<ContainerId>()
+  private readonly live = new Map<DatanodeId, NodeView>()
+  private readonly healths = new Map<DatanodeId, string>()
+  private readonly due = new Map<DatanodeId, DatanodeCommand[]>()
+  private lastTask = 0
+  private lastContainer = 0
+
+  constructor(options: ModelOptions) {
+    this.random = new SimRandom(options.seed)
+    this.config = { ...defaultReplicationConfig, ...options.config }
+    this.manager = this.newManager()
+  }
+
+  // -------------------------------------------------------------------------------------------------- setting up
+
+  addNode(id: DatanodeId, options: { readonly rack: string; readonly capacityBytes: number }): ModelNode {
+    const node = new ModelNode(id, options, {
+      node: (other) => this.datanodes.get(other),
+      deleting: (at, container) => this.checkDeletion(at, container),
+      fails: () => this.random.chance(this.failures),
+    })
+    this.datanodes.set(id, node)
+    const row: NodeRow = {
+      address: `${id}:1`,
+      rack: options.rack,
+      operational: 'IN_SERVICE',
+      maintenanceUntilMs: undefined,
+      registeredMs: 0,
+    }
+    this.rows.set(nodes, id, row)
+    return node
+  }
+
+  addContainer(id: ContainerId, replication: ReplicationConfig, at: readonly DatanodeId[], bytes: number): void {
+    const row: ContainerRow = {
+      ...untouched,
+      state: 'CLOSED',
+      replication,
+      datanodes: at,
+      origins: at,
+      createdMs: 0,
+      nextLocal: 11,
+    }
+    this.rows.set(containers, id, row)
+    this.rows.set(counters, 'container', Math.max(id, this.rows.get(counters, 'container') ?? 0))
+    this.lastContainer = Math.max(this.lastContainer, id)
+    this.ids.add(id)
+    for (const datanode of at) this.datanodes.get(datanode)?.replicas.set(id, { bytes, state: 'CLOSED', version: 0 })
+  }
+
+  // ------------------------------------------------------------------------------------------------------ running
+
+  /** One second. */
+  async step(): Promise<void> {
+    this.nowMs += 1_000
+    for (const node of this.datanodes.values()) node.step()
+    for (const node of this.datanodes.values()) if (node.isUp) this.heartbeat(node)
+    this.noteHealths()
+    this.runLife()
+    await this.manager.round()
+    this.runLife()
+  }
+
+  newLeader(): void {
+    this.term += 1
+    this.due.clear()
+    this.manager = this.newManager()
+  }
+
+  setOperational(datanode: DatanodeId, to: NodeOperationalState): void {
+    this.execute({ kind: 'set-operational', datanode, to, untilMs: undefined })
+  }
+
+  operationalOf(datanode: DatanodeId): NodeOperationalState | undefined {
+    return this.rows.get(nodes, datanode)?.operational
+  }
+
+  row(container: ContainerId): ContainerRow | undefined {
+    return this.rows.get(containers, container)
+  }
+
+  allContainers(): readonly ContainerId[] {
+    return [...this.ids]
+  }
+
+  private newManager(): ReplicationManager {
+    return new ReplicationManager({
+      clock: { monotonicMs: () => this.nowMs },
+      random: this.random,
+      log: nullLogger,
+      config: this.config,
+      term: this.term,
+      view: () => this.view(),
+      // A log takes its time: others act in between.
+      execute: async (command) => {
+        const reply = this.execute(command)
+        await Promise.resolve()
+        return reply
+      },
+    })
+  }
+
+  private heartbeat(node: ModelNode): void {
+    const before = this.live.get(node.id)
+    const reports = new Map(node.reports().map((report) => [report.id, report]))
+    this.live.set(node.id, {
+      id: node.id,
+      address: `${node.id}:1`,
+      rack: node.rack,
+      lastHeartbeatMs: this.nowMs,
+      disks: node.disks(),
+      containers: reports,
+      pipelines: new Map(),
+      tasks: new Map(node.tasks().map((task) => [task.task, task])),
+    })
+    for (const id of new Set([...reports.keys(), ...(before?.containers.keys() ?? [])])) {
+      if (JSON.stringify(reports.get(id)) === JSON.stringify(before?.containers.get(id))) continue
+      this.manager.notice({ kind: 'container', container: id })
+    }
+    const due = this.due.get(node.id) ?? []
+    this.due.delete(node.id)
+    node.take([...due, ...this.manager.commandsFor(node.id)])
+  }
+
+  private noteHealths(): void {
+    for (const [id, { health: now }] of this.view().nodes) {
+      if (this.healths.get(id) === now) continue
+      this.healths.set(id, now)
+      this.manager.notice({ kind: 'node', datanode: id })
+    }
+  }
+
+  /** As the service does it: states follow reports, and commands are due until they are done. */
+  private runLife(): void {
+    this.due.clear()
+    const view = this.view()
+    for (const id of this.ids) {
+      for (let n = 0; n < 5; n++) {
+        const container = view.container(id)
+        if (container === undefined) break
+        const { change, due } = planContainer(container, view, lifeLimits)
+        for (const { datanode, command } of due) this.makeDue(datanode, command)
+        if (change === undefined) break
+        this.execute(change)
+      }
+    }
+  }
+
+  private makeDue(datanode: DatanodeId, command: ReturnType<typeof planContainer>['due'][number]['command']): void {
+    const due = this.due.get(datanode) ?? []
+    this.due.set(datanode, due)
+    if (command.kind !== 'reconcile') {
+      due.push(command)
+      return
+    }
+    this.lastTask += 1
+    const sources = command.sources.map((id) => ({ datanode: id, address: `${id}:1` }))
+    due.push({ kind: 'reconcile-container', task: `life-${this.lastTask}`, container: command.container, sources })
+  }
+
+  private execute(command: ScmCommand): ScmReply {
+    const stamp = { wallMs: this.nowMs, sequence: 1, nonce: '' }
+    const decision = planScm(this.rows, command, stamp)
+    if (decision.kind !== 'decision') throw new StoreError(decision.code, decision.message)
+    for (const { table, key, value } of decision.changes) {
+      this.rows.set(table as Table<unknown, unknown>, key, value)
+      if (table.name === 'containers') this.noteContainer(key as ContainerId, value)
+      if (table.name === 'nodes') this.manager.notice({ kind: 'node', datanode: key as DatanodeId })
+    }
+    return decision.reply
+  }
+
+  private noteContainer(id: ContainerId, value: unknown): void {
+    this.lastContainer = Math.max(this.lastContainer, id)
+    if (value === undefined) this.ids.delete(id)
+    else this.ids.add(id)
+    this.manager.notice({ kind: 'container', container: id })
+  }
+
+  // --------------------------------------------------------------------------------------------------------- view
+
+  view(): ClusterView {
+    const all = new Map<DatanodeId, ClusterNode>()
+    for (const id of this.datanodes.keys()) {
+      const row = this.rows.get(nodes, id)
+      const live = this.live.get(id)
+      if (row !== undefined) all.set(id, { id, row, health: healthOf(live, this.nowMs, health, 0), live })
+    }
+    const none = new Set<ContainerId>()
+    return {
+      nowMs: this.nowMs,
+      wallMs: this.nowMs,
+      nodes: all,
+      pipelines: new Map(),
+      container: (id) => this.containerOf(id),
+      containerIds: () => this.ids,
+      containersOn: (id) => this.containersOn(id),
+      containersOf: (_pipeline: PipelineId) => none,
+      lastContainer: this.lastContainer,
+      lastPipeline: 0,
+    }
+  }
+
+  private containerOf(id: ContainerId): ClusterContainer | undefined {
+    const row = this.rows.get(containers, id)
+    if (row === undefined) return undefined
+    const reports = new Map(
+      [...this.live.values()].flatMap((node) => {
+        const report = node.containers.get(id)
+        return report === undefined ? [] : [[node.id, report] as const]
+      }),
+    )
+    return { id, row, reports, pendingDeletions: 0, deletingSinceMs: undefined }
+  }
+
+  private containersOn(datanode: DatanodeId): ReadonlySet<ContainerId> {
+    const found = new Set(this.live.get(datanode)?.containers.keys())
+    for (const id of this.ids) if (this.row(id)?.datanodes.includes(datanode) === true) found.add(id)
+    return found
+  }
+
+  // ----------------------------------------------------------------------------------------------------- checking
+
+  /** Good replicas of a container on datanodes that are up. */
+  goodReplicas(container: ContainerId): readonly DatanodeId[] {
+    return [...this.datanodes.values()]
+      .filter((node) => node.isUp && node.replicas.get(container)?.state === 'CLOSED')
+      .map(({ id }) => id)
+  }
+
+  /** Of a group: how many shards can be read. */
+  readableShards(row: ContainerRow): number {
+    return (row.ec?.shards ?? []).filter((shard) => this.goodReplicas(shard).length > 0).length
+  }
+
+  /** Nothing that is asked for may delete what nobody else has. */
+  private checkDeletion(at: ModelNode, container: ContainerId): void {
+    const row = this.row(container)
+    if (row === undefined || row.state === 'DELETING') return
+    if (row.ec !== undefined) {
+      assert(this.readableShards(row) >= 4, `container ${container} is deleted at ${at.id} before its shards are there`)
+      return
+    }
+    const others = this.goodReplicas(container).filter((id) => id !== at.id)
+    const newest = Math.max(...others.map((id) => this.datanodes.get(id)?.replicas.get(container)?.version ?? -1))
+    const own = at.replicas.get(container)
+    assert(others.length > 0, `the last replica of container ${container} is deleted at ${at.id}`)
+    assert(
+      own !== undefined && newest >= own.version,
+      `the newest content of container ${container} is deleted at ${at.id}`,
+    )
+  }
+
+  /** After every step. */
+  checkLimits(): void {
+    const incoming = new Map<DatanodeId, number>()
+    const outgoing = new Map<DatanodeId, number>()
+    for (const task of this.manager.underWay()) {
+      for (const target of task.targets) incoming.set(target, (incoming.get(target) ?? 0) + 1)
+      for (const source of task.sources) outgoing.set(source, (outgoing.get(source) ?? 0) + 1)
+    }
+    const ours = this.manager.underWay().filter(({ command }) => command !== undefined)
+    assert(ours.length <= this.config.maxTasks, `${ours.length} tasks are under way`)
+    for (const [id, count] of incoming) assert(count <= this.config.maxIncoming, `${count} copies go to ${id}`)
+    for (const [id, count] of outgoing) assert(count <= this.config.maxOutgoing, `${count} tasks read from ${id}`)
+  }
+}
