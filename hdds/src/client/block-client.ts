@@ -231,7 +231,7 @@ export class BlockClient implements BlockStore {
         this.leaders.call({
           place,
           deadlineMs: this.patience.agreementMs,
-          act: async (datanode) => await agreeAt(datanode, agreed, access),
+          act: (datanode) => datanode.agreeBlock(agreed, access),
           locateAgain: (failure) => this.places.locateAgain(container, failure),
         }),
     })
@@ -243,13 +243,6 @@ function isPipelined(place: KnownPlace): place is PipelinePlace {
 }
 
 function nothing(): void {}
-
-async function agreeAt(datanode: BlockReplica, agreed: AgreedBlock, access: BlockAccess | undefined): Promise<void> {
-  if (datanode.agreeBlock === undefined) {
-    throw new StoreError('Incompatible', `datanode ${datanode.id} takes part in no pipelines`)
-  }
-  await datanode.agreeBlock(agreed, access)
-}
 
 interface SmallBlock {
   readonly pieces: readonly Uint8Array[]

@@ -17,8 +17,8 @@ import type { Datanode, PipelineMembership } from '../api/api.ts'
 import { unknownStanding } from '../core/replica-order.ts'
 import type { ReplicaStanding } from '../core/replica-order.ts'
 
-/** A datanode as the block client calls it. One that takes part in no pipeline has no `agreeBlock`. */
-export type BlockReplica = Datanode & Partial<Pick<PipelineMembership, 'agreeBlock'>>
+/** A datanode as the block client calls it. */
+export type BlockReplica = Datanode & Pick<PipelineMembership, 'agreeBlock'>
 
 /** The datanode with this id, in this process or at this address; undefined when it is not known. */
 export type FindDatanode = (id: DatanodeId, address: string | undefined) => BlockReplica | undefined

@@ -7,7 +7,7 @@
  * those that the caller is just handing over. The blocks before it stay where they are.
  */
 
-import type { BlockStore, BlockWriter } from '@o3/hdds/api'
+import type { BlockReceipt, BlockStore, BlockWriter } from '@o3/hdds/api'
 import type { Extent, LeaseId, NewContent } from '@o3/om/api'
 import type { LeasedBlock, LeaseHolder } from './lease-holder.ts'
 import { isOfContainer, placeBlock, withoutDoubt } from './place-block.ts'
@@ -22,11 +22,15 @@ export interface BlockSequenceOptions {
   readonly replay?: ReplayMemory | undefined
 }
 
-/** An extent stands in its place before its block is durable, and gets the proofs of that then. */
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
 interface Failure {
   readonly error: unknown
+}
+
+/** A block that was written to its end. Where it lies, and the proofs of it, are known when it is durable. */
+interface WrittenBlock {
+  leased: LeasedBlock
+  readonly length: number
+  proofs: BlockReceipt['proofs']
 }
 
 interface OpenBlock {
@@ -41,7 +45,7 @@ export class BlockSequence {
   /** All that were drawn, also those that were given up. */
   private readonly leased: LeasedBlock[] = []
   /** Written to their end, in the order of their bytes. */
-  private readonly written: { leased: LeasedBlock; readonly length: number }[] = []
+  private readonly written: WrittenBlock[] = []
   private current: OpenBlock | undefined
   private committing: Promise<Failure | undefined> = Promise.resolve(undefined)
 
@@ -66,8 +70,8 @@ export class BlockSequence {
     if (this.current !== undefined) await this.closeBlock(this.current)
     await this.committed()
     const pieces: { readonly lease: LeaseId; readonly extents: Extent[] }[] = []
-    for (const { leased, length } of this.written) {
-      const extent: Extent = { block: leased.block, length }
+    for (const { leased, length, proofs } of this.written) {
+      const extent: Extent = { block: leased.block, length, ...(proofs === undefined ? {} : { proofs }) }
       const last = pieces.at(-1)
       if (last?.lease === leased.lease) last.extents.push(extent)
       else pieces.push({ lease: leased.lease, extents: [extent] })
@@ -124,10 +128,10 @@ export class BlockSequence {
 
   private async commit(open: OpenBlock): Promise<Failure | undefined> {
     const { leased, length } = open
-    const written = { leased, length }
+    const written: WrittenBlock = { leased, length, proofs: undefined }
     this.written.push(written)
     try {
-      await open.writer.commit()
+      written.proofs = (await open.writer.commit()).proofs
       return undefined
     } catch (error) {
       return await this.commitElsewhere(open, error, written)
@@ -140,12 +144,12 @@ export class BlockSequence {
   private async commitElsewhere(
     open: OpenBlock,
     failure: unknown,
-    written: { leased: LeasedBlock },
+    written: WrittenBlock,
   ): Promise<Failure | undefined> {
     try {
       const moved = await this.writeElsewhere(open, failure, async (writer) => {
         await writeAll(writer, open.kept.pieces)
-        await writer.commit()
+        written.proofs = (await writer.commit()).proofs
         return writer
       })
       written.leased = moved.leased
