@@ -4,15 +4,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Metrics } from '@o3/common/metrics'
 import type { BlockId, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
-import type {
-  AgreedBlock,
-  BlockAccess,
-  BlockReceipt,
-  BlockStore,
-  BlockWriter,
-  Datanode,
-  ReadRange,
-} from '../api/api.ts'
+import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, Datanode, ReadRange } from '../api/api.ts'
 import { HedgePolicy } from '../core/hedge-policy.ts'
 import { mayHaveMoved } from '../core/replica-failures.ts'
 import { clientMetrics } from './client-metrics.ts'
