@@ -68,8 +68,8 @@ export const chunkSizeBytes = 512 * 1024
  * block is no longer than what can be kept. An upload keeps two of them at most, one that is written and one that is being
  * made durable; 96 MiB do for a dozen parts of 8 MiB, the size in which the usual clients send them, and none of them is two
  * blocks. Shorter ones would cost more than they save: each is an open, a commit and an agreement at three members, an extent
- * in its key's row (640 for a body of 5 GiB), and a round trip of its readers. With one replica there is nothing to go on
- * with, and `blockSize` holds.
+ * in its key's row (640 for a body of 5 GiB), and a round trip of its readers. Blocks of one replica are not kept, and as
+ * long as `blockSize` says.
  */
 const maxReplicatedBlockBytes = 8 * 1024 * 1024
 

@@ -4,15 +4,7 @@ import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Metrics } from '@o3/common/metrics'
 import type { BlockId, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
-import type {
-  AgreedBlock,
-  BlockAccess,
-  BlockReceipt,
-  BlockStore,
-  BlockWriter,
-  Datanode,
-  ReadRange,
-} from '../api/api.ts'
+import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, Datanode, ReadRange } from '../api/api.ts'
 import { HedgePolicy } from '../core/hedge-policy.ts'
 import { mayHaveMoved } from '../core/replica-failures.ts'
 import { clientMetrics } from './client-metrics.ts'
@@ -48,7 +40,10 @@ export interface BlockClientOptions {
 
 /** How long the client waits for others. */
 export interface BlockPatience {
-  /** For the leader of a pipeline to take a small block; an election takes about a second. Then its writer goes elsewhere. */
+  /**
+   * For the leader of a pipeline to take a small block, and for its members to take the beginning of a large one; an
+   * election takes about a second. Then the writer goes elsewhere.
+   */
   readonly leaderMs: number
   /** For the leader to agree to a streamed block. Longer: all its bytes are durable already. */
   readonly agreementMs: number
@@ -222,12 +217,13 @@ export class BlockClient implements BlockStore {
       access: { ...access, pipeline },
       members,
       graceMs: this.patience.graceMs,
+      openMs: this.patience.leaderMs,
       deadlineMs: this.patience.streamMs,
       agree: (agreed) =>
         this.leaders.call({
           place,
           deadlineMs: this.patience.agreementMs,
-          act: async (datanode) => await agreeAt(datanode, agreed, access),
+          act: (datanode) => datanode.agreeBlock(agreed, access),
           locateAgain: (failure) => this.places.locateAgain(container, failure),
         }),
     })
@@ -239,13 +235,6 @@ function isPipelined(place: KnownPlace): place is PipelinePlace {
 }
 
 function nothing(): void {}
-
-async function agreeAt(datanode: BlockReplica, agreed: AgreedBlock, access: BlockAccess | undefined): Promise<void> {
-  if (datanode.agreeBlock === undefined) {
-    throw new StoreError('Incompatible', `datanode ${datanode.id} takes part in no pipelines`)
-  }
-  await datanode.agreeBlock(agreed, access)
-}
 
 interface SmallBlock {
   readonly pieces: readonly Uint8Array[]

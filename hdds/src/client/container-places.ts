@@ -17,8 +17,8 @@ import type { Datanode, PipelineMembership } from '../api/api.ts'
 import { unknownStanding } from '../core/replica-order.ts'
 import type { ReplicaStanding } from '../core/replica-order.ts'
 
-/** A datanode as the block client calls it. One that takes part in no pipeline has no `agreeBlock`. */
-export type BlockReplica = Datanode & Partial<Pick<PipelineMembership, 'agreeBlock'>>
+/** A datanode as the block client calls it. */
+export type BlockReplica = Datanode & Pick<PipelineMembership, 'agreeBlock'>
 
 /** The datanode with this id, in this process or at this address; undefined when it is not known. */
 export type FindDatanode = (id: DatanodeId, address: string | undefined) => BlockReplica | undefined
@@ -131,13 +131,14 @@ export function isHere({ id, address }: KnownDatanode, local: DatanodeId | undef
 }
 
 /**
- * Whether the failure says something of the datanode, and not only of the container or pipeline that it was asked for: a
- * closed container is `Unavailable` too, and its datanode as good as before.
+ * Whether the failure says something of the datanode, and not only of what it was asked for: a closed container is
+ * `Unavailable` too, and its datanode as good as before.
  */
 export function isFaultOf(member: KnownDatanode, error: unknown, local: DatanodeId | undefined): boolean {
   if (!(error instanceof StoreError)) return false
-  if (error.category !== 'unavailable' || error.code === 'VolumeFailed') return true
-  return !isHere(member, local) && !isAnswer(error)
+  if (error.code === 'VolumeFailed' || error.category === 'unknown-outcome' || error.category === 'internal')
+    return true
+  return error.category === 'unavailable' && !isHere(member, local) && !isAnswer(error)
 }
 
 /** Nothing is known of a datanode that has the container. */

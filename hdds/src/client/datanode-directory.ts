@@ -1,6 +1,6 @@
 import type { DatanodeId } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
-import type { Datanode, ReplicaSource } from '../api/api.ts'
+import type { Datanode, PipelineMembership, ReplicaSource } from '../api/api.ts'
 import { parseAddress } from './address.ts'
 import type { DatanodeChannelOptions } from './datanode-channel.ts'
 import { RemoteDatanode } from './remote-datanode.ts'
@@ -9,7 +9,7 @@ import type { RemoteDatanodeOptions } from './remote-datanode.ts'
 export interface DatanodeDirectoryOptions
   extends Omit<DatanodeChannelOptions, 'id' | 'address'>, Pick<RemoteDatanodeOptions, 'deadlineMs'> {
   /** The datanode of this process, where there is one: it is called directly. */
-  readonly local?: Datanode & ReplicaSource
+  readonly local?: Datanode & ReplicaSource & PipelineMembership
   /** Remote datanodes with connections. Beyond it those that were not asked for longest close theirs. Default 256. */
   readonly maxDatanodes?: number
 }
@@ -37,7 +37,10 @@ export class DatanodeDirectory {
    * Undefined for a datanode without an address that is not of this process. One that has moved is called at its new
    * address; calls that have begun at the old one go on there. `Incompatible` for what is no address.
    */
-  readonly find = (id: DatanodeId, address: string | undefined): (Datanode & ReplicaSource) | undefined => {
+  readonly find = (
+    id: DatanodeId,
+    address: string | undefined,
+  ): (Datanode & ReplicaSource & PipelineMembership) | undefined => {
     const { local } = this.options
     if (local?.id === id) return local
     if (address === undefined) return undefined

@@ -150,8 +150,8 @@ class LeaderRound {
   private readonly untilMs: number
   members: readonly KnownDatanode[]
   private readonly asked = new Set<DatanodeId>()
-  /** Members that said no, and are not known to lead. */
-  private refusal: StoreError | undefined
+  /** What members said that refuse, and are not known to lead. */
+  private readonly refusals = new Map<DatanodeId, StoreError>()
   private last: unknown
   private isOutOfReach = false
   private mayHaveHappened = false
@@ -187,8 +187,10 @@ class LeaderRound {
     if (!(error instanceof StoreError)) throw error
     this.last = error
     const { code } = error
-    if (code === 'NotLeader' || code === 'Busy') return
-    if (code === 'OutcomeUnknown' || code === 'DeadlineExceeded') {
+    if (code === 'Busy') return
+    if (code === 'NotLeader') {
+      this.hearOf(error.details['leader'])
+    } else if (code === 'OutcomeUnknown' || code === 'DeadlineExceeded') {
       this.mayHaveHappened = true
       this.fault(member)
     } else if (code === 'Unavailable' || code === 'ContainerNotFound' || code === 'VolumeFailed') {
@@ -201,13 +203,14 @@ class LeaderRound {
 
   /** All were asked: waits a little, and begins anew, where SCM says now. */
   async pause(): Promise<void> {
-    if (this.refusal !== undefined) throw this.failure(this.refusal.message)
+    if (this.refusals.size >= this.members.length) throw this.failure('no member of the pipeline takes the block')
     const { clock, random } = this.options
     if (this.isOutOfReach) await this.locateAgain()
     const pauseMs = this.pauseMs * (0.5 + random.fraction() / 2)
     await clock.sleep(Math.max(0, Math.min(pauseMs, this.leftMs)))
     this.pauseMs = Math.min(maxPauseMs, this.pauseMs * 2)
     this.asked.clear()
+    this.refusals.clear()
     this.isOutOfReach = false
   }
 
@@ -228,7 +231,13 @@ class LeaderRound {
    */
   private refused(member: KnownDatanode, error: StoreError): void {
     if (this.believed === member.id) throw this.mayHaveHappened ? this.failure(error.message) : error
-    this.refusal = error
+    this.refusals.set(member.id, error)
+  }
+
+  /** A member names the leader, which has refused already. */
+  private hearOf(leader: unknown): void {
+    const refusal = typeof leader === 'string' ? this.refusals.get(leader) : undefined
+    if (refusal !== undefined) throw this.mayHaveHappened ? this.failure(refusal.message) : refusal
   }
 
   private fault(member: KnownDatanode): void {

@@ -24,7 +24,9 @@ export interface PipelineWriterOptions {
   readonly agree: (agreed: AgreedBlock) => Promise<void>
   /** What the members of one block may be late, all waits together, beyond as long again as the majority took. */
   readonly graceMs: number
-  /** For a majority to take one step. */
+  /** For a majority to take the block, before any byte is sent. */
+  readonly openMs: number
+  /** For a majority to take one step of it. */
   readonly deadlineMs: number
 }
 
@@ -47,7 +49,7 @@ interface Lane {
  * members refuse the request for, or `Unavailable`, `OutOfSpace`.
  */
 export async function openPipelineWriter(options: PipelineWriterOptions): Promise<BlockWriter> {
-  const { clock, block, access, members, metrics, graceMs, deadlineMs } = options
+  const { clock, block, access, members, metrics, graceMs, openMs } = options
   const steps = members.map(async ({ known, datanode }) => {
     if (datanode === undefined) throw new StoreError('Unavailable', `datanode ${known.id} is not known here`)
     return await datanode.openWriter(block, access)
@@ -58,7 +60,7 @@ export async function openPipelineWriter(options: PipelineWriterOptions): Promis
   const { outcomes } = await gatherQuorum(steps, {
     clock,
     needed,
-    deadlineMs,
+    deadlineMs: openMs,
     graceMs: () => graceMs,
     isAwaited: (index) => trusted[index] === true,
   })
@@ -231,8 +233,8 @@ function lostMajority(outcomes: readonly Outcome<unknown>[]): StoreError {
     if (!(outcome.error instanceof StoreError)) throw outcome.error
     failures.push(outcome.error)
   }
-  const refused = failures.find(({ category }) => category === 'invalid' || category === 'denied')
-  if (refused !== undefined && refused.code !== 'Aborted') return refused
+  const refused = failures.find(({ category, code }) => category === 'denied' || code === 'InvalidArgument')
+  if (refused !== undefined) return refused
   const [cause] = failures
   if (cause !== undefined && failures.every(({ code }) => code === 'OutOfSpace')) return cause
   const message = 'too few members of the pipeline take the block'

@@ -80,7 +80,7 @@ export class ReplicaSearch {
   async find<T>(ask: (replica: Replica) => Asked<T>): Promise<Found<T>> {
     for (;;) {
       if (this.place.encoded !== undefined) return { kind: 'encoded', place: this.place.encoded }
-      const won = await this.ask(ask)
+      const won = this.isCancelled ? undefined : await this.ask(ask)
       if (this.isCancelled) throw new StoreError('Aborted', 'the read was given up')
       if (won !== undefined) {
         this.noteWinner(won)

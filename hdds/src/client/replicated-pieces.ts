@@ -81,6 +81,8 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
       if (this.isOver) return over
       const failure = step instanceof StoreError ? step : this.misfit(step)
       if (failure === undefined) return this.accept(step as Step)
+      // The reader has all that it asked for: how the call ends is nothing to it.
+      if (this.reached > 0 && this.reached === this.options.range.length) return await this.return()
       this.leave(failure)
     }
   }

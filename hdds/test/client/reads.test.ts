@@ -178,6 +178,20 @@ describe('a read', () => {
     })
   })
 
+  test('that has all its bytes does not mind how the call ends', async () => {
+    await withBlock(async (scene) => {
+      for (const replica of scene.replicas) {
+        let pieces = 0
+        replica.script = (step) => {
+          pieces = step === 'read' ? 1 : pieces + 1
+          return pieces > 6 ? { error: broken() } : undefined
+        }
+      }
+      expect(sameBytes(await readAll(scene), bytes)).toBe(true)
+      expect(scene.counted('replica_switches')).toBe(0)
+    })
+  })
+
   test('is told that the block does not exist only by all together', async () => {
     await withBlock(async (scene) => {
       for (const replica of scene.replicas) forget(replica)

@@ -85,6 +85,34 @@ describe('a small block', () => {
     })
   })
 
+  test('is refused at once where the container is closed, also by a leader that was not known', async () => {
+    await withPipeline(async (scene) => {
+      scene.group.closed.add(1)
+      await rejection(write(scene), 'Unavailable')
+      expect(callsOf(scene)).toEqual([1, 1, 0])
+      expect(scene.elapsedMs()).toBeLessThan(10)
+    })
+  })
+
+  test('is refused at once where no member knows the pipeline', async () => {
+    await withPipeline(async (scene) => {
+      for (const replica of scene.replicas) replica.script = () => ({ error: said('Unavailable') })
+      await rejection(write(scene), 'Unavailable')
+      expect(callsOf(scene)).toEqual([1, 1, 1])
+      expect(scene.elapsedMs()).toBeLessThan(10)
+    })
+  })
+
+  test('waits for the election of two where the third has lost the pipeline', async () => {
+    await withPipeline(async (scene) => {
+      Object.assign(scene.group, { leader: undefined, named: undefined })
+      scene.replicas[0].script = () => ({ error: said('Unavailable') })
+      scene.clock.after(1_000, () => Object.assign(scene.group, { leader: 'c', named: 'c' }))
+      await write(scene)
+      expect(scene.elapsedMs()).toBeLessThan(1_600)
+    })
+  })
+
   test.each(['OutOfSpace', 'AccessDenied', 'InvalidArgument', 'Damaged'] as const)(
     'is told when the leader says %s',
     async (code) => {

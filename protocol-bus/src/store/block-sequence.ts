@@ -33,6 +33,13 @@ interface Failure {
   readonly error: unknown
 }
 
+/** A block that was written to its end. Where it lies, and the proofs of it, are known when it is durable. */
+interface WrittenBlock {
+  leased: LeasedBlock
+  readonly length: number
+  proofs: BlockReceipt['proofs']
+}
+
 interface OpenBlock {
   readonly leased: LeasedBlock
   readonly writer: BlockWriter

@@ -64,7 +64,9 @@ function stored(content: NewContent): Uint8Array {
   const parts = content.kind === 'leased' ? [content] : content.pieces
   return Buffer.concat(
     parts.flatMap(({ extents }) =>
-      extents.map(({ block, length }) => {
+      extents.map(({ block, length, proofs }) => {
+        // Of the block that is named, and not of one that was given up.
+        expect(proofs).toEqual([Buffer.from(`has ${nameOf(block)}`)])
         const bytes = blocks.committed.get(nameOf(block))!
         expect(bytes.length).toBe(length)
         return bytes
