@@ -11,10 +11,13 @@ import {
   HDDS_RECONCILERS,
   defaultHddsConfig,
   installHdds,
+  openCodePool,
   openDatanode,
   openVerifyPool,
 } from '@o3/hdds/module'
+import type { DatanodeDirectory } from '@o3/hdds/client'
 import type { LocalDatanode, ScmMember } from '@o3/hdds/module'
+import type { RaftTransport } from '@o3/ratis/node'
 import { refuseLostDisks, rememberDisks } from '../known-disks.ts'
 import type { ProcessParts } from '../process/running-process.ts'
 import type { DataSettings, HddsSettings } from '../settings.ts'
@@ -30,8 +33,16 @@ export interface DatanodeOptions {
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
   readonly settings: HddsSettings
+  /** The other datanodes of its cluster. Default: there are none, and it is a member of no pipeline. */
+  readonly others?: OtherDatanodes
   /** Each of them hears its heartbeats. Default: the caller's `HDDS_SCM` is the only one. */
   readonly scmMembers?: readonly ScmMember[]
+}
+
+/** How a datanode reaches the others; whoever made it closes it after the datanode. */
+export interface OtherDatanodes {
+  readonly directory: DatanodeDirectory
+  readonly transport: RaftTransport
 }
 
 /** Binds `HDDS_DATANODE` and what `installHdds` does, started. The caller binds `HDDS_SCM`. */
@@ -41,7 +52,7 @@ export async function startDatanode(
   options: DatanodeOptions,
 ): Promise<LocalDatanode> {
   const { env, log, lifecycle } = parts
-  const { clusterId, datanodeId, address, rack, directory, data, settings, scmMembers } = options
+  const { clusterId, datanodeId, address, rack, directory, data, settings, scmMembers, others } = options
   const config = {
     ...defaultHddsConfig,
     reserveBytes: data.reserve,
@@ -62,6 +73,7 @@ export async function startDatanode(
     metrics: parts.metrics,
     verifier,
     openKv: (path) => openLevelKv(path, { cacheBytes: 32 * 1024 ** 2 }),
+    ...(others && { company: { transport: others.transport, peer: others.directory.find } }),
   })
   await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })
   await rememberDisks(env, directory, datanode.disks())
@@ -70,7 +82,11 @@ export async function startDatanode(
     .value(HDDS_LOG, log.child({ service: 'hdds' }))
     .value(HDDS_CONFIG, config)
     .value(HDDS_DATANODE, datanode)
+  const code = others && openCodePool()
+  if (code !== undefined) await lifecycle.start('coding threads', { start: () => {}, stop: () => code.close() })
   installHdds(graph, {
+    ...(others && { datanodes: others.directory }),
+    ...(code && { code }),
     ...(address === undefined ? {} : { address }),
     ...(rack === undefined ? {} : { rack }),
     ...(scmMembers && { scmMembers }),

@@ -1,8 +1,10 @@
 /** `o3 datanode`: a process that keeps bytes. */
 
-import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING } from '@o3/hdds/module'
+import { DatanodeDirectory } from '@o3/hdds/client'
+import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING, copyTokens } from '@o3/hdds/module'
 import type { ScmMember } from '@o3/hdds/module'
 import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
+import { RpcTransport, raftMethods } from '@o3/ratis/node'
 import { RemoteScm } from '@o3/scm/client'
 import { startDatanode } from '../parts/datanode.ts'
 import { diskProblem } from '../parts/problems.ts'
@@ -10,8 +12,9 @@ import type { RunningProcess } from '../process/running-process.ts'
 import type { DatanodeRoleConfig } from './role-config.ts'
 import { groupClient, memberClient } from './group.ts'
 import { describeEndpoint } from './endpoint.ts'
+import type { ClusterPeer } from '../pki/wire.ts'
 import { startRole } from './role-process.ts'
-import type { RoleFacts, RoleOptions } from './role-process.ts'
+import type { RoleFacts, RoleOptions, Seat } from './role-process.ts'
 
 export function startDatanodeRole(
   config: DatanodeRoleConfig,
@@ -25,7 +28,9 @@ export function startDatanodeRole(
     for (const { id } of cluster.scm) {
       scmMembers.push({ id, scm: new RemoteScm(await memberClient(seat, 'scm', id)) })
     }
+    const others = await startOthers(seat)
     const datanode = await startDatanode(graph, seat, {
+      others,
       clusterId: cluster.clusterId,
       datanodeId: member.id,
       address: describeEndpoint(member),
@@ -36,9 +41,30 @@ export function startDatanodeRole(
       settings: config.hdds,
     })
     return {
-      methods: serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens: graph.get(HDDS_VOUCHING) }),
+      methods: {
+        ...serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens: graph.get(HDDS_VOUCHING) }),
+        ...raftMethods<ClusterPeer>(others.transport, (peer, id) => peer.role === 'datanode' && peer.id === id),
+      },
       limits: datanodeRpcLimits,
       problem: () => diskProblem(datanode),
     }
   })
+}
+
+/** The members of its pipelines and the sources of its copies, over connections of their own. */
+async function startOthers({ env, wire, member, graph, lifecycle }: Seat): Promise<{
+  readonly directory: DatanodeDirectory
+  readonly transport: RpcTransport
+}> {
+  const authentication = wire.callsTo('datanode')
+  const transport = new RpcTransport({ env: wire.env, address: describeEndpoint(member), authentication })
+  await lifecycle.start('pipeline transport', { start: () => {}, stop: () => transport.close() })
+  const directory = new DatanodeDirectory({
+    env: wire.env,
+    authentication,
+    // The keys come with the datanode, which is made with this directory.
+    tokenFor: (deed) => copyTokens(graph.get(HDDS_VOUCHING), env.clock)(deed),
+  })
+  await lifecycle.start('clients of datanodes', { start: () => {}, stop: () => directory.close() })
+  return { directory, transport }
 }

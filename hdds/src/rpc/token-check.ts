@@ -1,13 +1,20 @@
 import { StoreError } from '@o3/common/errors'
-import { anyLength } from '@o3/scm/tokens'
+import type { ContainerId } from '@o3/scm/api'
+import { anyLength, readToken } from '@o3/scm/tokens'
 import type { BlockDeed, BlockToken, Vouching } from '@o3/scm/tokens'
 import { deeds } from './deeds.ts'
 import type { Deed } from './deeds.ts'
 import type { ExchangeName, ListingName } from './methods.ts'
 import type { Addressed } from './records.ts'
 
-/** Says whether a token allows what its bearer asks for: `AccessDenied` and `Unavailable` as `Vouching.admit`. */
-export type TokenCheck = Pick<Vouching, 'admit'>
+/** How calls are let in. */
+export interface TokenCheck extends Pick<Vouching, 'admit'> {
+  /**
+   * The container whose shard this one is, as the shard itself says; undefined: it is none. Who may read a block of an encoded
+   * container reads cells of its shards: OM knows nothing of those, so the token is for the container. Default: there are none.
+   */
+  readonly shardOf?: (container: ContainerId) => ContainerId | undefined | Promise<ContainerId | undefined>
+}
 
 /**
  * Lets a call in, or throws. Answers with the most bytes that a block may have which it writes; a promise only while a key
@@ -24,11 +31,30 @@ export function admitCall(
     throw new StoreError('AccessDenied', 'a datanode does that for SCM alone, which asks by heartbeat')
   const carried = token ?? tokenIn(request)
   const [only] = deed
-  if (deed.length === 1 && only !== undefined) {
-    const admitted = check.admit(carried, only)
-    return admitted instanceof Promise ? admitted.then(maxBytesOf) : admitted.maxBytes
-  }
-  return admitAll(check, carried, deed)
+  if (deed.length !== 1 || only === undefined) return admitAll(check, carried, deed)
+  if (isOfParent(check, carried, only)) return admitShard(check, carried, only)
+  const admitted = check.admit(carried, only)
+  return admitted instanceof Promise ? admitted.then(maxBytesOf) : admitted.maxBytes
+}
+
+/** It claims to be for reading another container: that may be the one that was encoded. */
+function isOfParent(
+  { shardOf }: TokenCheck,
+  token: Uint8Array | undefined,
+  { modes, container }: BlockDeed,
+): token is Uint8Array {
+  if (shardOf === undefined || token === undefined || !modes.includes('READ')) return false
+  const claimed = readToken(token)
+  return claimed?.mode === 'READ' && claimed.container !== container
+}
+
+/** Which of the parent's blocks a cell has is not asked: a token for one of them opens all cells of the shard. */
+async function admitShard(check: TokenCheck, token: Uint8Array, deed: BlockDeed): Promise<number> {
+  const claimed = readToken(token)
+  const parent = await check.shardOf?.(deed.container)
+  const isParent = claimed !== undefined && parent === claimed.container
+  const asked = isParent ? { ...deed, container: parent, firstLocal: claimed.firstLocal, count: 1 } : deed
+  return (await check.admit(token, asked)).maxBytes
 }
 
 async function admitAll(check: TokenCheck, token: Uint8Array | undefined, all: readonly BlockDeed[]): Promise<number> {

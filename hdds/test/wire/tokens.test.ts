@@ -11,6 +11,7 @@ import type { BlockAccess, Datanode, PipelineMembership } from '../../src/api/ap
 import type { ServedDatanode } from '../../src/rpc/rpc.ts'
 import { RemoteDatanode } from '../../src/client/client.ts'
 import { trustedClient } from '@o3/common/rpc'
+import type { TokenCheck } from '../../src/rpc/rpc.ts'
 import { copyTokens } from '../../src/service/copy-tokens.ts'
 import { SigningDatanode } from '../../src/service/signing-datanode.ts'
 import { testKeys } from '../harness/scripted-scm.ts'
@@ -46,11 +47,17 @@ const block: BlockId = { container, local: 3 }
 const bytes = new Uint8Array([1, 2, 3, 4, 5])
 const whole = { offset: 0, length: 5 }
 
-function withTokens(script: (scene: Scene) => Promise<void>): Promise<void> {
+function withTokens(
+  script: (scene: Scene) => Promise<void>,
+  shardOf?: NonNullable<TokenCheck['shardOf']>,
+): Promise<void> {
   const keys = new Keys()
   let datanode: Vouching | undefined
   // The clock is the machine's, which is made with the wire.
-  const tokens: Pick<Vouching, 'admit'> = { admit: (...asked) => (datanode as Vouching).admit(...asked) }
+  const tokens: TokenCheck = {
+    admit: (...asked) => (datanode as Vouching).admit(...asked),
+    ...(shardOf === undefined ? {} : { shardOf }),
+  }
   return withSimulatedWire(
     async (scene) => {
       const { clock } = scene.env
@@ -243,6 +250,41 @@ describe('between datanodes', () => {
       await deleter.deleteBlocks([{ container, firstLocal: 3, count: 1 }])
       copier.close()
       deleter.close()
+    }))
+})
+
+describe('a shard', () => {
+  const parent = 90
+  const ofParent = { container: parent, firstLocal: 17, count: 2 }
+
+  test('is read with a token for the container whose shard it is, and not written', () =>
+    withTokens(
+      async ({ datanode, local, token }) => {
+        await local.writeBlock(block, [bytes])
+        expect(await datanode.readSmall(block, whole, token('READ', ofParent))).toEqual(bytes)
+        expect(await drained(datanode.read(block, whole, token('READ', ofParent)))).toBe(5)
+        const denied = code('AccessDenied')
+        await expect(datanode.readSmall(block, whole, token('READ', { ...ofParent, container: 91 }))).rejects.toThrow(
+          denied,
+        )
+        await expect(datanode.readSmall(block, whole, token('READ', { ...ofParent, expiresMs: 0 }))).rejects.toThrow(
+          denied,
+        )
+        await expect(datanode.readSmall(block, whole, token('WRITE', ofParent))).rejects.toThrow(denied)
+        const forged = (token('READ', ofParent).token as Uint8Array).with(40, 0).with(41, 0)
+        await expect(datanode.readSmall(block, whole, { token: forged })).rejects.toThrow(denied)
+        await expect(datanode.writeBlock(block, [bytes], token('WRITE', ofParent))).rejects.toThrow(denied)
+        await expect(datanode.readSmall({ container: 8, local: 3 }, whole, token('READ', ofParent))).rejects.toThrow(
+          denied,
+        )
+      },
+      async (id) => (id === container ? parent : undefined),
+    ))
+
+  test('that is none wants a token for itself', () =>
+    withTokens(async ({ datanode, local, token }) => {
+      await local.writeBlock(block, [bytes])
+      await expect(datanode.readSmall(block, whole, token('READ', ofParent))).rejects.toThrow(code('AccessDenied'))
     }))
 })
 

@@ -68,16 +68,18 @@ export class KeyRing {
   /** Keeps the keys fresh until `signal` aborts; rejects with its reason, as a task does. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.options
+    let isAway = false
     for (;;) {
       try {
         await this.ask()
+        isAway = false
       } catch (error) {
         signal.throwIfAborted()
-        log.warn({ error }, 'SCM gave no secret keys; those that are here go on')
-        await clock.sleep(retryMs, signal)
-        continue
+        if (!isStoreError(error)) throw error
+        if (!isAway) log.warn({ error }, 'SCM gives no secret keys; those that are here go on, and it is asked again')
+        isAway = true
       }
-      await clock.sleep(this.refreshMs, signal)
+      await clock.sleep(isAway ? retryMs : this.refreshMs, signal)
     }
   }
 
