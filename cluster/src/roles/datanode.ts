@@ -1,9 +1,10 @@
 /** `o3 datanode`: a process that keeps bytes. */
 
 import { DatanodeDirectory } from '@o3/hdds/client'
-import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING, copyTokens } from '@o3/hdds/module'
+import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING, ShardParents, copyTokens } from '@o3/hdds/module'
 import type { ScmMember } from '@o3/hdds/module'
 import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
+import type { TokenCheck } from '@o3/hdds/rpc'
 import { RpcTransport, raftMethods } from '@o3/ratis/node'
 import { RemoteScm } from '@o3/scm/client'
 import { startDatanode } from '../parts/datanode.ts'
@@ -40,9 +41,14 @@ export function startDatanodeRole(
       data: { disks, reserve: config.data.reserve },
       settings: config.hdds,
     })
+    const vouching = graph.get(HDDS_VOUCHING)
+    const tokens: TokenCheck = {
+      admit: (token, deed) => vouching.admit(token, deed),
+      shardOf: new ShardParents(datanode).of,
+    }
     return {
       methods: {
-        ...serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens: graph.get(HDDS_VOUCHING) }),
+        ...serveDatanode(graph.get(HDDS_SERVED), { clock: env.clock, tokens }),
         ...raftMethods<ClusterPeer>(others.transport, (peer, id) => peer.role === 'datanode' && peer.id === id),
       },
       limits: datanodeRpcLimits,

@@ -1,7 +1,7 @@
 /** `o3 gateway`: a process that serves S3 and the native protocol, and keeps nothing. */
 
 import { StoreError, assert } from '@o3/common/errors'
-import { BlockClient, DatanodeDirectory } from '@o3/hdds/client'
+import { BlockClient, DatanodeDirectory, EcReader, openCodePool } from '@o3/hdds/client'
 import { RemoteOm } from '@o3/om/client'
 import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
 import { RemoteScm } from '@o3/scm/client'
@@ -30,9 +30,19 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     const scm = new RemoteScm(await groupClient(seat, 'scm'))
     const datanodes = new DatanodeDirectory({ env: seat.wire.env, authentication: seat.wire.callsTo('datanode') })
     await seat.lifecycle.start('clients of datanodes', { start: () => {}, stop: () => datanodes.close() })
+    const code = openCodePool()
+    await seat.lifecycle.start('decoding threads', { start: () => {}, stop: () => code.close() })
+    const { clock } = env
+    const blocks = new BlockClient({
+      env,
+      locations: scm,
+      datanode: datanodes.find,
+      encoded: new EcReader({ datanode: datanodes.find, code, clock }),
+      metrics: seat.metrics,
+    })
     graph
       .value(BUS_OM, om)
-      .value(BUS_BLOCKS, new BlockClient({ env, locations: scm, datanode: datanodes.find, metrics: seat.metrics }))
+      .value(BUS_BLOCKS, blocks)
       .value(BUS_SCM, scm)
     await startStore(graph, seat, {
       sealingKey: await readSealingKey(env, cluster),
