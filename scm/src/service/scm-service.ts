@@ -230,12 +230,14 @@ export class ScmService implements Scm {
   }
 
   async setOperational(request: OperationalRequest, options?: ExecuteOptions): Promise<void> {
-    const { cluster } = await this.reigns.of(options?.term)
+    const { cluster, workers } = await this.reigns.of(options?.term)
     cluster.refreshHealth()
     const { datanode, wanted, untilMs, force } = request
     const node = cluster.nodes.get(datanode)
     if (node === undefined) throw new StoreError('InvalidArgument', `there is no datanode ${datanode}`)
-    const refusal = wanted === 'IN_SERVICE' || force === true ? undefined : whyNotLeave(request, cluster)
+    const known = wanted === 'IN_SERVICE' ? [] : workers.flatMap((each) => each.whyNotLeave?.(datanode, wanted) ?? [])
+    const why = wanted === 'IN_SERVICE' ? undefined : (known[0] ?? whyNotLeave(request, cluster))
+    const refusal = force === true ? undefined : why
     if (refusal !== undefined) throw new StoreError('InvalidArgument', refusal)
     const to = firstStateFor(wanted, node.row.operational)
     await cluster.execute({ kind: 'set-operational', datanode, to, untilMs }, options)

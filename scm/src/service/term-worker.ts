@@ -33,6 +33,8 @@ export interface TermWorker {
   commandsFor(datanode: DatanodeId): readonly DatanodeCommand[] | Promise<readonly DatanodeCommand[]>
   /** For whoever knows it. */
   departureOf?(datanode: DatanodeId): NodeDepartureProgress | undefined
+  /** Why it should stay, for people; undefined when nothing is known to speak against it. */
+  whyNotLeave?(datanode: DatanodeId, to: 'DECOMMISSIONED' | 'IN_MAINTENANCE'): string | undefined
 }
 
 export type MakeWorker = (parts: TermParts) => TermWorker

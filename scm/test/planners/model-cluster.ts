@@ -246,7 +246,7 @@ export class ModelCluster {
     const decision = planScm(this.rows, command, stamp)
     if (decision.kind !== 'decision') throw new StoreError(decision.code, decision.message)
     for (const { table, key, value } of decision.changes) {
-      this.rows.set(table as Table<unknown, unknown>, key, value)
+      this.rows.set(table, key, value)
       if (table.name === 'containers') this.noteContainer(key as ContainerId, value)
       if (table.name === 'nodes') this.manager.notice({ kind: 'node', datanode: key as DatanodeId })
     }

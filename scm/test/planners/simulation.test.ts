@@ -227,3 +227,44 @@ describe('the balancer', () => {
     expect(isAtRest(cluster)).toBe(true)
   })
 })
+
+describe('an administrator who takes a datanode away', () => {
+  const clusterOf = (count: number, config = {}): ModelCluster => {
+    const cluster = new ModelCluster({ seed: 'away', config })
+    const ids = Array.from({ length: count }, (_, n) => `n${n}`)
+    for (const id of ids) cluster.addNode(id, { rack: '/r', capacityBytes: 20 * GiB })
+    for (let id = 1; id <= 10; id++) cluster.addContainer(id, 'RATIS/THREE', ids.slice(0, 3), GiB)
+    return cluster
+  }
+
+  test('is warned when too few are left, or too little room', async () => {
+    const [three, four] = [clusterOf(3), clusterOf(4)]
+    await three.step()
+    await four.step()
+    expect(three.manager.whyNotLeave('n0', 'DECOMMISSIONED')).toContain('need 3 datanodes in service')
+    expect(three.manager.whyNotLeave('n0', 'IN_MAINTENANCE')).toBeUndefined()
+    expect(four.manager.whyNotLeave('n0', 'DECOMMISSIONED')).toBeUndefined()
+    for (let id = 11; id <= 30; id++) four.addContainer(id, 'RATIS/ONE', ['n0'], 3 * GiB)
+    await four.step()
+    expect(four.manager.whyNotLeave('n0', 'DECOMMISSIONED')).toContain('the other datanodes have room for')
+  })
+
+  test('sees how far it is, until everything is elsewhere', async () => {
+    const cluster = clusterOf(5, { bytesPerSecond: GiB / 4, reserveBytes: GiB })
+    await cluster.step()
+    cluster.setOperational('n0', 'DECOMMISSIONING')
+    const left: number[] = []
+    for (let second = 0; second < 200 && cluster.operationalOf('n0') === 'DECOMMISSIONING'; second++) {
+      await cluster.step()
+      const progress = cluster.manager.progressOf('n0')
+      if (progress !== undefined) left.push(progress.containersLeft)
+      if (left.at(-1) === 5)
+        expect(progress).toMatchObject({ bytesLeft: 5 * GiB, estimatedSeconds: expect.any(Number) as number })
+    }
+    expect(cluster.operationalOf('n0')).toBe('DECOMMISSIONED')
+    expect(left[0]).toBe(10)
+    expect(left).toEqual(left.toSorted((a, b) => b - a))
+    // Ten containers at a quarter of one a second: the limit is kept.
+    expect(left.length).toBeGreaterThan(30)
+  })
+})

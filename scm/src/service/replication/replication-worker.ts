@@ -44,6 +44,10 @@ export class ReplicationWorker implements TermWorker {
     return this.manager.progressOf(datanode)
   }
 
+  whyNotLeave(datanode: DatanodeId, to: 'DECOMMISSIONED' | 'IN_MAINTENANCE'): string | undefined {
+    return this.manager.whyNotLeave(datanode, to)
+  }
+
   /** A refusal says that the row is another than the one that was planned with. */
   private async execute(command: ScmCommand): Promise<ScmReply> {
     const { cluster } = this.parts
