@@ -44,6 +44,12 @@ describe('CLOSING', () => {
     // Its disk is gone, with the container and the log.
     ['closed | closed | left', {}, 'CLOSED'],
     ['closed:1 | closed:2 | closed:1', {}, 'a takes from bc, b takes from ac, c takes from ab'],
+    // Deletions wait for it to be closed; so it must not wait for them.
+    [
+      'closed:1 | closed:2 | closed:1',
+      { facts: { pendingDeletions: 1 } },
+      'a takes from bc, b takes from ac, c takes from ab',
+    ],
     // One log has failed: that member seals what it has, the others agree.
     ['open | open | open failed', {}, 'a close agreed, b close agreed, c close alone'],
     ['open | open | open left', {}, 'a close agreed, b close agreed, c close alone'],
@@ -54,6 +60,9 @@ describe('CLOSING', () => {
     ['alone | alone | open dead', lost, 'QUASI_CLOSED'],
     ['alone | damaged | alone', lost, 'QUASI_CLOSED'],
     ['damaged | damaged | damaged', {}, 'QUASI_CLOSED'],
+    // It sealed alone, then another came back and they agree again: it leads, and has nothing to propose.
+    ['alone leads | open | open dead', {}, 'b close alone'],
+    ['alone | open leads | open dead', {}, 'b close agreed'],
     // One of them got the close from the log before it was lost, and has everything.
     ['closed | alone:2 | open dead', lost, 'CLOSED'],
     ['closed | damaged | closed', {}, 'CLOSED'],

@@ -7,6 +7,7 @@
  */
 
 import type { ContainerState } from '../../api/api.ts'
+import { leaderOf } from '../cluster-view.ts'
 import { majorityOf } from '../tables.ts'
 import { changeTo, dueOnly, nothing } from './plan.ts'
 import type { ContainerPlan, Due } from './plan.ts'
@@ -71,10 +72,15 @@ function closeOf(replica: Replica, facts: ContainerFacts, limits: ClosingLimits)
   return [{ datanode, command: { kind: 'close-container', ...named, how } }]
 }
 
-/** Its own log is done for, or there are too few to agree, and not only for a moment. */
-function isLeftAlone(replica: Replica, { pipeline, nowMs }: ContainerFacts, limits: ClosingLimits): boolean {
+/**
+ * Its own log is done for, or there are too few to agree, and not only for a moment. Or there were, and who leads now has
+ * sealed its replica by itself: it would propose nothing any more.
+ */
+function isLeftAlone(replica: Replica, { pipeline, held, nowMs }: ContainerFacts, limits: ClosingLimits): boolean {
   if (pipeline === undefined || replica.pipeline === 'none') return true
   if (replica.pipeline !== 'unknown' && replica.pipeline.state === 'failed') return true
+  const leader = leaderOf(pipeline)
+  if (held.some(({ datanode, report }) => datanode === leader && report?.state === 'QUASI_CLOSED')) return true
   const { minoritySinceMs } = pipeline
   return minoritySinceMs !== undefined && nowMs - minoritySinceMs >= limits.aloneAfterMs
 }

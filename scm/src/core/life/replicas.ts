@@ -12,6 +12,8 @@ export interface Replica {
   readonly report: ContainerReport | undefined
   /** It is healthy, and has said to this leader what it has: what it does not report, it has not. */
   readonly isHeard: boolean
+  /** An administrator takes its datanode out of service, or has done so. */
+  readonly isLeaving: boolean
   /** It is dead, and an administrator has given it up. */
   readonly isGivenUp: boolean
   /** Of the container's pipeline. `unknown`: this datanode says nothing of pipelines, or nothing at all yet. */
@@ -57,6 +59,7 @@ function replicaOf({ row, reports }: ClusterContainer, datanode: DatanodeId, vie
     health: node?.health ?? 'STALE',
     report: reports.get(datanode),
     isHeard: node?.health === 'HEALTHY' && node.live !== undefined,
+    isLeaving: node !== undefined && node.row.operational !== 'IN_SERVICE',
     isGivenUp: node?.health === 'DEAD' && node.row.operational === 'DECOMMISSIONED',
     pipeline: pipelines === undefined ? 'unknown' : (pipelines.get(row.pipeline ?? '') ?? 'none'),
   }
