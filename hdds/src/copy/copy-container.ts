@@ -5,7 +5,7 @@ import type { DataDisk } from '../storage/data-disk.ts'
 import { untilAborted } from '../service/until-aborted.ts'
 import type { CopyScope, CopyTask } from './copy-scope.ts'
 import { ReplicaSync, survey } from './replica-sync.ts'
-import type { Participant } from './replica-sync.ts'
+import type { Participant } from './sync-options.ts'
 
 /**
  * Makes a closed replica here out of those at the sources, or ends the making of one. Idempotent: a replica that is here and

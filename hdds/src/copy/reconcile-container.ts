@@ -7,7 +7,7 @@ import type { DataDisk } from '../storage/data-disk.ts'
 import { Restoration } from '../storage/restoration.ts'
 import type { CopyScope, CopyTask } from './copy-scope.ts'
 import { ReplicaSync } from './replica-sync.ts'
-import type { SyncResult } from './replica-sync.ts'
+import type { SyncResult } from './sync-options.ts'
 
 /**
  * Takes what a sealed replica lacks from others; then it is `CLOSED`, durably. Blocks are written behind the seal, with a new

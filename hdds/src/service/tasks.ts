@@ -74,10 +74,11 @@ export class TaskRegistry {
   /** No task begins any more; those under way end, and nothing of them is reported. Idempotent. */
   async stop(): Promise<void> {
     this.isStopped = true
-    const running = [...this.entries.values()].map((entry) => {
+    const running: Promise<void>[] = []
+    for (const entry of this.entries.values()) {
       entry.abort.abort(new StoreError('Closed', 'the datanode is closing'))
-      return entry.running?.done
-    })
+      if (entry.running !== undefined) running.push(entry.running.done)
+    }
     await Promise.all(running)
   }
 

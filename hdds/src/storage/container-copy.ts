@@ -51,13 +51,13 @@ export class ContainerCopy {
   static async open(disk: DataDisk, request: CopyRequest): Promise<ContainerCopy> {
     const { scope, buffers } = disk
     scope.health.assertWritable()
-    const { file, ledger, highestLocal } = (await continued(disk, request)) ?? (await created(disk, request))
-    const container = new Container({ scope, buffers, file, ledger, highestLocal })
+    const begun = await continued(disk, request)
+    const space = await reserve(disk, request, begun)
     try {
-      const missing = Math.max(0, request.liveBytes - ledger.usedBytes)
-      return new ContainerCopy(disk, container, scope.space.reserve(missing))
+      const { file, ledger, highestLocal } = begun ?? (await created(disk, request))
+      return new ContainerCopy(disk, new Container({ scope, buffers, file, ledger, highestLocal }), space)
     } catch (error) {
-      await file.retire()
+      space.end()
       throw error
     }
   }
@@ -148,6 +148,20 @@ function fileOf(disk: DataDisk, name: ContainerFileName): ContainerFile {
     name,
     pool,
   })
+}
+
+/** Before anything is made: a copy for which there is no room leaves nothing behind. */
+async function reserve(
+  disk: DataDisk,
+  { liveBytes }: CopyRequest,
+  begun: RecoveredFile | undefined,
+): Promise<SpaceReservation> {
+  try {
+    return disk.scope.space.reserve(Math.max(0, liveBytes - (begun?.ledger.usedBytes ?? 0)))
+  } catch (error) {
+    await begun?.file.retire()
+    throw error
+  }
 }
 
 /** What an earlier attempt has left, brought back by recovery. One that does not verify is thrown away. */

@@ -9,32 +9,24 @@ import { maxChunkBytes } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import { checksumOfUnits } from '../core/block-checksum.ts'
-import { aloneMark } from '../core/container-ledger.ts'
-import type { ContainerLedger, LedgerChange, LedgerRecord, SealState } from '../core/container-ledger.ts'
+import type { ContainerLedger, LedgerRecord, SealState } from '../core/container-ledger.ts'
 import { formatHash } from '../core/content-hash.ts'
 import type { ContentHash } from '../core/content-hash.ts'
-import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
+import { blockKey } from '../core/index-keys.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import { SparseBits } from '../core/sparse-bits.ts'
 import type { LocalRun } from '../core/tombstone.ts'
-import type { HeaderProof } from '../core/record.ts'
 import { Appender } from './appender.ts'
 import type { NewRecord } from './appender.ts'
 import { crc32c, totalLength, unitChecksums } from './checksum.ts'
 import type { ContainerFile } from './container-file.ts'
 import { readSmall } from './container-reads.ts'
+import { alreadyWritten, applyChange, sealRecord, stateOf, viewOf } from './container-view.ts'
+import type { ContainerView } from './container-view.ts'
 import { ContainerWriter } from './container-writer.ts'
 import type { DiskScope } from './disk-scope.ts'
-import { proofOf } from './disk-scope.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import type { ReadBuffers } from './read-buffers.ts'
-
-/** One generation of a container: what a reader holds on to while compaction replaces it. */
-export interface ContainerView {
-  readonly file: ContainerFile
-  readonly proof: HeaderProof
-  readonly keyPrefix: string
-}
 
 /** Told of every block that is to be deleted, whether it is there or not. */
 export interface RestorationWatch {
@@ -491,35 +483,4 @@ export class Container {
     await this.settledUnlessFailed()
     this.closeAppender()
   }
-}
-
-const stateOf = { none: 'OPEN', agreed: 'CLOSED', alone: 'QUASI_CLOSED' } as const satisfies Record<
-  SealState,
-  ContainerReport['state']
->
-
-function sealRecord(how: Exclude<SealState, 'none'>): NewRecord {
-  const blockOffset = how === 'alone' ? aloneMark : 0
-  return { kind: 'seal', local: 0, whole: false, blockOffset, length: 0, checksums: [], pieces: [] }
-}
-
-export function applyChange(scope: DiskScope, keyPrefix: string, change: LedgerChange): void {
-  if (change.kind === 'put') {
-    scope.index.put(blockKey(keyPrefix, change.local), change.row)
-    return
-  }
-  for (const { first, count } of change.runs) {
-    for (let local = first; local < first + count; local++) scope.index.delete(blockKey(keyPrefix, local))
-  }
-}
-
-function viewOf(scope: DiskScope, file: ContainerFile): ContainerView {
-  const { name } = file
-  return { file, proof: proofOf(scope.uuid, name), keyPrefix: blockKeyPrefix(name.container, name.generation) }
-}
-
-function alreadyWritten(container: ContainerId, local: LocalId): StoreError {
-  return new StoreError('InvalidArgument', `block ${container}/${local} was written before`, {
-    details: { container, local },
-  })
 }

@@ -1,6 +1,6 @@
 import { isStoreError } from '@o3/common/errors'
 import { blockRange } from '../core/index-keys.ts'
-import type { ContainerView } from './container.ts'
+import type { ContainerView } from './container-view.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory } from './disk-scope.ts'
 import type { Quarantine } from './quarantine.ts'

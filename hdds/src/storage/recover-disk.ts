@@ -23,7 +23,7 @@ import {
   localOfKey,
   otherGenerations,
 } from '../core/index-keys.ts'
-import { applyChange } from './container.ts'
+import { applyChange } from './container-view.ts'
 import { ContainerFile } from './container-file.ts'
 import { countContent } from './content-count.ts'
 import type { DiskScope } from './disk-scope.ts'

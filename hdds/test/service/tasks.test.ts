@@ -66,7 +66,7 @@ describe('a task', () => {
           begun.push(task)
           await new Promise<void>((resolve, reject) => {
             ends.set(task, resolve)
-            signal.addEventListener('abort', () => reject(signal.reason as Error))
+            signal.addEventListener('abort', () => reject(signal.reason))
           })
         })
       }
