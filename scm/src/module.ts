@@ -1,6 +1,9 @@
 /** What an SCM is made of. The caller binds `SCM_ENV`, `SCM_LOG`, `SCM_CONFIG`, `SCM_SEALING` and the opened `SCM_STORE`. */
 
 import type { Graph } from '@o3/common/di'
+import { defaultReplicationConfig } from './service/replication/replication-config.ts'
+import type { ReplicationConfig } from './service/replication/replication-config.ts'
+import { replicationWorker } from './service/replication/replication-worker.ts'
 import { ScmService } from './service/scm-service.ts'
 import { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_SEALING, SCM_STORE } from './tokens.ts'
 
@@ -17,8 +20,8 @@ export { replicationWorker } from './service/replication/replication-worker.ts'
 export type { MakeWorker, TermParts, TermWorker } from './service/term-worker.ts'
 export { SCM, SCM_CONFIG, SCM_ENV, SCM_LOG, SCM_SEALING, SCM_STORE } from './tokens.ts'
 
-/** Binds `SCM`. Call its `start` before the first datanode registers. */
-export function installScm(graph: Graph): void {
+/** Binds `SCM`. Call its `start` before the first datanode registers. `replication`: how copies are made and moved. */
+export function installScm(graph: Graph, replication: ReplicationConfig = defaultReplicationConfig): void {
   graph.build(
     SCM,
     (parts) =>
@@ -28,6 +31,7 @@ export function installScm(graph: Graph): void {
         config: parts.get(SCM_CONFIG),
         log: parts.get(SCM_LOG),
         sealing: parts.get(SCM_SEALING),
+        workers: [replicationWorker({ config: replication, random: parts.get(SCM_ENV).random })],
       }),
   )
 }

@@ -7,6 +7,7 @@ import { bytesText } from '../output/quantities.ts'
 import { remote } from '../remote/remote-command.ts'
 import { countOf } from '../shell/flags.ts'
 import { addAdminGroup } from './admin-group.ts'
+import { addBalancer } from './admin-scm/balancer.ts'
 import { addContainer } from './admin-scm/container.ts'
 import { addDatanode } from './admin-scm/datanode.ts'
 import { addPipeline } from './admin-scm/pipeline.ts'
@@ -20,6 +21,7 @@ export function addAdmin(program: Command, env: Environment): void {
   addContainer(admin, env)
   addPipeline(admin, env)
   addSafemode(admin, env)
+  addBalancer(admin, env)
   remote(admin.command('summary').description('space and containers'), env, async ({ session, out }) => {
     const summary = await session.admin.summary()
     const { containers, totalBytes, availableBytes, pendingDeletionBlocks } = summary

@@ -74,6 +74,9 @@ export const mayCall = {
   'scm.safemode.1': administrators,
   'scm.exitSafemode.1': administrators,
   'scm.deletedBlocks.1': administrators,
+  'scm.replicationReport.1': administrators,
+  'scm.balancer.1': administrators,
+  'scm.setBalancer.1': administrators,
   'scm.signCertificate.1': ['scm', 'om', 'datanode', 'gateway'],
   'scm.join.1': ['stranger'],
 

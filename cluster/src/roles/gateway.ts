@@ -40,10 +40,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
       encoded: new EcReader({ datanode: datanodes.find, code, clock }),
       metrics: seat.metrics,
     })
-    graph
-      .value(BUS_OM, om)
-      .value(BUS_BLOCKS, blocks)
-      .value(BUS_SCM, scm)
+    graph.value(BUS_OM, om).value(BUS_BLOCKS, blocks).value(BUS_SCM, scm)
     await startStore(graph, seat, {
       sealingKey: await readSealingKey(env, cluster),
       settings: config.store,

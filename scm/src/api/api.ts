@@ -405,6 +405,49 @@ export interface ScmOperationsProtocol {
   /** From now on, until the leader changes. */
   exitSafemode(): Promise<void>
   deletedBlocks(): Promise<DeletedBlocksSummary>
+  /** How whole the containers are. */
+  replicationReport(): Promise<ReplicationReport>
+  balancer(): Promise<BalancerStatus>
+  /** Until the leader changes; it begins as configured. */
+  setBalancer(to: 'on' | 'off'): Promise<void>
+}
+
+/** The first that holds, in this order. Of closed containers; `OPEN` are all that are still written or being closed. */
+export type ContainerHealth =
+  | 'MISSING'
+  | 'QUASI_CLOSED_STUCK'
+  | 'DIFFERING'
+  | 'UNDER_REPLICATED'
+  | 'UNHEALTHY'
+  | 'OVER_REPLICATED'
+  | 'MIS_REPLICATED'
+  | 'HEALTHY'
+
+export interface ReplicationReport {
+  readonly healths: readonly {
+    readonly health: ContainerHealth
+    readonly containers: number
+    /** At most 100 of them, in the order of their ids. */
+    readonly sample: readonly ContainerId[]
+  }[]
+  readonly states: Readonly<Record<ContainerState, number>>
+  /** Copies, reconstructions and encodings under way. */
+  readonly tasks: number
+  /** False: something has happened that is not judged yet. */
+  readonly settled: boolean
+}
+
+export interface BalancerStatus {
+  readonly on: boolean
+  /** Datanodes are out of bounds, and it is bringing them back. */
+  readonly active: boolean
+  /** Of the space of the datanodes in service: 0 … 1. */
+  readonly meanUsedShare: number
+  readonly largestDeviation: number
+  readonly movesUnderWay: number
+  /** Begun since the term began. */
+  readonly moves: number
+  readonly movedBytes: number
 }
 
 export interface OperationalRequest {

@@ -1,6 +1,7 @@
 import { askerOf } from '@o3/common/rpc'
 import type { Ask, GroupClient } from '@o3/common/rpc'
 import type {
+  BalancerStatus,
   BlockRange,
   ContainerDetails,
   ContainerId,
@@ -13,6 +14,7 @@ import type {
   PipelineId,
   PipelineInfo,
   RegisterRequest,
+  ReplicationReport,
   ContainerPlace,
   SafemodeStatus,
   Scm,
@@ -137,6 +139,18 @@ export class RemoteScm implements Scm {
 
   exitSafemode(): Promise<void> {
     return this.ask('scm.exitSafemode.1', undefined)
+  }
+
+  replicationReport(): Promise<ReplicationReport> {
+    return this.ask('scm.replicationReport.1', undefined)
+  }
+
+  balancer(): Promise<BalancerStatus> {
+    return this.ask('scm.balancer.1', undefined)
+  }
+
+  setBalancer(to: 'on' | 'off'): Promise<void> {
+    return this.ask('scm.setBalancer.1', to)
   }
 
   deletedBlocks(): Promise<DeletedBlocksSummary> {

@@ -1,9 +1,10 @@
 /** SCM's doors on the wire: a method for each, and the compiler sees to it that none is missing. */
 
 import type { Fenced, Method } from '@o3/common/rpc'
-import { count, flag, integer, listOf, nothing, optional, pageOf, record, text } from '@o3/common/codec/record'
+import { count, flag, integer, listOf, nothing, optional, pageOf, record, text, word } from '@o3/common/codec/record'
 import type { Page } from '@o3/common/codec/record'
 import type {
+  BalancerStatus,
   BlockRange,
   ContainerId,
   ContainerInfo,
@@ -14,6 +15,7 @@ import type {
   PipelineId,
   PipelineInfo,
   RegisterRequest,
+  ReplicationReport,
   SafemodeStatus,
   Scm,
   ScmSummary,
@@ -61,6 +63,9 @@ interface Reshaped {
   readonly safemode: Method<void, SafemodeStatus>
   readonly exitSafemode: Method<void, void>
   readonly deletedBlocks: Method<void, DeletedBlocksSummary>
+  readonly replicationReport: Method<void, ReplicationReport>
+  readonly balancer: Method<void, BalancerStatus>
+  readonly setBalancer: Method<'on' | 'off', void>
 }
 
 type MethodOf<Door extends keyof Scm> = Door extends keyof Reshaped
@@ -133,6 +138,9 @@ export const scmMethods = {
   // It changes nothing that is written down, and twice is as good as once.
   'scm.exitSafemode.1': { request: nothing, reply: nothing, ...small },
   'scm.deletedBlocks.1': { request: nothing, reply: r.deletedBlocks, ...list },
+  'scm.replicationReport.1': { request: nothing, reply: r.replicationReport, ...list },
+  'scm.balancer.1': { request: nothing, reply: r.balancerStatus, ...small },
+  'scm.setBalancer.1': { request: word('on', 'off'), reply: nothing, ...small },
 } as const satisfies { readonly [Door in keyof Scm as `scm.${Door}.1`]: MethodOf<Door> }
 
 export type ScmMethods = typeof scmMethods

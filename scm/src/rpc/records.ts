@@ -15,6 +15,7 @@ import {
 } from '@o3/common/codec/record'
 import type { Codec, Page } from '@o3/common/codec/record'
 import type {
+  BalancerStatus,
   BlockRange,
   ContainerDetails,
   ContainerInfo,
@@ -28,6 +29,7 @@ import type {
   NodeDepartureProgress,
   PipelineInfo,
   RegisterRequest,
+  ReplicationReport,
   ReplicaInfo,
   ReplicaLocation,
   ReplicationConfig,
@@ -204,15 +206,17 @@ export const containerInfo = record<ContainerInfo>({
   liveBytes: count,
 })
 
+const containersByState = record<ScmSummary['containers']>({
+  OPEN: count,
+  CLOSING: count,
+  QUASI_CLOSED: count,
+  CLOSED: count,
+  DELETING: count,
+  DELETED: count,
+})
+
 export const scmSummary = record<ScmSummary>({
-  containers: record<ScmSummary['containers']>({
-    OPEN: count,
-    CLOSING: count,
-    QUASI_CLOSED: count,
-    CLOSED: count,
-    DELETING: count,
-    DELETED: count,
-  }),
+  containers: containersByState,
   pendingDeletionBlocks: count,
   totalBytes: count,
   availableBytes: count,
@@ -264,4 +268,42 @@ export const wantedOperational = word('IN_SERVICE', 'DECOMMISSIONED', 'IN_MAINTE
 export const containerQuery = record<{ readonly after?: number; readonly limit: number }>({
   after: optional(count),
   limit: count,
+})
+
+const healthCount = record<ReplicationReport['healths'][number]>({
+  health: word(
+    'MISSING',
+    'QUASI_CLOSED_STUCK',
+    'DIFFERING',
+    'UNDER_REPLICATED',
+    'UNHEALTHY',
+    'OVER_REPLICATED',
+    'MIS_REPLICATED',
+    'HEALTHY',
+  ),
+  containers: count,
+  sample: listOf(count),
+})
+
+export const replicationReport = record<ReplicationReport>({
+  healths: listOf(healthCount),
+  states: containersByState,
+  tasks: count,
+  settled: flag,
+})
+
+/** 0 … 1, to a millionth. */
+const share: Codec<number> = {
+  write: (writer, value) => void writer.varint(Math.round(value * 1e6)),
+  read: (reader) => reader.varint() / 1e6,
+}
+
+export const balancerStatus = record<BalancerStatus>({
+  on: flag,
+  active: flag,
+  meanUsedShare: share,
+  largestDeviation: share,
+  movesUnderWay: count,
+  moves: count,
+  movedBytes: count,
 })

@@ -81,6 +81,9 @@ function handlersOf<Peer>(
     'scm.safemode.1': () => scm.safemode(),
     'scm.exitSafemode.1': () => scm.exitSafemode(),
     'scm.deletedBlocks.1': () => scm.deletedBlocks(),
+    'scm.replicationReport.1': () => scm.replicationReport(),
+    'scm.balancer.1': () => scm.balancer(),
+    'scm.setBalancer.1': (to) => scm.setBalancer(to),
   }
 }
 

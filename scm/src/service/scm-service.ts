@@ -9,6 +9,7 @@ import { Leadership } from '@o3/ratis/leadership'
 import type { Standing } from '@o3/ratis/leadership'
 import { u64Key } from '@o3/common/codec'
 import type {
+  BalancerStatus,
   BlockRange,
   ContainerDetails,
   ContainerId,
@@ -24,6 +25,7 @@ import type {
   PipelineInfo,
   RegisterRequest,
   ReplicationConfig,
+  ReplicationReport,
   SafemodeStatus,
   Scm,
   ScmSummary,
@@ -40,7 +42,7 @@ import { enrol } from './node-enrolment.ts'
 import { NodeRegistry } from './node-registry.ts'
 import { Reigns } from './reign.ts'
 import type { Reign } from './reign.ts'
-import type { MakeWorker } from './term-worker.ts'
+import type { MakeWorker, ReplicationControl } from './term-worker.ts'
 import { SecretKeeper } from './secret-keeper.ts'
 
 export interface ScmServiceOptions {
@@ -258,6 +260,26 @@ export class ScmService implements Scm {
     return deletions.summary()
   }
 
+  async replicationReport(): Promise<ReplicationReport> {
+    const reign = await this.confirmed()
+    const replication = replicationOf(reign)
+    return {
+      healths: replication.healths(),
+      states: countStates(reign.cluster),
+      tasks: replication.underWay().length,
+      settled: replication.isSettled,
+    }
+  }
+
+  async balancer(): Promise<BalancerStatus> {
+    return replicationOf(await this.confirmed()).balancerStatus()
+  }
+
+  async setBalancer(to: 'on' | 'off'): Promise<void> {
+    replicationOf(await this.confirmed()).setBalancer(to)
+    this.log.info({ balancer: to }, 'the balancer was switched')
+  }
+
   /** What is in memory may be shown: the group says that this member still leads. */
   private async confirmed(): Promise<Reign> {
     const reign = await this.reigns.of()
@@ -276,6 +298,12 @@ export class ScmService implements Scm {
     if (row === undefined) throw unknownContainer(container)
     return row
   }
+}
+
+function replicationOf({ workers }: Reign): ReplicationControl {
+  const found = workers.flatMap(({ replication }) => replication ?? [])[0]
+  if (found === undefined) throw new StoreError('Unavailable', 'nobody looks after copies here')
+  return found
 }
 
 function unknownContainer(container: ContainerId): StoreError {

@@ -1,10 +1,26 @@
 import type { Clock } from '@o3/common/env'
 import type { Logger } from '@o3/common/log'
 import type { ReplicatedStore } from '@o3/ratis/api'
-import type { DatanodeCommand, DatanodeId, NodeDepartureProgress, SafemodeStatus } from '../api/api.ts'
+import type {
+  BalancerStatus,
+  DatanodeCommand,
+  DatanodeId,
+  NodeDepartureProgress,
+  ReplicationReport,
+  SafemodeStatus,
+} from '../api/api.ts'
 import type { ScmConfig } from '../config.ts'
 import type { ScmCommand, ScmReply } from '../core/command.ts'
 import type { Cluster } from './cluster.ts'
+
+/** What an administrator sees of copies, and may say about them. */
+export interface ReplicationControl {
+  healths(): ReplicationReport['healths']
+  readonly isSettled: boolean
+  underWay(): readonly unknown[]
+  balancerStatus(): BalancerStatus
+  setBalancer(to: 'on' | 'off'): void
+}
 
 /** What those who work for the leader of one term share. */
 export interface TermParts {
@@ -31,6 +47,8 @@ export interface TermWorker {
   round(): Promise<void>
   /** Until reports say that they are done, commands are repeated with every heartbeat; the datanode does each once. */
   commandsFor(datanode: DatanodeId): readonly DatanodeCommand[] | Promise<readonly DatanodeCommand[]>
+  /** Of whoever looks after copies. */
+  readonly replication?: ReplicationControl
   /** For whoever knows it. */
   departureOf?(datanode: DatanodeId): NodeDepartureProgress | undefined
   /** Why it should stay, for people; undefined when nothing is known to speak against it. */

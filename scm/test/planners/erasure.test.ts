@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { EcGroupFacts } from '../../src/core/planners/container-facts.ts'
 import { assessGroup, planGroupRepair } from '../../src/core/planners/erasure-plan.ts'
-import type { ContainerHealth } from '../../src/core/planners/replication-health.ts'
+import type { ContainerHealth } from '../../src/api/api.ts'
 import { GiB, cluster, replicas, wordsOf } from './facts.ts'
 
 const limits = { maxIncoming: 4, maxOutgoing: 4, maxSources: 3, spreadMargin: 0.1 }

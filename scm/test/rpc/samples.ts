@@ -196,6 +196,28 @@ export const calls: {
   },
   'scm.safemode.1': { request: undefined, reply: { on: true, reasons: ['because'], repairs: false } },
   'scm.exitSafemode.1': { request: undefined, reply: undefined },
+  'scm.replicationReport.1': {
+    request: undefined,
+    reply: {
+      healths: [{ health: 'UNDER_REPLICATED', containers: 300, sample: [1, 2] }],
+      states: { OPEN: 1, CLOSING: 2, QUASI_CLOSED: 3, CLOSED: 4, DELETING: 5, DELETED: 6 },
+      tasks: 7,
+      settled: true,
+    },
+  },
+  'scm.balancer.1': {
+    request: undefined,
+    reply: {
+      on: true,
+      active: false,
+      meanUsedShare: 0.25,
+      largestDeviation: 0.125,
+      movesUnderWay: 1,
+      moves: 300,
+      movedBytes: 2 ** 40,
+    },
+  },
+  'scm.setBalancer.1': { request: 'off', reply: undefined },
   'scm.deletedBlocks.1': {
     request: undefined,
     reply: {

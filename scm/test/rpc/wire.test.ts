@@ -87,6 +87,18 @@ class SampleScm implements Scm {
 
   async exitSafemode() {}
 
+  async replicationReport() {
+    return calls['scm.replicationReport.1'].reply
+  }
+
+  async balancer() {
+    return calls['scm.balancer.1'].reply
+  }
+
+  async setBalancer() {
+    return calls['scm.setBalancer.1'].reply
+  }
+
   async deletedBlocks() {
     return calls['scm.deletedBlocks.1'].reply
   }

@@ -28,6 +28,7 @@ export function addContainer(admin: Command, env: Environment): void {
       { title: 'REPLICAS', of: ({ datanodes }) => datanodes.join(' ') },
     ])
   })
+  askScm(container.command('report').description('how whole they are, all together'), env, report)
   askScm(
     container.command('info').argument('<id>').description('all about one, and each of its replicas'),
     env,
@@ -42,6 +43,26 @@ export function addContainer(admin: Command, env: Environment): void {
     },
   )
   askScm(container.command('verify').argument('<id>').description('read every byte of every replica, now'), env, verify)
+}
+
+async function report({ control, out }: ScmAsked<unknown>): Promise<void> {
+  const found = await control.scm.replicationReport()
+  const { states, healths, tasks, settled } = found
+  const counts = {
+    ...Object.fromEntries(healths.map(({ health, containers }) => [health, containers])),
+    OPEN: states.OPEN,
+    CLOSING: states.CLOSING,
+    DELETING: states.DELETING,
+  }
+  const ill = healths.filter(({ health, containers }) => health !== 'HEALTHY' && containers > 0)
+  out.record({ ...found, counts }, [
+    ...Object.entries(counts)
+      .filter(([state, count]) => count > 0 || state === 'HEALTHY')
+      .map(([state, count]) => [state, String(count)] as const),
+    ['under way', `${tasks} ${tasks === 1 ? 'copy' : 'copies'}`],
+    ...(settled ? [] : ([['note', 'something has happened that is not judged yet']] as const)),
+    ...ill.map(({ health, sample }) => [`  ${health}`, sample.slice(0, 10).join(' ')] as const),
+  ])
 }
 
 function idOf(text: string): number {

@@ -2,7 +2,7 @@
 
 import type { ContainerId } from '../../api/api.ts'
 import { containerHealths } from './replication-health.ts'
-import type { ContainerHealth } from './replication-health.ts'
+import type { ContainerHealth } from '../../api/api.ts'
 
 export interface HealthCount {
   readonly health: ContainerHealth

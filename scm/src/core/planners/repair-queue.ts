@@ -2,7 +2,8 @@
 
 import type { ContainerId } from '../../api/api.ts'
 import type { GroupAssessment } from './erasure-plan.ts'
-import type { Assessment, ContainerHealth } from './replication-health.ts'
+import type { ContainerHealth } from '../../api/api.ts'
+import type { Assessment } from './replication-health.ts'
 
 export interface RepairRank {
   /** Lower goes first. */

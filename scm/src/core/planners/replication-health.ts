@@ -1,5 +1,6 @@
 /** Judges one container: how many replicas of which quality there are, and how many are missing or too many. */
 
+import type { ContainerHealth } from '../../api/api.ts'
 import { holdersOf, replicasOf, sortReplicas } from './container-facts.ts'
 import type { ContainerFacts, ReplicaFacts, Sorted } from './container-facts.ts'
 import { misplacement } from './topology.ts'
@@ -20,8 +21,7 @@ export const containerHealths = [
   /** Enough replicas, and too many of them in one rack or on one datanode. */
   'MIS_REPLICATED',
   'HEALTHY',
-] as const
-export type ContainerHealth = (typeof containerHealths)[number]
+] as const satisfies readonly ContainerHealth[]
 
 export interface Assessment {
   readonly health: ContainerHealth

@@ -1,4 +1,4 @@
-import type { ContainerId, DatanodeId } from '../../api/api.ts'
+import type { BalancerStatus, ContainerId, DatanodeId } from '../../api/api.ts'
 import type { ClusterView } from '../../core/cluster-view.ts'
 import { planBalance } from '../../core/planners/balance.ts'
 import type { BalancePlan, Movable, Move } from '../../core/planners/balance.ts'
@@ -9,18 +9,6 @@ import { bytesOf, unitOf } from '../../core/planners/view-facts.ts'
 import type { Judgements } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import type { UnitMemory } from './unit-memory.ts'
-
-export interface BalancerStatus {
-  readonly on: boolean
-  /** Datanodes are out of bounds, and it is bringing them back. */
-  readonly active: boolean
-  readonly meanUsedShare: number
-  readonly largestDeviation: number
-  readonly movesUnderWay: number
-  /** Begun since the term began. */
-  readonly moves: number
-  readonly movedBytes: number
-}
 
 export interface BalanceRound {
   readonly topology: Topology

@@ -31,6 +31,10 @@ export class ReplicationWorker implements TermWorker {
     cluster.subscribe((event) => this.manager.notice(event))
   }
 
+  get replication(): ReplicationManager {
+    return this.manager
+  }
+
   /** Nothing is copied, moved or given up before enough datanodes have said what they have. */
   async round(): Promise<void> {
     if (this.parts.safemode().repairs) await this.manager.round()
