@@ -91,6 +91,15 @@ describe('a streamed block', () => {
     })
   })
 
+  test('has its memory back when a member was left that would still have written it', async () => {
+    await withPipeline(async ({ client, replicas }) => {
+      replicas[1].script = (step) => (step === 'write' ? { delayMs: 2_000 } : undefined)
+      const writer = await client.openWriter(block)
+      await fill(writer)
+      expect((await writer.commit()).datanodes).toEqual(['a', 'c'])
+    })
+  })
+
   test('does not wait again for who was silent just now', async () => {
     await withPipeline(async (scene) => {
       const { client, replicas } = scene

@@ -79,6 +79,8 @@ export class MemoryReplica implements Pick<
   script: Script = () => undefined
   openWriters = 0
   openReads = 0
+  /** Pieces of streams that were read after their owner had them back: a datanode in this process would have written them. */
+  spoiledWrites = 0
   readonly calls: Step[] = []
   private readonly group: MemoryGroup
   private readonly clock: Clock
@@ -141,7 +143,10 @@ export class MemoryReplica implements Pick<
     if (!this.isUp) throw broken(step === 'writeBlock' || step === 'agreeBlock' ? 'OutcomeUnknown' : 'Unavailable')
     if (fate.error !== undefined) throw fate.error
     // As the wire does: what is not what was sent is refused.
-    if (pieces.some((piece, i) => checksumOf(piece) !== sums[i])) throw said('DigestMismatch')
+    if (pieces.some((piece, i) => checksumOf(piece) !== sums[i])) {
+      if (step === 'write') this.spoiledWrites++
+      throw said('DigestMismatch')
+    }
     const result = act(Buffer.concat(pieces), fate)
     if (fate.errorAfter !== undefined) throw fate.errorAfter
     return result
@@ -361,7 +366,8 @@ export async function withPipeline(
     await script(scene)
     // What was left to end by itself has done so by then.
     await clock.sleep(2 * wireDeadlineMs)
-    for (const { id, openWriters, openReads } of replicas) {
+    for (const { id, openWriters, openReads, spoiledWrites } of replicas) {
+      if (spoiledWrites !== 0) throw new Error(`${spoiledWrites} writes at ${id} have read memory that was used again`)
       if (openWriters !== 0) throw new Error(`${openWriters} writers are left open at ${id}`)
       if (openReads !== 0) throw new Error(`${openReads} reads are left open at ${id}`)
     }
