@@ -110,10 +110,6 @@ export class PipelineGroup {
     )
   }
 
-  get isLeading(): boolean {
-    return this.node?.mayPropose === true
-  }
-
   report(): PipelineReport {
     const { node, id } = this
     const isOpen = node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined
