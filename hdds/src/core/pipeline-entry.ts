@@ -29,8 +29,8 @@ export interface CloseContainerEntry {
   readonly kind: 'close-container'
   readonly container: ContainerId
   /**
-   * Of the leader's replica, when everything before this was in it (`ContainerReport.contentHash`): a replica that has
-   * another one lacks a block, or has one that was streamed and never agreed to. Undefined when the leader lacks some itself.
+   * Of all blocks that were agreed to, as the leader knows it (`ContainerReport.contentHash`): a replica that has another
+   * one lacks a block, or has one that it should not. Undefined when the leader lacks some itself.
    */
   readonly contentHash: string | undefined
 }

@@ -7,8 +7,11 @@ import type { Clock } from '@o3/common/env'
 import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import type { BlockId, ContainerId } from '@o3/scm/api'
+import { formatHash, hashOf, subtractHash } from '../core/content-hash.ts'
+import type { ContentHash } from '../core/content-hash.ts'
 import type { AgreeBlockEntry, CloseContainerEntry, PipelineEntry, WriteBlockEntry } from '../core/pipeline-entry.ts'
 import type { Container } from '../storage/container.ts'
+import { deleteBlocks } from '../storage/container-deletion.ts'
 import type { BlockFetcher } from './block-fetcher.ts'
 import { keyOf } from './pipeline-streams.ts'
 import type { PipelineStreams } from './pipeline-streams.ts'
@@ -40,7 +43,8 @@ export interface EntryApplierOptions {
 }
 
 interface Work {
-  readonly done: Promise<void>
+  /** False: it failed. Never rejects. */
+  readonly done: Promise<boolean>
   /** It waits for other members. */
   readonly isFetch: boolean
 }
@@ -85,6 +89,25 @@ export class EntryApplier {
     return this.settleWorks([...(this.works.get(container) ?? [])])
   }
 
+  /**
+   * The content hash without the blocks that were never agreed to, which are deleted when the container is closed: what every
+   * replica should have then. Undefined when it is not known.
+   */
+  async agreedHash(id: ContainerId): Promise<string | undefined> {
+    const container = this.options.containers.find(id)
+    if (container === undefined) return undefined
+    const others: ContentHash[] = []
+    for (const local of this.options.streams.unagreedIn(id)) {
+      const row = await container.find(container.current, local)
+      if (row === undefined) continue
+      const { lengthBytes, checksum } = row
+      if (checksum === undefined) return undefined
+      others.push(hashOf({ local, lengthBytes, checksum }))
+    }
+    const { contentHash } = container.ledger
+    return contentHash === undefined ? undefined : formatHash(others.reduce(subtractHash, contentHash))
+  }
+
   /** The log has closed it. */
   isClosing(container: ContainerId): boolean {
     return this.closing.has(container)
@@ -119,7 +142,7 @@ export class EntryApplier {
     const done = before === undefined ? action() : before.then(action)
     const settled = done.then(nothing, nothing)
     this.blocks.set(key, settled)
-    const work = { done: settled, isFetch: kind === 'fetch' }
+    const work = { done: done.then(isDone, isNotDone), isFetch: kind === 'fetch' }
     const works = this.works.get(block.container) ?? new Set()
     this.works.set(block.container, works.add(work))
     return done.finally(() => {
@@ -200,8 +223,8 @@ export class EntryApplier {
   }
 
   /**
-   * Replicas differ by blocks that could not be fetched, or that were streamed and never agreed to: nobody was told that
-   * they are there. One that differs from the leader's is sealed as one that may lack something, and reconciled.
+   * Replicas differ by blocks that could not be fetched, or that were streamed and never agreed to before a restart that
+   * forgot it. One that differs from the leader's all the same is sealed as one that may lack something, and reconciled.
    */
   private async seal({ container: id, contentHash }: CloseContainerEntry, works: readonly Work[]): Promise<void> {
     const { streams, onSealed, containers, log } = this.options
@@ -210,10 +233,10 @@ export class EntryApplier {
     await Promise.all(works.map(({ done }) => done))
     this.stopping.signal.throwIfAborted()
     await streams.close(id)
+    if (isComplete) await this.discardUnagreed(id)
     const container = containers.find(id)
     if (container !== undefined && !container.isSealed) {
-      const own = container.report().contentHash
-      const isSame = contentHash === undefined ? !streams.hasUnagreed(id) : own === contentHash
+      const isSame = contentHash === undefined || container.report().contentHash === contentHash
       const how = isComplete && isSame ? 'agreed' : 'alone'
       if (how === 'alone') log.warn({ container: id, isComplete, isSame }, 'a container is closed, and may lack blocks')
       await this.persistently(id, () => container.close({ how }))
@@ -222,20 +245,34 @@ export class EntryApplier {
     onSealed(id)
   }
 
+  /**
+   * Blocks that were streamed here and that nothing speaks of when their container is closed: their clients died, or were
+   * refused by the leader. Not before the close is committed: until then another leader may still agree to them, and count
+   * on this replica.
+   */
+  private async discardUnagreed(id: ContainerId): Promise<void> {
+    const { streams, log } = this.options
+    const locals = streams.unagreedIn(id)
+    if (locals.length === 0) return
+    log.info({ container: id, blocks: locals.length }, 'blocks that were never agreed to are deleted')
+    const runs = locals.map((first) => ({ first, count: 1 }))
+    await this.persistently(id, (container) => deleteBlocks(container, runs))
+  }
+
   private async settleWorks(works: readonly Work[]): Promise<boolean> {
     const { clock, fetchPatienceMs } = this.options
     const writes = works.filter(({ isFetch }) => !isFetch).map(({ done }) => done)
     const fetches = works.filter(({ isFetch }) => isFetch).map(({ done }) => done)
-    await Promise.all(writes)
-    if (fetches.length === 0) return true
+    const isWritten = (await Promise.all(writes)).every(Boolean)
+    if (fetches.length === 0) return isWritten
     const patience = new AbortController()
     const isOver = clock.sleep(fetchPatienceMs, patience.signal).then(
       () => false,
       () => true,
     )
-    const isComplete = await Promise.race([Promise.all(fetches).then(() => true), isOver])
+    const isFetched = await Promise.race([Promise.all(fetches).then((all) => all.every(Boolean)), isOver])
     patience.abort(new StoreError('Aborted', 'the blocks are here'))
-    return isComplete
+    return isWritten && isFetched
   }
 
   // ---------------------------------------------------------------------------------------------------- failures
@@ -269,3 +306,5 @@ export class EntryApplier {
 }
 
 function nothing(): void {}
+const isDone = (): boolean => true
+const isNotDone = (): boolean => false

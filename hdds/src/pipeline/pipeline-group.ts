@@ -110,10 +110,6 @@ export class PipelineGroup {
     )
   }
 
-  get isLeading(): boolean {
-    return this.node?.mayPropose === true
-  }
-
   report(): PipelineReport {
     const { node, id } = this
     const isOpen = node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined
@@ -246,7 +242,7 @@ export class PipelineGroup {
     await this.streams.quiet(id, env.clock, config.closePatienceMs)
     await this.gate.finish(id)
     const isComplete = await this.applier.settle(id)
-    const contentHash = isComplete ? containers.find(id)?.report().contentHash : undefined
+    const contentHash = isComplete ? await this.applier.agreedHash(id) : undefined
     await this.machine.propose(encodeEntry({ kind: 'close-container', container: id, contentHash }))
     await this.applier.whenClosed(id)
   }
@@ -383,7 +379,13 @@ export class PipelineGroup {
   private sourceOf(id: DatanodeId): BlockSource | undefined {
     const address = this.record.addressOf(id)
     if (address === undefined || id === this.options.self) return undefined
-    return this.options.source({ datanode: id, address })
+    try {
+      return this.options.source({ datanode: id, address })
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.log.warn({ member: id, address, error }, 'a member of a pipeline cannot be called')
+      return undefined
+    }
   }
 
   // ----------------------------------------------------------------------------------------------------- refusals

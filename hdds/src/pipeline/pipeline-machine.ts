@@ -73,10 +73,6 @@ export class PipelineMachine implements StateMachine {
     return this.failure
   }
 
-  get isLeading(): boolean {
-    return this.leadTerm !== undefined
-  }
-
   /** Everything up to here is durable in the containers. */
   get durableIndex(): number {
     return this.window.place.index

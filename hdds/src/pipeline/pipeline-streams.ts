@@ -76,9 +76,9 @@ export class PipelineStreams {
     this.changed()
   }
 
-  /** There are blocks here of which the log does not speak: other replicas may lack them. */
-  hasUnagreed(container: ContainerId): boolean {
-    return (this.unagreed.get(container)?.size ?? 0) > 0
+  /** Blocks that are here and of which the log does not speak: other replicas may lack them. A restart forgets them. */
+  unagreedIn(container: ContainerId): readonly LocalId[] {
+    return [...(this.unagreed.get(container) ?? [])]
   }
 
   /** No stream into the container can be agreed to any more: those under way are given up. */
@@ -96,7 +96,8 @@ export class PipelineStreams {
   /** Resolves when no stream into the container is under way or waits to be agreed to, or after so long. */
   async quiet(container: ContainerId, clock: Clock, patienceMs: number): Promise<void> {
     const isQuiet = (): boolean =>
-      !this.hasUnagreed(container) && ![...this.open.values()].some(({ block }) => block.container === container)
+      this.unagreedIn(container).length === 0 &&
+      ![...this.open.values()].some(({ block }) => block.container === container)
     if (isQuiet()) return
     await new Promise<void>((resolve) => {
       const over = (): void => {

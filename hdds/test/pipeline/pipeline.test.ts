@@ -307,7 +307,28 @@ describe('a container', () => {
     })
   })
 
-  test('says so where it holds what nobody agreed to, and where it lacks what could not be fetched', async () => {
+  test('keeps nothing that was streamed and never agreed to', async () => {
+    await withPipeline(async (cluster, leader) => {
+      const [follower] = followersOf(cluster, leader)
+      if (follower === undefined) throw new Error('there are three')
+      const bytes = patternOf(1, 50_000)
+      const agreed = await stream([leader, follower], block(1), bytes)
+      await leader.datanode.agreeBlock(agreed)
+      // Their clients died before they could have these agreed to.
+      const orphan = await stream([leader, follower], block(2), bytes)
+      await stream([follower], block(3), bytes)
+      await leader.datanode.closeContainer(1)
+      const states = await sealed(cluster)
+      expect(states).toHaveLength(1)
+      expect(states[0]).toMatch(/^CLOSED/)
+      for (const member of cluster.up.values()) {
+        expect((await member.datanode.listBlocks(1)).map((info) => info.block.local)).toEqual([1])
+      }
+      await rejection(leader.datanode.agreeBlock(orphan), 'Unavailable')
+    })
+  })
+
+  test('says so where it holds what nobody agreed to, and does not know it', async () => {
     await withPipeline(async (cluster, leader) => {
       const [odd, other] = followersOf(cluster, leader)
       if (odd === undefined || other === undefined) throw new Error('there are three')
