@@ -75,6 +75,15 @@ export interface ClusterPipeline {
   readonly minoritySinceMs: number | undefined
 }
 
+/** As its members report: of those that name one, the one of the latest term. */
+export function leaderOf({ reports }: Pick<ClusterPipeline, 'reports'>): DatanodeId | undefined {
+  let latest: PipelineReport | undefined
+  for (const report of reports.values()) {
+    if (report.leader !== undefined && (latest === undefined || report.term > latest.term)) latest = report
+  }
+  return latest?.leader
+}
+
 export interface ClusterContainer {
   readonly id: ContainerId
   /** `nextLocal` may be behind. */

@@ -2,6 +2,7 @@
 
 import type { ContainerPlace, DatanodeId, EcLayout, NodeHealth, ReplicaLocation } from '../api/api.ts'
 import type { ContainerId } from '../api/api.ts'
+import { leaderOf } from './cluster-view.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { defaultRack } from './tables.ts'
 import type { ContainerRow } from './tables.ts'
@@ -47,7 +48,8 @@ function layoutOf(
 }
 
 function replicasOf(container: ContainerId, row: ContainerRow, view: ClusterView): readonly ReplicaLocation[] {
-  const leader = leaderOf(row, view)
+  const pipeline = row.pipeline === undefined ? undefined : view.pipelines.get(row.pipeline)
+  const leader = pipeline === undefined ? undefined : leaderOf(pipeline)
   const rank = (datanode: DatanodeId): number => {
     const health = view.nodes.get(datanode)?.health ?? 'STALE'
     const isDamaged = view.container(container)?.reports.get(datanode)?.state === 'UNHEALTHY'
@@ -55,12 +57,6 @@ function replicasOf(container: ContainerId, row: ContainerRow, view: ClusterView
   }
   const ranked = row.datanodes.map((datanode) => ({ datanode, rank: rank(datanode) }))
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ datanode }) => locationOf(datanode, view))
-}
-
-function leaderOf(row: ContainerRow, view: ClusterView): DatanodeId | undefined {
-  if (row.pipeline === undefined) return undefined
-  const reports = [...(view.pipelines.get(row.pipeline)?.reports.values() ?? [])]
-  return reports.toSorted((a, b) => b.term - a.term).find(({ leader }) => leader !== undefined)?.leader
 }
 
 /** Racks are named where somebody has named one. */

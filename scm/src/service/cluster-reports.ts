@@ -12,6 +12,7 @@ import type {
   PipelineInfo,
   ReplicaInfo,
 } from '../api/api.ts'
+import { leaderOf } from '../core/cluster-view.ts'
 import type { ClusterContainer, ClusterNode, ClusterPipeline, ClusterView } from '../core/cluster-view.ts'
 import type { ContainerRow } from '../core/tables.ts'
 import type { NodeRegistry } from './node-registry.ts'
@@ -64,11 +65,11 @@ export function detailsOf(container: ClusterContainer, row: ContainerRow, view: 
   }
 }
 
-export function pipelineInfoOf({ id, row, reports }: ClusterPipeline, view: ClusterView): PipelineInfo {
+export function pipelineInfoOf(pipeline: ClusterPipeline, view: ClusterView): PipelineInfo {
+  const { id, row, reports } = pipeline
   const heard = [...reports]
     .filter(([member]) => view.nodes.get(member)?.health === 'HEALTHY')
     .map(([, report]) => report)
-  const led = heard.filter(({ leader }) => leader !== undefined).toSorted((a, b) => b.term - a.term)
   const open = [...view.containersOf(id)].filter((each) => view.container(each)?.row.state === 'OPEN')
   return {
     id,
@@ -76,7 +77,7 @@ export function pipelineInfoOf({ id, row, reports }: ClusterPipeline, view: Clus
     members: row.members,
     state: row.state,
     createdMs: row.createdMs,
-    leader: led[0]?.leader,
+    leader: leaderOf(pipeline),
     membersReady: heard.filter(({ state }) => state === 'open').length,
     openContainers: open.length,
   }

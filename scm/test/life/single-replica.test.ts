@@ -26,6 +26,7 @@ type Facts = Partial<ModelContainer> & { readonly node?: ModelNode }
 const deleting = { pendingDeletions: 1 }
 const suspected = { node: { health: 'STALE' } } as const
 const unheard = { node: { health: 'STALE', unheard: true } } as const
+const leaving = { node: { operational: 'DECOMMISSIONING' } } as const
 const dead = { node: { health: 'DEAD' } } as const
 const encoding = { row: { encoding: { policy: 'rs-3-2-1024k', shards: [2] } } } as const
 const copied = { row: { incoming: ['b'] } }
@@ -39,6 +40,8 @@ test.each<[ContainerState, Report | undefined, Facts, ContainerState | undefined
   ['OPEN', garbage, {}, 'CLOSING', ''],
   ['OPEN', littleGarbage, {}, undefined, ''],
   ['OPEN', small, { pendingDeletions: 5_000 }, undefined, ''],
+  ['OPEN', small, leaving, 'CLOSING', ''],
+  ['OPEN', small, dead, undefined, ''],
   ['CLOSING', undefined, {}, undefined, 'create-container'],
   ['CLOSING', full, {}, undefined, 'close-container'],
   ['CLOSING', closed, {}, 'CLOSED', ''],

@@ -7,10 +7,11 @@
  */
 
 import type { ContainerState } from '../../api/api.ts'
+import { leaderOf } from '../cluster-view.ts'
 import { majorityOf } from '../tables.ts'
 import { changeTo, dueOnly, nothing } from './plan.ts'
 import type { ContainerPlan, Due } from './plan.ts'
-import { reconciliations } from './reconciliation.ts'
+import { reconciliations, reconciliationsOfAll } from './reconciliation.ts'
 import { areSameContent, closedReports, isSealed } from './replicas.ts'
 import type { ContainerFacts, Replica } from './replicas.ts'
 
@@ -71,27 +72,44 @@ function closeOf(replica: Replica, facts: ContainerFacts, limits: ClosingLimits)
   return [{ datanode, command: { kind: 'close-container', ...named, how } }]
 }
 
-/** Its own log is done for, or there are too few to agree, and not only for a moment. */
-function isLeftAlone(replica: Replica, { pipeline, nowMs }: ContainerFacts, limits: ClosingLimits): boolean {
+/**
+ * Its own log is done for, or there are too few to agree, and not only for a moment. Or there were, and who leads now has
+ * sealed its replica by itself: it would propose nothing any more.
+ */
+function isLeftAlone(replica: Replica, { pipeline, held, nowMs }: ContainerFacts, limits: ClosingLimits): boolean {
   if (pipeline === undefined || replica.pipeline === 'none') return true
   if (replica.pipeline !== 'unknown' && replica.pipeline.state === 'failed') return true
+  const leader = leaderOf(pipeline)
+  if (held.some(({ datanode, report }) => datanode === leader && report?.state === 'QUASI_CLOSED')) return true
   const { minoritySinceMs } = pipeline
   return minoritySinceMs !== undefined && nowMs - minoritySinceMs >= limits.aloneAfterMs
 }
 
-/** Sealed alone, all of them: it waits until a majority of its origins is there, and has taken from one another what it lacks. */
+/**
+ * Sealed alone, all of them: it waits until a majority of its origins is there, and has taken from one another what it lacks. Or
+ * until every origin has been heard of, so that there is nobody left who could bring more: what is there then is all.
+ */
 export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const { container, row, held } = facts
-  const origins = held.filter(({ datanode, health }) => row.origins.includes(datanode) && health !== 'DEAD')
+  const alive = held.filter(({ health }) => health !== 'DEAD')
+  const isAll = facts.origins.every(isAccountedFor)
+  const counted = isAll ? alive : alive.filter(({ datanode }) => row.origins.includes(datanode))
+  const closed = closedReports(counted)
   const majority = majorityOf(row.origins.length)
-  const closed = closedReports(origins)
-  if (closed.length >= majority && areSameContent(closed)) return to(container.id, 'CLOSED')
-  const open = origins.filter(({ report }) => report?.state === 'OPEN')
+  const enough = isAll ? Math.min(majority, counted.length) : majority
+  if (closed.length > 0 && closed.length >= enough && areSameContent(closed)) return to(container.id, 'CLOSED')
+  const open = alive.filter(({ report }) => report?.state === 'OPEN')
   const due = open.map(({ datanode }): Due => {
     return { datanode, command: { kind: 'close-container', container: container.id, how: 'alone' } }
   })
-  const sealed = origins.filter(({ report }) => isSealed(report))
-  return dueOnly(sealed.length >= majority ? [...due, ...reconciliations(facts)] : due)
+  const sealed = counted.filter(({ report }) => isSealed(report))
+  if (sealed.length < enough) return dueOnly(due)
+  return dueOnly([...due, ...(isAll ? reconciliationsOfAll(facts) : reconciliations(facts))])
+}
+
+/** It has sealed its replica, or has none; or it will never be heard again. */
+function isAccountedFor({ isGivenUp, isHeard, report }: Replica): boolean {
+  return isGivenUp || (isHeard && (report === undefined || isSealed(report)))
 }
 
 function to(container: number, state: ContainerState): ContainerPlan {

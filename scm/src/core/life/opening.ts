@@ -28,7 +28,8 @@ function shouldClose({ container, row, pipeline, held, nowMs }: ContainerFacts, 
   // Whoever encodes closes the shards.
   if (row.shardOf !== undefined) return reports.some(({ state }) => state !== 'OPEN')
   if (reports.some((report) => isFull(report, limits))) return true
-  if (row.pipeline === undefined) return false
+  // Only what is closed can be copied elsewhere. A pipeline closes as a whole.
+  if (row.pipeline === undefined) return held.some(({ isLeaving }) => isLeaving)
   if (pipeline?.row.state !== 'OPEN') return true
   if (container.pendingDeletions >= limits.closeAfterDeletions) return true
   const { deletingSinceMs } = container

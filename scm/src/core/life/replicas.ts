@@ -12,6 +12,10 @@ export interface Replica {
   readonly report: ContainerReport | undefined
   /** It is healthy, and has said to this leader what it has: what it does not report, it has not. */
   readonly isHeard: boolean
+  /** An administrator takes its datanode out of service, or has done so. */
+  readonly isLeaving: boolean
+  /** It is dead, and an administrator has given it up. */
+  readonly isGivenUp: boolean
   /** Of the container's pipeline. `unknown`: this datanode says nothing of pipelines, or nothing at all yet. */
   readonly pipeline: PipelineReport | 'none' | 'unknown'
 }
@@ -23,6 +27,8 @@ export interface ContainerFacts {
   /** Those of the row, in its order. */
   readonly held: readonly Replica[]
   readonly incoming: readonly Replica[]
+  /** Whether the row still counts on them or not. */
+  readonly origins: readonly Replica[]
   /** Reported by datanodes that the row does not name, in the order of their ids. */
   readonly strays: readonly Replica[]
   readonly nowMs: number
@@ -39,6 +45,7 @@ export function factsOf(container: ClusterContainer, view: ClusterView): Contain
     pipeline: row.pipeline === undefined ? undefined : view.pipelines.get(row.pipeline),
     held: row.datanodes.map(replicaAt),
     incoming: row.incoming.map(replicaAt),
+    origins: row.origins.map(replicaAt),
     strays: strays.map(replicaAt),
     nowMs: view.nowMs,
   }
@@ -52,6 +59,8 @@ function replicaOf({ row, reports }: ClusterContainer, datanode: DatanodeId, vie
     health: node?.health ?? 'STALE',
     report: reports.get(datanode),
     isHeard: node?.health === 'HEALTHY' && node.live !== undefined,
+    isLeaving: node !== undefined && node.row.operational !== 'IN_SERVICE',
+    isGivenUp: node?.health === 'DEAD' && node.row.operational === 'DECOMMISSIONED',
     pipeline: pipelines === undefined ? 'unknown' : (pipelines.get(row.pipeline ?? '') ?? 'none'),
   }
 }

@@ -28,10 +28,12 @@ export function planNewPipelines(view: ClusterView, limits: PipelineLimits): rea
   for (const { row } of view.pipelines.values()) {
     if (row.kind === 'THREE' && row.state !== 'CLOSED') count(row.members, candidates, sets)
   }
+  // All members in one rack are lost with it: rather none, where there is another rack.
+  const fewestRacks = Math.min(2, racksOf([...candidates.values()]))
   const planned: (readonly DatanodeId[])[] = []
   for (;;) {
     const free = [...candidates.values()].filter(({ members }) => members < limits.pipelinesPerNode)
-    const chosen = chooseThree(free, sets)
+    const chosen = chooseThree(free, sets, fewestRacks)
     if (chosen === undefined) return planned
     const members = chosen.toSorted((a, b) => a.leads - b.leads || order(a, b)).map(({ id }) => id)
     count(members, candidates, sets)
@@ -60,16 +62,21 @@ function count(members: readonly DatanodeId[], candidates: Map<DatanodeId, Candi
   sets.add(nameOf(members))
 }
 
-function chooseThree(free: readonly Candidate[], sets: ReadonlySet<string>): readonly Candidate[] | undefined {
+function chooseThree(
+  free: readonly Candidate[],
+  sets: ReadonlySet<string>,
+  fewestRacks: number,
+): readonly Candidate[] | undefined {
   if (free.length < width) return undefined
   const [anchor, ...others] = leastUsed(free)
   if (anchor === undefined) return undefined
-  const racks = Math.min(width, new Set(free.map(({ rack }) => rack)).size)
+  const racks = racksOf(free)
+  if (racks < fewestRacks) return undefined
   let best: { readonly chosen: readonly Candidate[]; readonly cost: number } | undefined
   for (const [n, second] of others.entries()) {
     for (const third of others.slice(n + 1)) {
       const chosen = [anchor, second, third]
-      const cost = costOf(chosen, racks, sets)
+      const cost = costOf(chosen, Math.min(width, racks), sets)
       if (best === undefined || cost < best.cost) best = { chosen, cost }
     }
   }
@@ -78,7 +85,7 @@ function chooseThree(free: readonly Candidate[], sets: ReadonlySet<string>): rea
 
 /** Racks come first, then members that are not together already, then little used ones. */
 function costOf(chosen: readonly Candidate[], racks: number, sets: ReadonlySet<string>): number {
-  const missingRacks = racks - new Set(chosen.map(({ rack }) => rack)).size
+  const missingRacks = racks - racksOf(chosen)
   const isKnown = sets.has(nameOf(chosen.map(({ id }) => id))) ? 1 : 0
   const uses = chosen.reduce((sum, { members }) => sum + members, 0)
   return missingRacks * 1e6 + isKnown * 1e5 + uses
@@ -95,6 +102,10 @@ function leastUsed(free: readonly Candidate[]): readonly Candidate[] {
   })
   const some = ranked.toSorted((a, b) => a.place - b.place).slice(0, mostCandidates)
   return some.map(({ candidate }) => candidate).toSorted((a, b) => a.members - b.members || order(a, b))
+}
+
+function racksOf(candidates: readonly Candidate[]): number {
+  return new Set(candidates.map(({ rack }) => rack)).size
 }
 
 function order(a: Candidate, b: Candidate): number {
