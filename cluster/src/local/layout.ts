@@ -25,7 +25,7 @@ export interface LayoutOptions {
   readonly shape: Shape
   /** Datanodes are spread over so many, in turn. Default 1. */
   readonly racks?: number
-  /** Of buckets whose creator asks for nothing else. Default `RATIS/ONE`. */
+  /** Of buckets whose creator asks for nothing else. Default: three replicas where there are three datanodes. */
   readonly replication?: ReplicationConfig
   /** Of the first gateway; one that is named and taken is `Busy`. The others get free ones. */
   readonly s3: Listening
@@ -77,7 +77,7 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
     ...defaultAuthority,
     revoked: [],
     sealingKey: 'keys/cluster.key',
-    replication: options.replication ?? 'RATIS/ONE',
+    replication: options.replication ?? (options.shape.datanode >= 3 ? 'RATIS/THREE' : 'RATIS/ONE'),
     om: await group('om', 'om'),
     scm: await group('scm', 'scm'),
     datanodes: (await group('datanode', 'dn')).map((datanode, index) => ({
