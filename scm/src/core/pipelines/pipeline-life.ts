@@ -8,7 +8,10 @@ import { majorityOf, numberOfPipeline } from '../tables.ts'
 export interface PipelineLimits {
   /** Pipelines of three that a datanode is a member of, at most. */
   readonly pipelinesPerNode: number
-  /** A pipeline opens when all its members are there; after so long, when a majority is. */
+  /**
+   * A pipeline opens when all its members are there; after so long, when a majority is. Datanodes that have not joined or left
+   * for so long may be in more than one pipeline together.
+   */
   readonly pipelineGraceMs: number
   /** One that is not open by then is given up; so is an open one that a member has not got by then. */
   readonly pipelineTimeoutMs: number
