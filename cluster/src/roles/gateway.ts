@@ -5,6 +5,7 @@ import { BlockClient, DatanodeDirectory, EcReader, openCodePool } from '@o3/hdds
 import { RemoteOm } from '@o3/om/client'
 import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
 import { RemoteScm } from '@o3/scm/client'
+import type { ReplicationConfig } from '@o3/scm/api'
 import type { Scm } from '@o3/scm/client'
 import { findCredentials, installAdministrator, s3Volume } from '../administrator.ts'
 import type { AdministratorCredentials } from '../administrator.ts'
@@ -15,6 +16,7 @@ import { startStore } from '../parts/store.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { GatewayRoleConfig } from './gateway-config.ts'
 import { groupClient } from './group.ts'
+import { hasPlaces } from './places.ts'
 import { watchReachability } from './reachability.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions, Seat } from './role-process.ts'
@@ -48,7 +50,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     })
     const credentials = await credentialsOf(seat, config)
     await installAdministrator({ om, keyring: graph.get(BUS_KEYRING) }, credentials)
-    await awaitDatanode(seat, scm)
+    await awaitPlaces(seat, scm, cluster.replication ?? 'RATIS/ONE')
     const { native, admin } = endpoints
     const settings = { ...config, s3: { ...config.s3, ...endpoints.s3 }, native, admin }
     const problem = await watchReachability(seat, [
@@ -71,14 +73,14 @@ async function credentialsOf({ env, cluster }: Seat, { root }: GatewayRoleConfig
 }
 
 /** Datanodes come up beside us; who finds us listening expects to be able to write. */
-const datanodeDeadlineMs = 10_000
+const placeDeadlineMs = 10_000
 
 /** Without any, names can be read all the same: then the gateway comes up, and says so. */
-async function awaitDatanode({ env, log }: Seat, scm: Scm): Promise<void> {
-  const untilMs = env.clock.monotonicMs() + datanodeDeadlineMs
-  while (!(await scm.listNodes()).some(({ health }) => health === 'HEALTHY')) {
+async function awaitPlaces({ env, log }: Seat, scm: Scm, replication: ReplicationConfig): Promise<void> {
+  const untilMs = env.clock.monotonicMs() + placeDeadlineMs
+  while (!(await hasPlaces(scm, replication))) {
     if (env.clock.monotonicMs() > untilMs) {
-      log.warn({}, 'no datanode is alive; the gateway serves what needs none')
+      log.warn({ replication }, 'there is no place for blocks yet; the gateway serves what needs none')
       return
     }
     await env.clock.sleep(50)

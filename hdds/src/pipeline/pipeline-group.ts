@@ -313,6 +313,7 @@ export class PipelineGroup {
         transport,
         recover: (log) => this.machine.recover(log),
         bootstrap: this.configuration,
+        raft: { electionTimeoutMs: config.electionTimeoutMs, heartbeatMs: config.heartbeatMs },
         logger: this.log,
       })
       this.machine.attach(this.node)
