@@ -150,7 +150,16 @@ describe('new pipelines', () => {
       [],
     ],
   ])('%s', (_, model, expected) => {
-    expect(planNewPipelines(modelCluster(model), limits).map((members) => members.join(''))).toEqual(expected)
+    expect(planNewPipelines(modelCluster(model), limits, 'allowed').map((members) => members.join(''))).toEqual(
+      expected,
+    )
+  })
+
+  test('while datanodes are joining, none with the members of another', () => {
+    const planned = (nodes: Model['nodes']) =>
+      planNewPipelines(modelCluster({ nodes }), limits, 'refused').map((members) => members.join(''))
+    expect(planned(racks('1', '1', '1'))).toEqual(['abc'])
+    expect(planned(racks('1', '1', '1', '1'))).toEqual(['abc', 'bda'])
   })
 
   test('no datanode has more than it may and one, nobody has none, racks are used, and leaders are spread', () => {
@@ -158,7 +167,7 @@ describe('new pipelines', () => {
     fc.assert(
       fc.property(fc.array(node, { minLength: 3, maxLength: 24 }), fc.integer({ min: 1, max: 4 }), (found, each) => {
         const nodes = Object.fromEntries(found.map((it, n) => [`dn-${n}`, it]))
-        const planned = planNewPipelines(modelCluster({ nodes }), { ...limits, pipelinesPerNode: each })
+        const planned = planNewPipelines(modelCluster({ nodes }), { pipelinesPerNode: each }, 'allowed')
         const uses = new Map<string, number>()
         const leads = new Map<string, number>()
         for (const members of planned) {

@@ -211,7 +211,7 @@ export class PipelineCluster {
       log: log.child({ node: id }),
       metrics: createMetrics(),
       openKv: (path) => node.openKv(path),
-      company: { transport, peer: (peer, at) => directory.find(peer, at) as RemoteDatanode | undefined },
+      company: { transport, peer: (peer, at) => directory.find(peer, at) },
     })
     const server = new RpcServer<undefined>({
       ...env,

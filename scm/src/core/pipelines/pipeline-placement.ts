@@ -21,9 +21,14 @@ interface Candidate {
  * Member lists, first the one that had better lead. Each takes three datanodes with the fewest pipelines, on as many racks as
  * there are, up to three; of those that are alike, three that are not together in another pipeline, for the loss of two of them
  * then stops fewer writers. A datanode that would be left without any gets one, with two that have one more than they should:
- * else a fourth that comes late, or every fifth, would never be written to. Deterministic.
+ * else a fourth that comes late would never be written to. Where `togetherAgain` is refused, there are none with the members
+ * of another: while datanodes are still joining, the first three must not use up what they have among themselves. Deterministic.
  */
-export function planNewPipelines(view: ClusterView, limits: PipelineLimits): readonly (readonly DatanodeId[])[] {
+export function planNewPipelines(
+  view: ClusterView,
+  limits: Pick<PipelineLimits, 'pipelinesPerNode'>,
+  togetherAgain: 'allowed' | 'refused',
+): readonly (readonly DatanodeId[])[] {
   const candidates = candidatesOf(view)
   const sets = new Set<string>()
   for (const { row } of view.pipelines.values()) {
@@ -40,6 +45,7 @@ export function planNewPipelines(view: ClusterView, limits: PipelineLimits): rea
         : undefined)
     if (chosen === undefined) return planned
     const members = chosen.toSorted((a, b) => a.leads - b.leads || order(a, b)).map(({ id }) => id)
+    if (togetherAgain === 'refused' && sets.has(nameOf(members))) return planned
     count(members, candidates, sets)
     planned.push(members)
   }
