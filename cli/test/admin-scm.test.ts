@@ -55,6 +55,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
 interface Container {
   readonly id: number
   readonly state: string
+  readonly usedBytes: number
   readonly datanodes: readonly string[]
 }
 
@@ -139,7 +140,6 @@ describe('what there is to see', () => {
     ['container list', /^ *ID +STATE +REPLICATION +USED +LIVE +REPLICAS\n *1 +(OPEN|CLOS\w+) +RATIS\/THREE /],
     ['container info 1', /^container +1\n[^]*\nREPLICA +STATE +NODE +BLOCKS +LIVE +CONTENT +DATANODE\nheld /],
     ['container report', /^HEALTHY +\d+\n/],
-    ['container verify 1', /^REPLICA +DATANODE +FOUND\n(verified +dn\d\n){3}$/],
     ['pipeline list', /^ID +STATE +LEADER +READY +OPEN +CREATED +MEMBERS\npipeline-1 +OPEN +dn\d +3\/3 /],
     ['balancer status', /^balancer +on, /],
     ['safemode status', /^safemode +off\nrepairs +on\n$/],
@@ -161,7 +161,6 @@ describe('what there is to see', () => {
     ['container list --limit 1', { id: 1, replication: 'RATIS/THREE' }],
     ['container info 1', { info: { id: 1 }, replicas: [{ standing: 'held' }, {}, {}] }],
     ['container report', { healths: expect.any(Array) as unknown, counts: { MISSING: 0, UNHEALTHY: 0 } }],
-    ['container verify 1', { verified: true, findings: [] }],
     ['pipeline list', { id: 'pipeline-1', state: 'OPEN', membersReady: 3 }],
     ['balancer status', { on: true, movesUnderWay: 0 }],
     ['safemode status', { on: false, reasons: [], repairs: true }],
@@ -170,6 +169,17 @@ describe('what there is to see', () => {
     ['scm deleted-blocks', { transactions: 0, waitingFor: [] }],
   ])('admin %s --json', async (line, expected) => {
     expect((await asked(line))[0]).toMatchObject(expected)
+  })
+
+  test('admin container verify', async () => {
+    const id = (await containers()).find(({ usedBytes }) => usedBytes > 0)?.id
+    expect(await admin(`container verify ${id}`)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^REPLICA +DATANODE +FOUND\n(verified +dn\d\n){3}$/) as unknown,
+      err: expect.stringMatching(/^(reading the replica at dn\d\n){3}$/) as unknown,
+    })
+    const verified = { verified: true, findings: [] }
+    expect(await asked(`container verify ${id}`)).toMatchObject([verified, verified, verified])
   })
 
   test('the cluster file does where it is elsewhere', async () => {
@@ -217,15 +227,17 @@ test('the balancer is stopped and started', async () => {
 })
 
 test('a container is closed, once', { timeout: 60_000 }, async () => {
-  const open = (await containers()).find(({ state }) => state === 'OPEN')
-  expect(await admin(`container close ${open?.id}`)).toMatchObject({
+  const full = await until('one has blocks', async () => {
+    return (await containers()).find(({ state, usedBytes }) => state === 'OPEN' && usedBytes > 0)
+  })
+  expect(await admin(`container close ${full.id}`)).toMatchObject({
     code: 0,
-    out: `container ${open?.id} is being closed\n`,
+    out: `container ${full.id} is being closed\n`,
   })
   await until('it is closed', async () => {
-    return (await containers()).find(({ id }) => id === open?.id)?.state === 'CLOSED' ? true : undefined
+    return (await containers()).find(({ id }) => id === full.id)?.state === 'CLOSED' ? true : undefined
   })
-  expect(await asked(`container close ${open?.id}`)).toEqual([{ id: open?.id, state: 'CLOSED' }])
+  expect(await asked(`container close ${full.id}`)).toEqual([{ id: full.id, state: 'CLOSED' }])
 })
 
 test('a pipeline is closed, and another one takes its place', { timeout: 60_000 }, async () => {
@@ -298,7 +310,7 @@ test('a datanode with data leaves for good, and nothing of it is missed', { time
   await expectAll()
   for (const { id } of await containers()) {
     const [found] = await asked<{ replicas: readonly { standing: string; datanode: string }[] }>(`container info ${id}`)
-    const held = found?.replicas.filter(({ standing, datanode: at_ }) => standing === 'held' && at_ !== 'dn1') ?? []
+    const held = found?.replicas.filter(({ standing, datanode: where }) => standing === 'held' && where !== 'dn1') ?? []
     expect(held.length).toBeGreaterThanOrEqual(3)
   }
 })
@@ -321,7 +333,8 @@ test('what is needed does not leave, but by force', { timeout: 120_000 }, async 
 
 test('a datanode that is gone for good is seen, and made up for', { timeout: 120_000 }, async () => {
   await until('there is a pipeline of the three that are left', async () => {
-    return (await admin('pipeline list')).out.includes(' OPEN ') ? true : undefined
+    const found = await asked<{ readonly state: string; readonly leader?: string }>('pipeline list')
+    return found.find(({ state, leader }) => state === 'OPEN' && leader !== undefined)
   })
   await putSome('third')
   await allWhole()

@@ -134,12 +134,14 @@ interface Verified {
 
 async function verify({ control, argument, out }: ScmAsked<unknown>): Promise<void> {
   const id = idOf(argument)
-  const { replicas, ec } = await control.scm.containerInfo(id)
+  const { info, replicas, ec } = await control.scm.containerInfo(id)
+  // A replica is made by its first write.
+  const isWritten = ({ report }: ReplicaInfo): boolean => report !== undefined || info.state !== 'OPEN'
   if (ec !== undefined) {
     throw new StoreError('InvalidArgument', `container ${id} is encoded: verify ${ec.shards.join(', ')}, its shards`)
   }
   const results: Verified[] = []
-  for (const replica of replicas.filter(({ standing }) => standing !== 'incoming')) {
+  for (const replica of replicas.filter((each) => each.standing !== 'incoming' && isWritten(each))) {
     out.remark(`reading the replica at ${replica.datanode}`)
     results.push(await verifyReplica(control, id, replica))
   }
@@ -153,7 +155,7 @@ async function verify({ control, argument, out }: ScmAsked<unknown>): Promise<vo
         of: ({ findings, problem = '' }) => findings.map(({ message }) => message).join('; ') || problem,
       },
     ],
-    'no replica is known',
+    'nothing has been written to it',
   )
   const damaged = results.filter(({ findings }) => findings.length > 0)
   const unread = results.filter(({ problem }) => problem !== undefined)
