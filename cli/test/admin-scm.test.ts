@@ -1,7 +1,7 @@
 /** What an administrator does about datanodes and containers, against a cluster of real processes, as it is seen on a terminal. */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { access, open, readdir, rename, writeFile } from 'node:fs/promises'
+import { access, open, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
@@ -17,9 +17,10 @@ let s3: AskS3
 beforeAll(async () => {
   directory = await temporaryDirectory()
   data = join(directory.path, 'c')
-  const shape = words('--om 1 --scm 1 --datanodes 5 --racks 3 --s3-port 0')
+  expect(await at('cluster init --om 1 --scm 1 --datanodes 5 --racks 3 --s3-port 0')).toMatchObject({ code: 0 })
+  await giveTwoDisks('dn4')
   const settings = words('--set scm.containerSize=16MiB --set om.segment=1MiB')
-  running = await startServing(['cluster', 'start', '--data', data, ...shape, ...settings])
+  running = await startServing(['cluster', 'start', '--data', data, ...settings])
   s3 = await s3Of(data)
   expect((await s3('PUT', '/verbs')).status).toBe(200)
   await putSome('first')
@@ -29,7 +30,14 @@ afterAll(async () => {
   running.signal('SIGTERM')
   await running.ended
   await directory.remove()
-})
+}, 60_000)
+
+async function giveTwoDisks(id: string): Promise<void> {
+  const file = join(data, 'cluster.json')
+  const cluster = JSON.parse(await readFile(file, 'utf8')) as { datanodes: { id: string; disks: string[] }[] }
+  for (const each of cluster.datanodes) if (each.id === id) each.disks = [`disks/${id}-a`, `disks/${id}-b`]
+  await writeFile(file, JSON.stringify(cluster))
+}
 
 // ------------------------------------------------------------------------------------------------------------- commands
 
@@ -117,11 +125,13 @@ const written = new Map<string, string>()
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 async function putSome(name: string): Promise<void> {
-  for (const [n, size] of sizes.entries()) {
-    const body = new Uint8Array(randomBytes(size))
-    expect((await s3('PUT', `/verbs/${name}-${n}`, body)).status).toBe(200)
-    written.set(`/verbs/${name}-${n}`, digestOf(body))
-  }
+  for (const [n, size] of sizes.entries()) await putOne(`${name}-${n}`, size)
+}
+
+async function putOne(name: string, size: number): Promise<void> {
+  const body = new Uint8Array(randomBytes(size))
+  expect((await s3('PUT', `/verbs/${name}`, body)).status).toBe(200)
+  written.set(`/verbs/${name}`, digestOf(body))
 }
 
 async function expectAll(): Promise<void> {
@@ -133,7 +143,7 @@ async function expectAll(): Promise<void> {
 
 // ----------------------------------------------------------------------------------------------------------------- tests
 
-describe('what there is to see', () => {
+describe.concurrent('what there is to see', () => {
   test.each([
     ['datanode list', /^HEALTH +STATE +REPLICAS +DISKS +USED +FREE +RACK +ID\nHEALTHY +IN_SERVICE +\d+ +1 /],
     ['datanode info dn1', /^datanode +dn1\naddress .*\nrack +\/rack1\nhealth +HEALTHY\n/],
@@ -196,7 +206,7 @@ describe('what there is to see', () => {
   })
 })
 
-test.each([
+test.concurrent.each([
   ['datanode info dn9', 2, /there is no datanode dn9; there are dn1, dn2, dn3, dn4, dn5/],
   ['datanode decommission dn9', 2, /there is no datanode dn9/],
   ['datanode maintenance dn9', 2, /there is no datanode dn9/],
@@ -227,6 +237,7 @@ test('the balancer is stopped and started', async () => {
 })
 
 test('a container is closed, once', { timeout: 60_000 }, async () => {
+  await putOne('closing', 100_000)
   const full = await until('one has blocks', async () => {
     return (await containers()).find(({ state, usedBytes }) => state === 'OPEN' && usedBytes > 0)
   })
@@ -253,14 +264,18 @@ test('a pipeline is closed, and another one takes its place', { timeout: 60_000 
 
 test('a flipped byte is found, and its replica replaced and set aside', { timeout: 120_000 }, async () => {
   await allWhole()
-  const found = (await containers()).find(({ datanodes }) => datanodes.includes('dn3'))
+  const [found] = await containers()
   const id = found?.id ?? 0
-  const disk = join(data, 'dn3', 'disk')
+  // dn4 has two disks.
+  const holder = found?.datanodes.find((each) => each !== 'dn4') ?? ''
+  const disk = join(data, holder, 'disk')
   await flip(join(disk, 'containers'), id)
   const verified = await admin(`container verify ${id}`)
   expect(verified).toMatchObject({
     code: 1,
-    out: expect.stringMatching(/^DAMAGED +dn3 +block \d+, bytes \d+ to \d+: damaged$/m) as unknown,
+    out: expect.stringMatching(
+      new RegExp(`^DAMAGED +${holder} +block \\d+, bytes \\d+ to \\d+: damaged$`, 'm'),
+    ) as unknown,
     err: expect.stringContaining(`1 of the 3 replicas of container ${id} is damaged\ntry: nothing`) as unknown,
   })
   await until('the damaged file is set aside', async () => {
@@ -290,6 +305,30 @@ function emptyWhereMissing(error: NodeJS.ErrnoException): readonly string[] {
   throw error
 }
 
+test('a datanode goes on without a disk that has died, and takes it back', { timeout: 120_000 }, async () => {
+  const disk = join(data, 'disks', 'dn4-b')
+  const pid = await pidOf('dn4')
+  process.kill(pid, 'SIGSTOP')
+  await rename(disk, `${disk}.pulled`)
+  process.kill(pid, 'SIGKILL')
+  await until('it is back without', async () => {
+    return / dn4 .*the disk .*dn4-b is left out: it is not mounted/.test((await at('cluster status')).out)
+      ? true
+      : undefined
+  })
+  expect((await admin('datanode list')).out).toMatch(/^HEALTHY +IN_SERVICE +\d+ +1\/2 .* dn4$/m)
+  expect((await admin('datanode info dn4')).out).toMatch(/^disk +failed, .*dn4-b$/m)
+  await expectAll()
+  await allWhole()
+  await rename(`${disk}.pulled`, disk)
+  process.kill(await pidOf('dn4'), 'SIGTERM')
+  await until('both are there', async () => {
+    return /^HEALTHY +IN_SERVICE +\d+ +2 .* dn4$/m.test((await admin('datanode list')).out) ? true : undefined
+  })
+  await allWhole()
+  await expectAll()
+})
+
 test('a datanode rests, and is back', { timeout: 60_000 }, async () => {
   const rests = await admin('datanode maintenance dn3 --for 4h')
   expect(rests).toMatchObject({ code: 0, out: 'dn3 is IN_MAINTENANCE; its process can be stopped\n' })
@@ -302,16 +341,19 @@ test('a datanode rests, and is back', { timeout: 60_000 }, async () => {
 })
 
 test('a datanode with data leaves for good, and nothing of it is missed', { timeout: 120_000 }, async () => {
-  expect((await datanode('dn1')).containers).toBeGreaterThan(0)
-  const left = await admin('datanode decommission dn1')
-  expect(left).toMatchObject({ code: 0, out: 'dn1 is DECOMMISSIONED; its process can be stopped\n' })
+  await allWhole()
+  // Each container has a replica in each of the three racks; these two are the first.
+  const leaver = (await datanode('dn1')).containers > 0 ? 'dn1' : 'dn4'
+  expect((await datanode(leaver)).containers).toBeGreaterThan(0)
+  const left = await admin(`datanode decommission ${leaver}`)
+  expect(left).toMatchObject({ code: 0, out: `${leaver} is DECOMMISSIONED; its process can be stopped\n` })
   expect(left.err).toMatch(/^decommission: ((\d+ of )?\d+ containers? left|DECOMMISSIONING, )/m)
-  await killForGood('dn1')
+  await killForGood(leaver)
   await expectAll()
   for (const { id } of await containers()) {
     const [found] = await asked<{ replicas: readonly { standing: string; datanode: string }[] }>(`container info ${id}`)
-    const held = found?.replicas.filter(({ standing, datanode: where }) => standing === 'held' && where !== 'dn1') ?? []
-    expect(held.length).toBeGreaterThanOrEqual(3)
+    const others = found?.replicas.filter((each) => each.standing === 'held' && each.datanode !== leaver) ?? []
+    expect(others.length).toBeGreaterThanOrEqual(3)
   }
 })
 
