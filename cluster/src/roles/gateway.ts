@@ -5,8 +5,8 @@ import { BlockClient, DatanodeDirectory, EcReader, openCodePool } from '@o3/hdds
 import { RemoteOm } from '@o3/om/client'
 import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
 import { RemoteScm } from '@o3/scm/client'
-import type { ReplicationConfig } from '@o3/scm/api'
 import type { Scm } from '@o3/scm/client'
+import type { ReplicationConfig } from '@o3/scm/api'
 import { findCredentials, installAdministrator, s3Volume } from '../administrator.ts'
 import type { AdministratorCredentials } from '../administrator.ts'
 import { readSealingKey } from '../cluster-file/read-cluster.ts'
@@ -50,7 +50,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     })
     const credentials = await credentialsOf(seat, config)
     await installAdministrator({ om, keyring: graph.get(BUS_KEYRING) }, credentials)
-    await awaitPlaces(seat, scm, cluster.replication ?? 'RATIS/ONE')
+    await awaitWritable(seat, scm)
     const { native, admin } = endpoints
     const settings = { ...config, s3: { ...config.s3, ...endpoints.s3 }, native, admin }
     const problem = await watchReachability(seat, [
@@ -72,17 +72,28 @@ async function credentialsOf({ env, cluster }: Seat, { root }: GatewayRoleConfig
   )
 }
 
-/** Datanodes come up beside us; who finds us listening expects to be able to write. */
-const placeDeadlineMs = 10_000
+/** Datanodes come up beside us, and join into pipelines; who finds us listening expects to be able to write. */
+const writableDeadlineMs = 15_000
 
-/** Without any, names can be read all the same: then the gateway comes up, and says so. */
-async function awaitPlaces({ env, log }: Seat, scm: Scm, replication: ReplicationConfig): Promise<void> {
-  const untilMs = env.clock.monotonicMs() + placeDeadlineMs
-  while (!(await hasPlaces(scm, replication))) {
+/** While nothing can be written, names can be read all the same: then the gateway comes up, and says so. */
+async function awaitWritable({ env, log, cluster }: Seat, scm: Scm): Promise<void> {
+  const untilMs = env.clock.monotonicMs() + writableDeadlineMs
+  for (;;) {
+    const lacking = await whatIsLacking(scm, cluster.replication ?? 'RATIS/ONE')
+    if (lacking === undefined) return
     if (env.clock.monotonicMs() > untilMs) {
-      log.warn({ replication }, 'there is no place for blocks yet; the gateway serves what needs none')
+      log.warn({ lacking }, 'nothing can be written yet; the gateway serves what can be read')
       return
     }
     await env.clock.sleep(50)
   }
+}
+
+async function whatIsLacking(scm: Scm, replication: ReplicationConfig): Promise<string | undefined> {
+  if (!(await scm.listNodes()).some(({ health }) => health === 'HEALTHY')) return 'no datanode is alive'
+  const { on, reasons } = await scm.safemode()
+  if (on) return reasons.join('; ')
+  if (replication === 'RATIS/ONE') return undefined
+  const isOpen = (await scm.listPipelines()).some(({ state, leader }) => state === 'OPEN' && leader !== undefined)
+  return isOpen ? undefined : 'no three datanodes have a pipeline'
 }

@@ -60,7 +60,7 @@ export class ClientCall {
     const { clock, deadlineMs, signal, method } = options
     if (deadlineMs !== undefined) {
       this.cancelDeadline = clock.after(deadlineMs, () => {
-        this.cancel(new StoreError('DeadlineExceeded', `${method} took longer than ${deadlineMs} ms`))
+        this.cancel(new StoreError('DeadlineExceeded', `${method} took longer than ${Math.round(deadlineMs)} ms`))
       })
     }
     if (signal?.aborted === true) this.cancel(signal.reason)

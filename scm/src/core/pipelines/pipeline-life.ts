@@ -6,7 +6,7 @@ import type { ScmCommand } from '../command.ts'
 import { majorityOf, numberOfPipeline } from '../tables.ts'
 
 export interface PipelineLimits {
-  /** Pipelines of three that a datanode is a member of, at most. */
+  /** Pipelines of three that a datanode is a member of; one more where another datanode would have none. */
   readonly pipelinesPerNode: number
   /**
    * A pipeline opens when all its members are there; after so long, when a majority is. Datanodes that have not joined or left
