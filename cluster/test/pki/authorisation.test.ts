@@ -12,9 +12,9 @@ const expected: readonly (readonly [RegExp, string])[] = [
   [/^om\./, 'gateway'],
   [/^scm\.(register|heartbeat)\.1$/, 'datanode'],
   [/^scm\.secretKeys\.1$/, 'om datanode'],
-  [/^scm\.listPipelines\.1$/, 'gateway admin'],
+  [/^scm\.(listPipelines|safemode)\.1$/, 'gateway admin'],
   [
-    /^scm\.(rotateSecretKey|closePipeline|containerInfo|setOperational|safemode|exitSafemode|deletedBlocks|replicationReport|balancer|setBalancer)\.1$/,
+    /^scm\.(rotateSecretKey|closePipeline|containerInfo|setOperational|exitSafemode|deletedBlocks|replicationReport|balancer|setBalancer)\.1$/,
     'admin',
   ],
   [/^scm\.(allocateBlocks|deleteBlocks)\.1$/, 'om'],

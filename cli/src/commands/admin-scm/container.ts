@@ -66,7 +66,9 @@ async function report({ control, out }: ScmAsked<unknown>): Promise<void> {
   const { OPEN, CLOSING, DELETING } = states
   const counts = {
     ...Object.fromEntries(healths.map(({ health, containers }) => [health, containers])),
-    ...{ OPEN, CLOSING, DELETING },
+    OPEN,
+    CLOSING,
+    DELETING,
   }
   const ofHealth = healths
     .filter(({ health, containers }) => containers > 0 || health === 'HEALTHY')
