@@ -20,6 +20,7 @@ import type {
   BlockPage,
   BlockReceipt,
   BlockWriter,
+  KnownChecksums,
   Datanode,
   PipelineMembership,
   ReadRange,
@@ -441,8 +442,8 @@ class DatanodeBlockWriter implements BlockWriter {
     this.writer = writer
   }
 
-  write(pieces: readonly Uint8Array[]): Promise<void> {
-    return this.writer.write(pieces)
+  write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void> {
+    return this.writer.write(pieces, known)
   }
 
   async commit(): Promise<BlockReceipt> {
