@@ -391,6 +391,8 @@ test('a datanode that is gone for good is seen, and made up for', { timeout: 120
   expect((await admin('datanode recommission dn5')).code).toBe(0)
   await allWhole()
   await expectAll()
+  // It is not expected back.
+  expect(await asked('datanode decommission dn2')).toEqual([{ id: 'dn2', operational: 'DECOMMISSIONED' }])
 })
 
 test('a new leader of SCM has reads served at once', { timeout: 60_000 }, async () => {

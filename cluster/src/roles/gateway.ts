@@ -89,10 +89,8 @@ async function awaitWritable({ env, log, cluster }: Seat, scm: Scm): Promise<voi
 }
 
 async function whatIsLacking(scm: Scm, replication: ReplicationConfig): Promise<string | undefined> {
-  if (!(await scm.listNodes()).some(({ health }) => health === 'HEALTHY')) return 'no datanode is alive'
   const { on, reasons } = await scm.safemode()
   if (on) return reasons.join('; ')
-  if (replication === 'RATIS/ONE') return undefined
-  const isOpen = (await scm.listPipelines()).some(({ state, leader }) => state === 'OPEN' && leader !== undefined)
-  return isOpen ? undefined : 'no three datanodes have a pipeline'
+  if (await hasPlaces(scm, replication)) return undefined
+  return replication === 'RATIS/ONE' ? 'no datanode is alive' : 'no three datanodes have a pipeline'
 }

@@ -50,7 +50,7 @@ async function close({ control, argument, out }: ScmAsked<unknown>): Promise<voi
 const meaning: Readonly<Record<ContainerHealth, string>> = {
   MISSING: 'no good replica is left: start the datanodes that had one',
   QUASI_CLOSED_STUCK: 'too few origins are there to agree: start the others',
-  DIFFERING: 'closed replicas are not the same',
+  DIFFERING: 'copies are not the same: they take what they lack',
   UNDER_REPLICATED: 'too few copies: more are made',
   UNHEALTHY: 'a damaged replica: it is replaced',
   OVER_REPLICATED: 'too many copies: some are deleted',
