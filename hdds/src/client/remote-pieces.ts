@@ -35,8 +35,6 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   private asking: AbortController | undefined
   /** Of the range, not yet arrived. */
   private left: number
-  /** Of a joined piece; used again for the next one. */
-  private buffer: Uint8Array | undefined
   /** Arrived, and more than a joined piece holds. */
   private held: Uint8Array | undefined
   private hasHandedOut = false
@@ -123,8 +121,8 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   }
 
   private async joined(first: Uint8Array): Promise<Uint8Array> {
-    this.buffer ??= new Uint8Array(Math.min(joinedBytes, first.length + this.left))
-    const { buffer } = this
+    // Not used again: readers that gather pieces keep them over the next.
+    const buffer = new Uint8Array(Math.min(joinedBytes, first.length + this.left))
     let filled = 0
     for (let arrived: Uint8Array | undefined = first; ; arrived = await this.arrival()) {
       assert(arrived, 'the range has more bytes')
