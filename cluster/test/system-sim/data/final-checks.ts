@@ -14,6 +14,8 @@ const shardPlaces = 5
 export class FinalChecks {
   private readonly world: DataWorld
   private readonly gateway: Gateway
+  /** Later ones are open, and there may always be such. */
+  private last = 0
 
   constructor(world: DataWorld, gateway: Gateway) {
     this.world = world
@@ -21,11 +23,11 @@ export class FinalChecks {
   }
 
   /**
-   * Every container that there is now comes to rest within so long: closed, whole, with equal replicas and no others, encoded where
+   * Every container up to the last that was closed comes to rest within so long: closed, whole, with equal replicas and no others, encoded where
    * it is to be, and with no block that no key is in.
    */
   async expectWholeness(withinMs: number, named: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    const last = (await this.list()).at(-1)?.id ?? 0
+    const { last } = this
     let complaint: string | undefined = 'nobody has looked'
     const isAtRest = async (): Promise<boolean> => {
       complaint = await this.complaint(last, named)
@@ -70,7 +72,9 @@ export class FinalChecks {
   /** Everything is closed that is open, so that it can be judged. */
   async closeAll(): Promise<void> {
     const { env, scm } = this.gateway
-    for (const { id, state } of await this.list()) {
+    const infos = await this.list()
+    this.last = infos.at(-1)?.id ?? 0
+    for (const { id, state } of infos) {
       if (state !== 'OPEN') continue
       const requestId = env.random.uuid()
       const outcome = await insist(env.clock, 20_000, () => scm.closeContainer(id, { requestId }))
@@ -121,10 +125,12 @@ export class FinalChecks {
     if (ec !== undefined) return replicas.length > 0 ? 'it is encoded, and has replicas' : undefined
     const wanted = shardOf === undefined ? 3 : 1
     const held = replicas.filter(({ standing }) => standing === 'held')
+    // A datanode that has left keeps what it had.
+    const inService = held.filter(({ operational }) => operational === 'IN_SERVICE')
     const said = replicas.map(
       ({ datanode, standing, report }) => `${datanode} ${standing} ${report?.state} ${report?.contentHash}`,
     )
-    if (held.length !== wanted || replicas.length !== held.length) return said.join(', ')
+    if (inService.length !== wanted || replicas.length !== held.length) return said.join(', ')
     if (new Set(held.map(({ report }) => `${report?.state} ${report?.contentHash}`)).size !== 1) return said.join(', ')
     if (held.some(({ report }) => report?.state !== 'CLOSED')) return said.join(', ')
     if (isToBeEncoded && canEncode) return 'it is not encoded'
