@@ -80,7 +80,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
   }
 }
 
-function violationOf(error: unknown): { readonly checker: string; readonly reason: string } {
+/** Which checker says so, and what it saw; what is thrown by something else is a broken promise too. */
+export function violationOf(error: unknown): { readonly checker: string; readonly reason: string } {
   if (error instanceof SystemViolation) return { checker: error.checker, reason: error.message }
   if (!(error instanceof Error)) return { checker: 'no-throw', reason: String(error) }
   if (error.cause instanceof SystemViolation) return { checker: error.cause.checker, reason: error.cause.message }

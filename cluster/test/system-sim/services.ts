@@ -1,7 +1,7 @@
 import { Graph } from '@o3/common/di'
 import type { Env } from '@o3/common/env'
 import { createKeyring, sealingKeyBytes } from '@o3/common/keyring'
-import { nullLogger } from '@o3/common/logger'
+import { nullLogger, type Logger } from '@o3/common/logger'
 import { GroupClient, trustedClient } from '@o3/common/rpc'
 import type { OmCommand, OmReply } from '@o3/om/api'
 import {
@@ -27,6 +27,7 @@ import {
   SCM_SEALING,
   SCM_STORE,
   installScm,
+  type ReplicationConfig,
   type ScmCommand,
   type ScmConfig,
   type ScmReply,
@@ -82,14 +83,25 @@ export function omService(
   }
 }
 
-export function scmService(env: Env, store: ReplicatedStore<ScmCommand, ScmReply>, config: ScmConfig): RunningService {
+export interface ScmServiceParts {
+  readonly config: ScmConfig
+  /** How copies are made and moved. Default: as in production. */
+  readonly repair?: ReplicationConfig
+  readonly log?: Logger
+}
+
+export function scmService(
+  env: Env,
+  store: ReplicatedStore<ScmCommand, ScmReply>,
+  { config, repair, log = nullLogger }: ScmServiceParts,
+): RunningService {
   const graph = new Graph()
     .value(SCM_ENV, env)
-    .value(SCM_LOG, nullLogger)
+    .value(SCM_LOG, log)
     .value(SCM_CONFIG, config)
     .value(SCM_SEALING, createKeyring({ current: new Uint8Array(sealingKeyBytes).fill(7) }, env.random))
     .value(SCM_STORE, store)
-  installScm(graph)
+  installScm(graph, repair)
   return {
     methods: serveScm<undefined>(graph.get(SCM), { mayHaveKeys: () => true }),
     start: () => {},

@@ -1,6 +1,23 @@
-import type { SimRandom } from '@o3/common/env/sim'
+import type { SimNode, SimRandom } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
-import type { AnyMember, SystemWorld } from './world.ts'
+import type { SystemWorld } from './world.ts'
+
+/** The cluster, as far as its operator sees it. */
+export type Supervised = Pick<SystemWorld, 'simulation' | 'random' | 'isCalm' | 'tell' | 'accuse'>
+
+/** A machine that is to run a process. */
+export interface Kept {
+  readonly id: string
+  readonly node: SimNode
+  /** Why it does not serve, though its process runs. */
+  readonly failure: string | undefined
+  /** Its disk lost something on purpose. */
+  readonly isBad: boolean
+  /** Rejects when it does not start, and is down then. */
+  start(): Promise<'up' | 'down'>
+  down(how: 'kill' | 'crash'): void
+  replaceDisk(): void
+}
 
 /** How soon a process is started again. */
 const restartMs = 2_500
@@ -14,27 +31,27 @@ export class Supervisor {
   isOver = false
   /** Starts that came to nothing, by the code of the reason. */
   readonly refusedStarts = new Map<string, number>()
-  private readonly world: SystemWorld
+  private readonly world: Supervised
   private readonly random: SimRandom
   private readonly keeping: Promise<void>[] = []
   /** Stay down. */
-  private readonly resting = new Set<AnyMember>()
+  private readonly resting = new Set<Kept>()
 
-  constructor(world: SystemWorld) {
+  constructor(world: Supervised) {
     this.world = world
     this.random = world.random.fork('supervisor')
   }
 
-  keep(member: AnyMember): void {
+  keep(member: Kept): void {
     this.keeping.push(this.watchOver(member))
   }
 
-  rest(member: AnyMember): void {
+  rest(member: Kept): void {
     this.resting.add(member)
     if (member.node.isUp) member.down('kill')
   }
 
-  wake(member: AnyMember): void {
+  wake(member: Kept): void {
     this.resting.delete(member)
   }
 
@@ -44,7 +61,7 @@ export class Supervisor {
     await Promise.all(this.keeping)
   }
 
-  private async watchOver(member: AnyMember): Promise<void> {
+  private async watchOver(member: Kept): Promise<void> {
     const { clock } = this.world.simulation
     while (!this.isOver) {
       if (member.failure !== undefined) {
@@ -59,7 +76,7 @@ export class Supervisor {
     }
   }
 
-  private async start(member: AnyMember): Promise<void> {
+  private async start(member: Kept): Promise<void> {
     try {
       const how = await member.start()
       this.world.tell(`${member.id} was started: ${how}${member.isBad ? ', and has lost something' : ''}`)

@@ -140,7 +140,7 @@ export class SystemWorld {
       watch,
       bootstrap,
       rules: scmRules,
-      serve: (env, store) => scmService(env, store, config),
+      serve: (env, store) => scmService(env, store, { config }),
       ...(this.plants.scm && { plants: this.plants.scm }),
     })
   }

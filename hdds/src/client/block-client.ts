@@ -119,7 +119,12 @@ export class BlockClient implements BlockStore {
       if (!mayHaveMoved(error)) throw error
       const found = await this.places.locateAgain(block.container, error)
       if (!isPipelined(found) || placeText(found) === before) throw error
-      return await this.openAtAll(found, block, access)
+      try {
+        return await this.openAtAll(found, block, access)
+      } catch (again) {
+        // Whoever took the first attempt has spent the id: the caller has done nothing wrong, and wants another block.
+        throw isStoreError(again, 'InvalidArgument') ? error : again
+      }
     }
   }
 

@@ -3,6 +3,7 @@
 export { addressText, parseAddress } from './address.ts'
 export { EcReader } from '../ec/ec-reader.ts'
 export { openCodePool } from '../ec/code-pool.ts'
+export { WasmErasureCode } from '../ec/erasure-code.ts'
 export { BlockClient, defaultBlockPatience } from './block-client.ts'
 export type { BlockReplica, EncodedPlace, FindDatanode } from './container-places.ts'
 export type { BlockClientOptions, BlockPatience, EncodedReader } from './block-client.ts'

@@ -58,6 +58,11 @@ export class DatanodePipelines {
     return pipelines
   }
 
+  /** Undefined for one that this datanode is no member of. */
+  known(id: PipelineId): PipelineGroup | undefined {
+    return this.groups.get(id)
+  }
+
   /** `Unavailable` for one that this datanode is no member of. */
   group(id: PipelineId): PipelineGroup {
     const group = this.groups.get(id)

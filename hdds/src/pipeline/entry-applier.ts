@@ -227,20 +227,20 @@ export class EntryApplier {
    * forgot it. One that differs from the leader's all the same is sealed as one that may lack something, and reconciled.
    */
   private async seal({ container: id, contentHash }: CloseContainerEntry, works: readonly Work[]): Promise<void> {
-    const { streams, onSealed, containers, log } = this.options
+    const { streams, onSealed, log } = this.options
     const isComplete = await this.settleWorks(works)
     if (!isComplete) this.fetching.get(id)?.abort(new StoreError('Aborted', 'the container is closed'))
     await Promise.all(works.map(({ done }) => done))
     this.stopping.signal.throwIfAborted()
     await streams.close(id)
     if (isComplete) await this.discardUnagreed(id)
-    const container = containers.find(id)
-    if (container !== undefined && !container.isSealed) {
+    // Also where no block of it ever came: an empty replica is as good as that of the leader, and must be there to be told of.
+    await this.persistently(id, async (container) => {
       const isSame = contentHash === undefined || container.report().contentHash === contentHash
       const how = isComplete && isSame ? 'agreed' : 'alone'
       if (how === 'alone') log.warn({ container: id, isComplete, isSame }, 'a container is closed, and may lack blocks')
-      await this.persistently(id, () => container.close({ how }))
-    }
+      await container.close({ how })
+    })
     streams.forget(id)
     onSealed(id)
   }

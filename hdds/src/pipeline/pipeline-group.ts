@@ -228,6 +228,17 @@ export class PipelineGroup {
 
   // -------------------------------------------------------------------------------------------------- containers
 
+  /**
+   * Has the container, durably, also where no block of it ever came. As long as this member takes part it is the log that closes
+   * it: without that it would look like one that has no pipeline, and be closed by agreement with nobody. Idempotent.
+   * `OutOfSpace`, `ContainerNotFound` when it was deleted.
+   */
+  async takeIn(id: ContainerId): Promise<void> {
+    const { containers } = this.options
+    const container = containers.find(id) ?? (await containers.obtain(id))
+    if (container.isOpen && this.takesPart && !this.applier.isClosing(id)) await this.record.adopt(id)
+  }
+
   /** At the leader: all that was acknowledged is in the container, everywhere, when it is sealed. Idempotent. `NotLeader`. */
   closeContainer(id: ContainerId): Promise<void> {
     return this.gate.closing(id, () => this.closeAgreed(id))
@@ -391,8 +402,12 @@ export class PipelineGroup {
 
   // ----------------------------------------------------------------------------------------------------- refusals
 
+  private get takesPart(): boolean {
+    return this.node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined
+  }
+
   private running(): RaftNode {
-    if (this.node !== undefined && this.machine.failed === undefined && this.withdrawal === undefined) return this.node
+    if (this.node !== undefined && this.takesPart) return this.node
     const message = `pipeline ${this.id} takes no more blocks here`
     throw new StoreError('Unavailable', message, { details: { pipeline: this.id } })
   }

@@ -1,7 +1,7 @@
 import { StoreError, isStoreError, unreachable } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { ContainerId, DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
+import type { DatanodeAnswer, DatanodeCommand } from '@o3/scm/api'
 import type { EcCommand } from '../ec/ec-commands.ts'
 import type { CopyCommand, CopyCommands } from './copy-commands.ts'
 import type { ShardCommands } from './shard-commands.ts'
@@ -24,6 +24,7 @@ type DeletionCommand = Extract<DatanodeCommand, { readonly kind: 'delete-blocks'
 /** About the talk itself: see `Heartbeating`. */
 type TalkCommand = Extract<DatanodeCommand, { readonly kind: 'full-report' | 'register' }>
 type PipelineCommand = Extract<DatanodeCommand, { readonly kind: 'create-pipeline' | 'close-pipeline' }>
+type CloseCommand = Extract<DatanodeCommand, { readonly kind: 'close-container' }>
 type ContainerCommand = Exclude<
   DatanodeCommand,
   DeletionCommand | TalkCommand | PipelineCommand | CopyCommand | EcCommand
@@ -139,9 +140,10 @@ export class ScmCommands {
     const { kind, container } = command
     switch (kind) {
       case 'create-container':
+        if (command.pipeline !== undefined) return await datanode.createContainerOf(container, command.pipeline)
         return await datanode.createContainer(container)
       case 'close-container':
-        return await ignoreMissing(this.close(container, command.how))
+        return await ignoreMissing(this.close(command))
       case 'delete-container':
         return await datanode.deleteContainer(container)
       default:
@@ -150,11 +152,12 @@ export class ScmCommands {
   }
 
   /** Every member of a pipeline is told, for SCM need not know who leads; those that follow have nothing to do. */
-  private async close(container: ContainerId, how: 'agreed' | 'alone' = 'agreed'): Promise<void> {
+  private async close({ container, how = 'agreed', pipeline }: CloseCommand): Promise<void> {
     const { datanode } = this.options
     if (how === 'alone') return await datanode.closeContainerAlone(container)
     try {
-      await datanode.closeContainer(container)
+      if (pipeline === undefined) await datanode.closeContainer(container)
+      else await datanode.closeContainerOf(container, pipeline)
     } catch (error) {
       if (!isStoreError(error, 'NotLeader')) throw error
     }

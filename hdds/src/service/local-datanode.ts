@@ -161,6 +161,24 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     await (group === undefined ? container.close() : group.closeContainer(id))
   }
 
+  /** As `createContainer`, of one that is written through a pipeline. `Unavailable` while this datanode is no member of it. */
+  async createContainerOf(id: ContainerId, pipeline: PipelineId): Promise<void> {
+    if (this.groups === undefined) throw unknownPipeline(pipeline)
+    await this.groups.group(pipeline).takeIn(id)
+  }
+
+  /**
+   * As `closeContainer`, of one that is written through a pipeline, whatever this datanode knows of that. Where it is no member
+   * any more, nobody has agreed to what is here: sealed alone.
+   */
+  async closeContainerOf(id: ContainerId, pipeline: PipelineId): Promise<void> {
+    const container = this.container(id)
+    const group = this.groups?.ownerOf(id) ?? this.groups?.known(pipeline)
+    if (group === undefined) return await container.close({ how: 'alone' })
+    await group.takeIn(id)
+    await group.closeContainer(id)
+  }
+
   /** Its pipeline is lost: it is sealed with what is here, and `QUASI_CLOSED`. `ContainerNotFound`, `VolumeFailed`. */
   async closeContainerAlone(id: ContainerId): Promise<void> {
     const container = this.container(id)

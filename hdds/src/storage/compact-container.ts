@@ -40,7 +40,7 @@ export interface CompactionOptions {
 const rowsPerBatch = 512
 
 /**
- * The bytes given back; 0 when the container was found damaged or was deleted meanwhile. Rejects with `OutOfSpace`
+ * The bytes given back; 0 when the container was found damaged, was deleted or was given blocks of other replicas meanwhile. Rejects with `OutOfSpace`
  * (nothing is changed) and `VolumeFailed`.
  */
 export async function compactContainer(options: CompactionOptions): Promise<number> {
@@ -51,6 +51,7 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
   const keyPrefix = blockKeyPrefix(name.container, name.generation)
   const writer = await GenerationWriter.create(scope, name)
   const deletions = container.watchDeletions()
+  const { restorationsBegun } = container
   let oldBytes = 0
   let switched = false
   try {
@@ -60,16 +61,23 @@ export async function compactContainer(options: CompactionOptions): Promise<numb
     scope.env.at('hdds.compact.copied')
     await container.turns.run(async () => {
       if (container.isRemoved) throw gone()
-      await repeatDeletions({ container, writer, keyPrefix, runs: deletions.runs })
-      await writer.finish()
-      scope.env.at('hdds.compact.before-switch')
-      oldBytes = container.ledger.usedBytes
-      container.switchTo(disk.newFile(name), writer.ledger)
-      switched = true
+      // Blocks that came meanwhile are not in the copy.
+      if (container.isRestored || container.restorationsBegun !== restorationsBegun) throw restored()
+      const replacing = container.startReplacing()
+      try {
+        await repeatDeletions({ container, writer, keyPrefix, runs: deletions.runs })
+        await writer.finish()
+        scope.env.at('hdds.compact.before-switch')
+        oldBytes = container.ledger.usedBytes
+        container.switchTo(disk.newFile(name), writer.ledger)
+        switched = true
+      } finally {
+        replacing.end()
+      }
     })
   } catch (error) {
     if (!switched) await abandon(container, writer, keyPrefix)
-    if (isStoreError(error, 'ContainerNotFound', 'Damaged')) return 0
+    if (isStoreError(error, 'ContainerNotFound', 'Damaged', 'Busy')) return 0
     throw error
   } finally {
     deletions.end()
@@ -86,6 +94,10 @@ async function checkpointIfRoom(disk: DataDisk): Promise<void> {
   } catch (error) {
     if (!isStoreError(error, 'OutOfSpace')) throw error
   }
+}
+
+function restored(): StoreError {
+  return new StoreError('Busy', 'the container was given blocks of other replicas')
 }
 
 function gone(): StoreError {

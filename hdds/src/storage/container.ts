@@ -69,6 +69,8 @@ export class Container {
   private damageSeen = false
   private readonly deletionWatchers = new Set<LocalRun[]>()
   private restoration: RestorationWatch | undefined
+  private restorations = 0
+  private isReplacing = false
 
   constructor(options: ContainerOptions) {
     this.id = options.file.name.container
@@ -383,7 +385,9 @@ export class Container {
    */
   startRestoration(watch: RestorationWatch): { end(): Promise<void> } {
     if (this.restoration !== undefined) throw new StoreError('Busy', `container ${this.id} is being restored`)
+    if (this.isReplacing) throw new StoreError('Busy', `the file of container ${this.id} is being replaced`)
     this.restoration = watch
+    this.restorations++
     // Between two of them records may be unsynced: the appender stays.
     this.appenderUsers++
     return {
@@ -398,6 +402,22 @@ export class Container {
 
   get isRestored(): boolean {
     return this.restoration !== undefined
+  }
+
+  /** How many have begun: whoever copies this file must have seen the same number when he has finished, and none under way. */
+  get restorationsBegun(): number {
+    return this.restorations
+  }
+
+  /** No restoration begins until `end`: the next generation is about to have its final name, and has what this one has now. */
+  startReplacing(): { end(): void } {
+    assert(!this.isRestored, 'a container is replaced while it is restored')
+    this.isReplacing = true
+    return {
+      end: () => {
+        this.isReplacing = false
+      },
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------ close
@@ -481,6 +501,8 @@ export class Container {
     this.ended ??= 'stopped'
     await Promise.all([...this.writers.values()].map((writer) => writer.abort()))
     await this.settledUnlessFailed()
+    // Others may have asked for a sync meanwhile: a scrubber, a log that is being applied. They add nothing.
+    while (this.appender?.isIdle === false && this.scope.health.failed === undefined) await this.settledUnlessFailed()
     this.closeAppender()
   }
 }

@@ -44,7 +44,9 @@ function planSingleClosing({ container, held }: ContainerFacts): ContainerPlan {
 
 function planAgreedClosing(facts: ContainerFacts, limits: ClosingLimits): ContainerPlan {
   const { container, held } = facts
-  const awaited = held.filter(isAwaited)
+  const isClosed = held.some(({ health, report }) => health !== 'DEAD' && report?.state === 'CLOSED')
+  // The log has closed it: who has nothing of it gets it from the log, or a copy. An empty one made now nobody would ever close.
+  const awaited = held.filter((replica) => isAwaited(replica) && !(isClosed && isMissing(replica)))
   if (awaited.length === 0 || !awaited.every(({ report }) => isSealed(report))) {
     return dueOnly(awaited.flatMap((replica) => closeOf(replica, facts, limits)))
   }
@@ -59,6 +61,10 @@ function planAgreedClosing(facts: ContainerFacts, limits: ClosingLimits): Contai
 function isAwaited({ health, isHeard, report, pipeline }: Replica): boolean {
   if (health === 'DEAD') return false
   return !(isHeard && report === undefined && pipeline === 'none')
+}
+
+function isMissing({ isHeard, report }: Replica): boolean {
+  return isHeard && report === undefined
 }
 
 function closeOf(replica: Replica, facts: ContainerFacts, limits: ClosingLimits): readonly Due[] {
