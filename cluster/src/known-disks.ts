@@ -6,41 +6,98 @@
 import { join, relative, resolve } from 'node:path'
 import { StoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
-import type { DiskReport } from '@o3/scm/api'
 import { readSmallFile, replaceFile } from './data-directory.ts'
+
+/** As a node finds its disks when it starts. */
+export interface FoundDisks {
+  /** There, or new. */
+  readonly present: readonly string[]
+  /** Known, and without their identity: not mounted, emptied or dead. */
+  readonly away: readonly string[]
+  /** Present, and away at an earlier start. */
+  readonly returned: readonly string[]
+}
+
+interface Known {
+  readonly disks: readonly string[]
+  readonly away: readonly string[]
+}
 
 const fileOf = (directory: string): string => join(directory, 'disks.json')
 
-/** `Incompatible` for a known disk without its identity, and for one that the configuration no longer names. */
-export async function refuseLostDisks(env: Env, directory: string, configured: readonly string[]): Promise<void> {
-  for (const path of await knownDisks(env, directory)) {
-    if (!configured.includes(path)) {
-      throw new StoreError(
-        'Incompatible',
-        `the disk ${path} has blocks of this node and is not among its disks: name it again with --disk`,
-      )
-    }
-    if ((await env.disk.stat(`${path}/VERSION`)) === undefined) {
-      throw new StoreError(
-        'Incompatible',
-        `the disk ${path} has blocks of this node and has no VERSION file: it is not mounted, or was emptied. Mount it; if it is lost for good, remove it from ${fileOf(directory)}`,
-      )
-    }
+/**
+ * For a node that has the only copy of its blocks: all of its disks, or `Incompatible` for a known one without its identity,
+ * and for one that the configuration no longer names.
+ */
+export async function findAllDisks(env: Env, directory: string, configured: readonly string[]): Promise<FoundDisks> {
+  await refuseUnnamed(env, directory, configured, 'name it again with --disk')
+  const found = await findDisks(env, directory, configured)
+  const [lost] = found.away
+  if (lost === undefined) return found
+  throw new StoreError(
+    'Incompatible',
+    `the disk ${lost} has blocks of this node and has no VERSION file: it is not mounted, or was emptied. Mount it; if it is lost for good, remove it from ${fileOf(directory)}`,
+  )
+}
+
+/**
+ * For a datanode with copies elsewhere: it goes on with those of its disks that are there. `Incompatible` when none is, for
+ * then it had better not begin anew unasked, and for one that is there and that the cluster file no longer names.
+ */
+export async function findSomeDisks(env: Env, directory: string, configured: readonly string[]): Promise<FoundDisks> {
+  await refuseUnnamed(env, directory, configured, 'name it again in the cluster file, or empty it')
+  const found = await findDisks(env, directory, configured)
+  if (found.present.length > 0) return found
+  throw new StoreError(
+    'Incompatible',
+    `none of the disks of this datanode is there (${found.away.join(', ')}). Mount them; if they are lost for good, remove ${fileOf(directory)}: it then begins with empty ones, and is given copies of what others have`,
+  )
+}
+
+async function findDisks(env: Env, directory: string, configured: readonly string[]): Promise<FoundDisks> {
+  const known = await readKnown(env, directory)
+  const present: string[] = []
+  const away: string[] = []
+  for (const path of configured) {
+    const isThere = !known.disks.includes(path) || (await hasIdentity(env, path))
+    ;(isThere ? present : away).push(path)
+  }
+  return { present, away, returned: present.filter((path) => known.away.includes(path)) }
+}
+
+/** One that is gone and no longer named was given up; one that is there was forgotten. */
+async function refuseUnnamed(env: Env, directory: string, configured: readonly string[], what: string): Promise<void> {
+  for (const path of (await readKnown(env, directory)).disks) {
+    if (configured.includes(path) || !(await hasIdentity(env, path))) continue
+    throw new StoreError('Incompatible', `the disk ${path} has blocks of this node and is not among its disks: ${what}`)
   }
 }
 
-/** After the disks were opened. Durable when it resolves. */
-export async function rememberDisks(env: Env, directory: string, disks: readonly DiskReport[]): Promise<void> {
-  const paths = disks.map(({ path }) => path)
-  const known = await knownDisks(env, directory)
-  if (paths.every((path) => known.includes(path))) return
-  const disksOf = paths.map((path) => shortened(directory, path))
-  await replaceFile(env, fileOf(directory), `${JSON.stringify({ disks: disksOf }, null, 2)}\n`)
+/** A disk that answers with an error is not there either. */
+async function hasIdentity(env: Env, path: string): Promise<boolean> {
+  try {
+    return (await env.disk.stat(`${path}/VERSION`)) !== undefined
+  } catch (error) {
+    if (error instanceof StoreError) return false
+    throw error
+  }
 }
 
-async function knownDisks(env: Env, directory: string): Promise<readonly string[]> {
+/** After the disks were opened: those that take part, and those that do not. Durable when it resolves. */
+export async function rememberDisks(
+  env: Env,
+  directory: string,
+  { present, away }: Pick<FoundDisks, 'present' | 'away'>,
+): Promise<void> {
+  const short = (paths: readonly string[]): readonly string[] => paths.map((path) => shortened(directory, path))
+  const record = { disks: short([...present, ...away]), ...(away.length === 0 ? {} : { away: short(away) }) }
+  const text = `${JSON.stringify(record, null, 2)}\n`
+  if ((await readSmallFile(env, fileOf(directory))) !== text) await replaceFile(env, fileOf(directory), text)
+}
+
+async function readKnown(env: Env, directory: string): Promise<Known> {
   const text = await readSmallFile(env, fileOf(directory))
-  if (text === undefined) return []
+  if (text === undefined) return { disks: [], away: [] }
   const damaged = new StoreError(
     'Damaged',
     `${fileOf(directory)} is not what O3 writes; correct the list of disks in it`,
@@ -52,9 +109,14 @@ async function knownDisks(env: Env, directory: string): Promise<readonly string[
     if (error instanceof SyntaxError) throw damaged
     throw error
   }
-  const disks = (parsed as { readonly disks?: unknown } | null)?.disks
-  if (!Array.isArray(disks) || !disks.every((path) => typeof path === 'string')) throw damaged
-  return disks.map((path) => resolve(directory, path))
+  const { disks, away = [] } = (parsed ?? {}) as { readonly disks?: unknown; readonly away?: unknown }
+  if (!isPaths(disks) || !isPaths(away)) throw damaged
+  const full = (paths: readonly string[]): readonly string[] => paths.map((path) => resolve(directory, path))
+  return { disks: full(disks), away: full(away) }
+}
+
+function isPaths(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((path) => typeof path === 'string')
 }
 
 /** A disk within the data directory moves with it. */

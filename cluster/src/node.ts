@@ -67,7 +67,13 @@ async function startParts(parts: ProcessParts, directory: DataDirectory, config:
   const credentials = await settleCredentials(env, path, config.root)
   await startScm(graph, parts, { directory: path, settings: config.scm, sealingKey })
   const { data, hdds } = config
-  const datanode = await startDatanode(graph, parts, { ...directory.identity, directory: path, data, settings: hdds })
+  const datanode = await startDatanode(graph, parts, {
+    ...directory.identity,
+    directory: path,
+    data,
+    settings: hdds,
+    lostDisks: 'refuse',
+  })
   await startOm(graph, parts, { directory: path, settings: config.om })
   await startStore(graph, parts, { sealingKey, settings: config.store, replication: 'RATIS/ONE' })
   await installAdministrator({ om: graph.get(OM), keyring: graph.get(BUS_KEYRING) }, credentials)

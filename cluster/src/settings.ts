@@ -71,6 +71,11 @@ export const omSection = section('Names.', {
 
 export const scmSection = section('Containers.', {
   containerSize: size({ description: 'A container is closed at this size.', default: '1GiB', minimum: '16MiB' }),
+  encodeAfter: duration({
+    description: 'A closed container of an erasure-coded bucket is encoded when nothing was deleted in it for so long.',
+    default: '10m',
+    minimum: '1s',
+  }),
   keyRotation: duration({
     description:
       'How long a key of block tokens signs; it is believed for twice as long after that, so no upload may take longer.',

@@ -1,17 +1,9 @@
 import { Simulation } from '@o3/common/env/sim'
 import type { Env } from '@o3/common/env'
-import type { DiskReport } from '@o3/scm/api'
-import { expect, test } from 'vitest'
-import { refuseLostDisks, rememberDisks } from '../src/known-disks.ts'
+import { describe, expect, test } from 'vitest'
+import { findAllDisks, findSomeDisks, rememberDisks } from '../src/known-disks.ts'
 
-const report = (path: string): DiskReport => ({
-  path,
-  uuid: path,
-  state: 'healthy',
-  totalBytes: 1,
-  availableBytes: 1,
-  usedBytes: 0,
-})
+const both = ['/data/disk', '/mnt/far']
 
 /** A node that was started once, with a disk in its data directory and one elsewhere. */
 function afterOneStart(run: (env: Env) => Promise<void>): Promise<void> {
@@ -22,19 +14,23 @@ function afterOneStart(run: (env: Env) => Promise<void>): Promise<void> {
       await env.disk.makeDirectory(disk)
       await (await env.disk.open(`${disk}/VERSION`, 'create')).close()
     }
-    await refuseLostDisks(env, '/data', ['/data/disk', '/mnt/far'])
-    await rememberDisks(env, '/data', [report('/data/disk'), report('/mnt/far')])
+    await findAllDisks(env, '/data', both)
+    await rememberDisks(env, '/data', { present: both, away: [] })
     await run(env)
   })
 }
 
 test('the same disks are taken again', () =>
-  afterOneStart((env) => refuseLostDisks(env, '/data', ['/mnt/far', '/data/disk'])))
+  afterOneStart(async (env) => {
+    const found = { present: ['/mnt/far', '/data/disk'], away: [], returned: [] }
+    expect(await findAllDisks(env, '/data', ['/mnt/far', '/data/disk'])).toEqual(found)
+    expect(await findSomeDisks(env, '/data', ['/mnt/far', '/data/disk'])).toEqual(found)
+  }))
 
 test('a disk that is not mounted is not a new one', () =>
   afterOneStart(async (env) => {
     await env.disk.remove('/mnt/far/VERSION')
-    const start = refuseLostDisks(env, '/data', ['/data/disk', '/mnt/far'])
+    const start = findAllDisks(env, '/data', ['/data/disk', '/mnt/far'])
     await expect(start).rejects.toMatchObject({
       code: 'Incompatible',
       message: expect.stringContaining('/mnt/far') as unknown,
@@ -43,7 +39,7 @@ test('a disk that is not mounted is not a new one', () =>
 
 test('a disk that is no longer named is asked for', () =>
   afterOneStart(async (env) => {
-    const start = refuseLostDisks(env, '/data', ['/data/disk'])
+    const start = findAllDisks(env, '/data', ['/data/disk'])
     await expect(start).rejects.toMatchObject({
       code: 'Incompatible',
       message: expect.stringContaining('--disk') as unknown,
@@ -53,7 +49,7 @@ test('a disk that is no longer named is asked for', () =>
 test('a disk within the data directory moves with it', () =>
   afterOneStart(async (env) => {
     await env.disk.rename('/data', '/moved')
-    await refuseLostDisks(env, '/moved', ['/moved/disk', '/mnt/far'])
+    await findAllDisks(env, '/moved', ['/moved/disk', '/mnt/far'])
   }))
 
 test('a list that is damaged stops the start', () =>
@@ -61,5 +57,37 @@ test('a list that is damaged stops the start', () =>
     const file = await env.disk.open('/data/disks.json', 'read-write')
     await file.write([Buffer.from('!')], 0)
     await file.close()
-    await expect(refuseLostDisks(env, '/data', [])).rejects.toMatchObject({ code: 'Damaged' })
+    await expect(findAllDisks(env, '/data', [])).rejects.toMatchObject({ code: 'Damaged' })
   }))
+
+describe('a datanode whose copies are elsewhere', () => {
+  test('goes on with what is there, and knows what has returned', () =>
+    afterOneStart(async (env) => {
+      await env.disk.rename('/mnt/far/VERSION', '/mnt/far/.hidden')
+      const found = await findSomeDisks(env, '/data', both)
+      expect(found).toEqual({ present: ['/data/disk'], away: ['/mnt/far'], returned: [] })
+      await rememberDisks(env, '/data', found)
+      expect(await findSomeDisks(env, '/data', both)).toEqual(found)
+
+      await env.disk.rename('/mnt/far/.hidden', '/mnt/far/VERSION')
+      const whole = await findSomeDisks(env, '/data', both)
+      expect(whole).toEqual({ present: both, away: [], returned: ['/mnt/far'] })
+      await rememberDisks(env, '/data', whole)
+      expect(await findSomeDisks(env, '/data', both)).toEqual({ present: both, away: [], returned: [] })
+    }))
+
+  test('does not begin anew when none is there', () =>
+    afterOneStart(async (env) => {
+      for (const disk of both) await env.disk.remove(`${disk}/VERSION`)
+      const message = expect.stringMatching(/^none of the disks .*\/data\/disk, \/mnt\/far.*disks\.json/) as unknown
+      await expect(findSomeDisks(env, '/data', both)).rejects.toMatchObject({ code: 'Incompatible', message })
+    }))
+
+  test('has given up a disk that is gone and is no longer named; one that is there was forgotten', () =>
+    afterOneStart(async (env) => {
+      await expect(findSomeDisks(env, '/data', ['/data/disk'])).rejects.toMatchObject({ code: 'Incompatible' })
+      await env.disk.remove('/mnt/far/VERSION')
+      const found = await findSomeDisks(env, '/data', ['/data/disk'])
+      expect(found).toEqual({ present: ['/data/disk'], away: [], returned: [] })
+    }))
+})

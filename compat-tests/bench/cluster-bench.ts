@@ -186,7 +186,7 @@ async function look(data: string): Promise<Seen> {
     readonly counts: Readonly<Record<string, number>>
     readonly tasks: number
   }[]
-  const healthy = new Set(['HEALTHY', 'OPEN', 'EMPTY', 'DELETING'])
+  const healthy = new Set(['HEALTHY', 'OPEN', 'CLOSING', 'DELETING'])
   const ill = Object.entries(report?.counts ?? {}).reduce((sum, [state, n]) => sum + (healthy.has(state) ? 0 : n), 0)
   return {
     health: node?.health ?? 'DEAD',

@@ -7,7 +7,18 @@
  * copies away comes only when SCM says that every container is healthy. Faults that take none away come at any time.
  */
 
-import { closeSync, fstatSync, openSync, readSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../harness/command.ts'
@@ -36,6 +47,8 @@ const pollMs = 500
 interface Machines {
   readonly network: CutNetwork
   readonly directory: string
+  /** Where the file system is that fills up. */
+  readonly smallDisk: string
   /** Datanodes that have lost their disk for good. */
   readonly lost: Set<string>
 }
@@ -125,7 +138,7 @@ const cutOne: Fault = {
 const flipBit: Fault = {
   takes: true,
   play: async ({ ledger, dice }, machines) => {
-    const files = alive(machines).flatMap((id) => containerFiles(join(diskOf(machines.directory, id), 'containers')))
+    const files = alive(machines).flatMap((id) => containerFiles(join(diskOf(machines, id), 'containers')))
     const file = dice.pick(files)
     if (file === undefined) return 'flipped nothing: there is no container yet'
     const at = flip(file, dice.fraction())
@@ -161,7 +174,7 @@ function flip(path: string, where: number): number | undefined {
 const fillDisk: Fault = {
   takes: false,
   play: async ({ ledger, dice }, machines) => {
-    const filler = join(smallDisk(machines.directory), 'filler')
+    const filler = join(machines.smallDisk, 'filler')
     await run('sh', ['-c', `cat /dev/zero > ${filler} || true`], {})
     ledger.add('disks')
     const forMs = dice.between(5_000, 20_000)
@@ -174,10 +187,9 @@ const fillDisk: Fault = {
 /** The one whose disk is small. */
 const smallDiskOf = 'dn6'
 const smallDiskBytes = '900m'
-const smallDisk = (directory: string): string => `${directory}-small-disk`
 
-function diskOf(directory: string, id: string): string {
-  return join(id === smallDiskOf ? smallDisk(directory) : join(directory, id), 'disk')
+function diskOf({ directory, smallDisk }: Machines, id: string): string {
+  return join(id === smallDiskOf ? smallDisk : join(directory, id), 'disk')
 }
 
 /** For good. Its process runs on, or is killed as well. */
@@ -185,7 +197,7 @@ const loseDisk: Fault = {
   takes: true,
   play: async ({ ledger, cluster, dice }, machines) => {
     const id = dice.pick(alive(machines).filter((each) => each !== smallDiskOf)) ?? ''
-    const disk = diskOf(machines.directory, id)
+    const disk = diskOf(machines, id)
     renameSync(disk, `${disk}-gone`)
     machines.lost.add(id)
     cluster.giveUp(id)
@@ -228,7 +240,6 @@ async function breakThings(stage: Stage, machines: Machines, forMs: number): Pro
     await sleep(dice.between(200, 5_000))
   }
   stage.cluster.heal()
-  say(`every container healthy ${await untilHealthy(machines, say)} after the last fault`)
 }
 
 /** What SCM says of all containers. */
@@ -236,8 +247,8 @@ interface Report {
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** Open ones are healthy while their pipeline is. */
-const healthy = new Set(['HEALTHY', 'OPEN', 'EMPTY', 'DELETING'])
+/** While clients write, containers are closed all the time; what they have is in the logs and files of their members. */
+const healthy = new Set(['HEALTHY', 'OPEN', 'CLOSING', 'DELETING'])
 
 async function reportOf(directory: string): Promise<Report> {
   const out = await run(process.execPath, [launcher, 'admin', 'container', 'report', '--json', '--data', directory])
@@ -263,23 +274,25 @@ async function untilHealthy({ directory }: Machines, say: (line: string) => void
 /** On the host of the clients, which `onOwnNetwork` made. */
 export async function datanodes(options: ScenarioOptions, prefix: string, forSeconds: number): Promise<void> {
   const network = networkOf(prefix, datanodeHosts)
-  let mounted: string | undefined
+  const smallDisk = mkdtempSync(join(tmpdir(), 'o3-chaos-small-disk-'))
   let machines: Machines | undefined
   const start = async (directory: string) => {
-    const disk = smallDisk(directory)
-    await run('mkdir', ['-p', disk])
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${smallDiskBytes}`, 'tmpfs', disk])
-    mounted = disk
-    machines = { network, directory, lost: new Set() }
-    const disks = { [smallDiskOf]: [join(disk, 'disk')] }
+    machines = { network, directory, smallDisk, lost: new Set() }
+    const disks = { [smallDiskOf]: [join(smallDisk, 'disk')] }
     return startOnHosts(directory, { network, shape, hosts: datanodeHosts, settings, disks, restarts: true })
   }
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${smallDiskBytes}`, 'tmpfs', smallDisk])
   try {
-    await runScenario({ ...options, sizes, start }, (stage) => {
+    const settled = async (say: (line: string) => void): Promise<void> => {
+      if (machines === undefined) return
+      say(`every container healthy ${await untilHealthy(machines, say)} after the last request`)
+    }
+    await runScenario({ ...options, sizes, start, settled }, (stage) => {
       if (machines === undefined) throw new Error('the faults come before the cluster')
       return breakThings(stage, machines, forSeconds * 1000)
     })
   } finally {
-    if (mounted !== undefined) await run('umount', [mounted])
+    await run('umount', [smallDisk])
+    rmSync(smallDisk, { recursive: true })
   }
 }

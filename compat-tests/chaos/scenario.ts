@@ -22,6 +22,8 @@ export interface ScenarioOptions {
   readonly start?: (directory: string) => Promise<RunningCluster>
   /** Of what is written, in turn. Default: `usualSizes`. */
   readonly sizes?: readonly number[]
+  /** Before everything is read back: waits until the cluster has recovered. */
+  readonly settled?: (say: (line: string) => void) => Promise<void>
 }
 
 export interface RunningCluster {
@@ -106,6 +108,7 @@ async function play({ options, faults, server, cluster, ledger, say }: Play): Pr
     const gaps = losses.map((lostMs) => keys.gapAfter(lostMs))
     if (gaps.length > 0) say(`${gaps.length} leaders lost; next write after: ${percentiles(gaps)}`)
     say(`whole again ${seconds(await cluster.whole(wholeWithinMs))} after the last fault`)
+    await options.settled?.(say)
     const found = await workload.readBack()
     await compareListing(keys, found, ledger)
     const { operations } = keys.history

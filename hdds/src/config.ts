@@ -28,6 +28,13 @@ export interface PipelineConfig {
   readonly closePatienceMs: number
   /** So long a stop waits for what is being applied. */
   readonly stopMs: number
+  /** A follower that hears nothing of its leader for once to twice so long asks for votes. */
+  readonly electionTimeoutMs: number
+  /**
+   * Each datanode is in several pipelines, most of them idle, and an idle one costs what its heartbeats cost. Who waits for a new
+   * leader meanwhile has five seconds (`BlockClient`).
+   */
+  readonly heartbeatMs: number
 }
 
 /** How a datanode behaves; composition fills it from the configuration file. Bytes and milliseconds. */
@@ -103,6 +110,8 @@ export const defaultHddsConfig: HddsConfig = {
     fetchPatienceMs: 10_000,
     closePatienceMs: 60_000,
     stopMs: 2_000,
+    electionTimeoutMs: 1_000,
+    heartbeatMs: 200,
   },
   copyBytesPerSecond: 64 * MiB,
   maxCopies: 4,

@@ -53,7 +53,7 @@ describe('usable open containers', () => {
         r: { members: ['a', 'b', 'd'] },
       },
     })
-    expect(usableContainers(open, view)).toEqual(usable)
+    expect(usableContainers(open, view).ids).toEqual(usable)
   })
 
   test('of one replica: where its datanode takes writes', () => {
@@ -62,7 +62,8 @@ describe('usable open containers', () => {
       [2, one('b')],
       [3, one('c')],
     ])
-    expect(usableContainers(ones, modelCluster({ nodes: nodesOf('fine silent leaving') }))).toEqual([1])
+    const view = modelCluster({ nodes: nodesOf('fine silent leaving') })
+    expect(usableContainers(ones, view)).toEqual({ ids: [1], areWhole: true })
   })
 })
 

@@ -49,6 +49,13 @@ describe('a member that follows', () => {
     ['listContainers', (scm) => scm.listContainers({ limit: 1 })],
     ['closeContainer', (scm) => scm.closeContainer(1)],
     ['summary', (scm) => scm.summary()],
+    ['listPipelines', (scm) => scm.listPipelines()],
+    ['closePipeline', (scm) => scm.closePipeline('pipeline-1')],
+    ['containerInfo', (scm) => scm.containerInfo(1)],
+    ['setOperational', (scm) => scm.setOperational({ datanode: 'dn', wanted: 'IN_SERVICE' })],
+    ['safemode', (scm) => scm.safemode()],
+    ['exitSafemode', (scm) => scm.exitSafemode()],
+    ['deletedBlocks', (scm) => scm.deletedBlocks()],
   ]
   test.each(doors)('refuses %s, and names the leader when it knows it', (_, call) =>
     withMembers(async (members) => {
@@ -62,6 +69,8 @@ describe('a member that follows', () => {
     ['allocateBlocks', (scm, term) => scm.allocateBlocks({ count: 1, replication: 'RATIS/ONE' }, { term })],
     ['deleteBlocks', (scm, term) => scm.deleteBlocks([{ container: 1, firstLocal: 1, count: 1 }], { term })],
     ['closeContainer', (scm, term) => scm.closeContainer(1, { term })],
+    ['closePipeline', (scm, term) => scm.closePipeline('pipeline-1', { term })],
+    ['setOperational', (scm, term) => scm.setOperational({ datanode: 'dn', wanted: 'IN_SERVICE' }, { term })],
   ])('refuses %s when it is meant for another term, and changes nothing', (_, call) =>
     withMembers(async (members) => {
       for (const id of ['a', 'b', 'a']) members.group.elect(id)

@@ -28,6 +28,17 @@ export function secondsText(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
 }
 
+/** An estimate: `40 s`, `4 min`, `2 h 10 min`. */
+export function aboutText(seconds: number): string {
+  const minutes = Math.round(seconds / 60)
+  return seconds < 60 || minutes >= 60 ? secondsText(seconds) : `${minutes} min`
+}
+
+/** `1 copy`, `1,204 containers`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+}
+
 /** `-` where nothing was set. */
 export function orDash(text: string): string {
   return text === '' ? '-' : text

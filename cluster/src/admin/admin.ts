@@ -9,6 +9,7 @@ export { ScmControl } from './scm-control.ts'
 export type { ScrubFinding } from '@o3/hdds/api'
 export type {
   ContainerDetails,
+  ContainerHealth,
   DatanodeId,
   DatanodeInfo,
   NodeOperationalState,

@@ -11,6 +11,9 @@ import { readCluster } from '../cluster-file/read-cluster.ts'
 import { adminWire } from '../pki/administration.ts'
 import { addressOf } from '../roles/endpoint.ts'
 
+/** Longer than an election; a person waits. */
+const deadlineMs = 10_000
+
 export class ScmControl {
   readonly scm: Scm
   private readonly group: GroupClient
@@ -28,7 +31,7 @@ export class ScmControl {
     const wire = await adminWire(env, cluster)
     const members = cluster.scm.map((member) => ({ id: member.id, address: addressOf(member) }))
     return new ScmControl(
-      new GroupClient({ env: wire.env, name: 'scm', authentication: wire.callsTo('scm'), members }),
+      new GroupClient({ env: wire.env, name: 'scm', authentication: wire.callsTo('scm'), members, deadlineMs }),
       new DatanodeDirectory({ env: wire.env, authentication: wire.callsTo('datanode') }),
     )
   }

@@ -29,6 +29,10 @@ export async function readCluster(env: Env, path: string): Promise<ClusterAtHome
   return {
     ...cluster,
     home,
+    datanodes: cluster.datanodes.map((member) => ({
+      ...member,
+      disks: member.disks.map((disk) => resolve(home, disk)),
+    })),
     ca: resolve(home, cluster.ca),
     caKey: resolve(home, cluster.caKey),
     sealingKey: resolve(home, cluster.sealingKey),

@@ -83,7 +83,11 @@ export class Child {
         resolve()
       })
       child.once('close', (code, signal) => {
-        this.died(signal === null ? (lastWords.at(-1) ?? `exit code ${code}`) : `signal ${signal}`)
+        this.died(
+          signal === null
+            ? (lastWords.findLast((line) => !line.startsWith('try: ')) ?? `exit code ${code}`)
+            : `signal ${signal}`,
+        )
         resolve()
       })
     })

@@ -18,7 +18,7 @@ import {
 import type { DatanodeDirectory } from '@o3/hdds/client'
 import type { LocalDatanode, ScmMember } from '@o3/hdds/module'
 import type { RaftTransport } from '@o3/ratis/node'
-import { refuseLostDisks, rememberDisks } from '../known-disks.ts'
+import { findAllDisks, findSomeDisks, rememberDisks } from '../known-disks.ts'
 import type { ProcessParts } from '../process/running-process.ts'
 import type { DataSettings, HddsSettings } from '../settings.ts'
 
@@ -33,6 +33,8 @@ export interface DatanodeOptions {
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
   readonly settings: HddsSettings
+  /** What a known disk that is not there means: `refuse` to start, or `go-on` with the others, because copies are elsewhere. */
+  readonly lostDisks: 'refuse' | 'go-on'
   /** The other datanodes of its cluster. Default: there are none, and it is a member of no pipeline. */
   readonly others?: OtherDatanodes
   /** Each of them hears its heartbeats. Default: the caller's `HDDS_SCM` is the only one. */
@@ -60,12 +62,16 @@ export async function startDatanode(
     compactIntervalMs: settings.compactInterval,
   }
   const disks = (data.disks.length > 0 ? data.disks : [join(directory, 'disk')]).map((disk) => resolve(disk))
-  await refuseLostDisks(env, directory, disks)
+  const find = options.lostDisks === 'refuse' ? findAllDisks : findSomeDisks
+  const found = await find(env, directory, disks)
+  const why = 'it is not mounted, was emptied, or does not answer'
   const verifier = openVerifyPool()
   await lifecycle.start('verification threads', { start: () => {}, stop: () => verifier.close() })
   const datanode = await openDatanode({
     env,
-    disks,
+    disks: found.present,
+    away: found.away.map((path) => ({ path, why })),
+    returned: found.returned,
     clusterId,
     datanodeId,
     config,
@@ -76,7 +82,10 @@ export async function startDatanode(
     ...(others && { company: { transport: others.transport, peer: others.directory.find } }),
   })
   await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })
-  await rememberDisks(env, directory, datanode.disks())
+  await rememberDisks(env, directory, {
+    present: datanode.dataDisks.map(({ path }) => path),
+    away: datanode.awayDisks.map(({ path }) => path),
+  })
   graph
     .value(HDDS_ENV, env)
     .value(HDDS_LOG, log.child({ service: 'hdds' }))

@@ -8,7 +8,9 @@ export function logProblem(name: string, store: { status(): StoreStatus }): stri
   return failed === undefined ? undefined : `the log of ${name} has failed: ${failed.message}`
 }
 
-export function diskProblem(datanode: Pick<LocalDatanode, 'disks'>): string | undefined {
+export function diskProblem(datanode: Pick<LocalDatanode, 'disks' | 'awayDisks'>): string | undefined {
+  const [away] = datanode.awayDisks
+  if (away !== undefined) return `the disk ${away.path} is left out: ${away.why}`
   const failed = datanode.disks().find((disk) => disk.state === 'failed')
   return failed === undefined ? undefined : `the disk ${failed.path} has failed`
 }

@@ -10,6 +10,7 @@ import {
   SCM_LOG,
   SCM_SEALING,
   SCM_STORE,
+  defaultReplicationConfig,
   defaultScmConfig,
   installScm,
   scmRules,
@@ -58,7 +59,7 @@ export async function startScm(graph: Graph, parts: ProcessParts, options: ScmOp
     })
     .value(SCM_SEALING, createKeyring({ current: options.sealingKey }, env.random))
     .value(SCM_STORE, opened.store)
-  installScm(graph)
+  installScm(graph, { ...defaultReplicationConfig, encodeAfterMs: options.settings.encodeAfter })
   await lifecycle.start('scm', { start: () => graph.get(SCM).start(), stop: () => {} })
   return opened.member
 }

@@ -71,7 +71,7 @@ export const mayCall = {
   'scm.closePipeline.1': administrators,
   'scm.containerInfo.1': administrators,
   'scm.setOperational.1': administrators,
-  'scm.safemode.1': administrators,
+  'scm.safemode.1': ['gateway', 'admin'],
   'scm.exitSafemode.1': administrators,
   'scm.deletedBlocks.1': administrators,
   'scm.replicationReport.1': administrators,

@@ -40,6 +40,7 @@ export function startDatanodeRole(
       scmMembers,
       data: { disks, reserve: config.data.reserve },
       settings: config.hdds,
+      lostDisks: 'go-on',
     })
     const vouching = graph.get(HDDS_VOUCHING)
     const tokens: TokenCheck = {

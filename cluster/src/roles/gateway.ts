@@ -6,6 +6,7 @@ import { RemoteOm } from '@o3/om/client'
 import { BUS_BLOCKS, BUS_KEYRING, BUS_OM, BUS_SCM } from '@o3/protocol-bus/module'
 import { RemoteScm } from '@o3/scm/client'
 import type { Scm } from '@o3/scm/client'
+import type { ReplicationConfig } from '@o3/scm/api'
 import { findCredentials, installAdministrator, s3Volume } from '../administrator.ts'
 import type { AdministratorCredentials } from '../administrator.ts'
 import { readSealingKey } from '../cluster-file/read-cluster.ts'
@@ -15,6 +16,7 @@ import { startStore } from '../parts/store.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { GatewayRoleConfig } from './gateway-config.ts'
 import { groupClient } from './group.ts'
+import { hasPlaces } from './places.ts'
 import { watchReachability } from './reachability.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions, Seat } from './role-process.ts'
@@ -48,7 +50,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
     })
     const credentials = await credentialsOf(seat, config)
     await installAdministrator({ om, keyring: graph.get(BUS_KEYRING) }, credentials)
-    await awaitDatanode(seat, scm)
+    await awaitWritable(seat, scm)
     const { native, admin } = endpoints
     const settings = { ...config, s3: { ...config.s3, ...endpoints.s3 }, native, admin }
     const problem = await watchReachability(seat, [
@@ -70,17 +72,26 @@ async function credentialsOf({ env, cluster }: Seat, { root }: GatewayRoleConfig
   )
 }
 
-/** Datanodes come up beside us; who finds us listening expects to be able to write. */
-const datanodeDeadlineMs = 10_000
+/** Datanodes come up beside us, and join into pipelines; who finds us listening expects to be able to write. */
+const writableDeadlineMs = 15_000
 
-/** Without any, names can be read all the same: then the gateway comes up, and says so. */
-async function awaitDatanode({ env, log }: Seat, scm: Scm): Promise<void> {
-  const untilMs = env.clock.monotonicMs() + datanodeDeadlineMs
-  while (!(await scm.listNodes()).some(({ health }) => health === 'HEALTHY')) {
+/** While nothing can be written, names can be read all the same: then the gateway comes up, and says so. */
+async function awaitWritable({ env, log, cluster }: Seat, scm: Scm): Promise<void> {
+  const untilMs = env.clock.monotonicMs() + writableDeadlineMs
+  for (;;) {
+    const lacking = await whatIsLacking(scm, cluster.replication ?? 'RATIS/ONE')
+    if (lacking === undefined) return
     if (env.clock.monotonicMs() > untilMs) {
-      log.warn({}, 'no datanode is alive; the gateway serves what needs none')
+      log.warn({ lacking }, 'nothing can be written yet; the gateway serves what can be read')
       return
     }
     await env.clock.sleep(50)
   }
+}
+
+async function whatIsLacking(scm: Scm, replication: ReplicationConfig): Promise<string | undefined> {
+  const { on, reasons } = await scm.safemode()
+  if (on) return reasons.join('; ')
+  if (await hasPlaces(scm, replication)) return undefined
+  return replication === 'RATIS/ONE' ? 'no datanode is alive' : 'no three datanodes have a pipeline'
 }

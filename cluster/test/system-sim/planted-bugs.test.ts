@@ -25,7 +25,7 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'entries acknowledged before they are durable': {},
   'terms and votes that are forgotten': { from: 5, perMinute: { 'power-cut': 30 } },
   'repetitions that are done again': {},
-  'leases that are granted twice': { from: 21, budget: 40, perMinute: { transfer: 30, isolate: 20 } },
+  'leases that are granted twice': { from: 61, budget: 40, perMinute: { transfer: 30, isolate: 20 } },
   'an old leader of SCM that hands out blocks': {
     from: 3,
     perMinute: { transfer: 30, partial: 10, 'one-way': 10, isolate: 10 },

@@ -60,7 +60,7 @@ export class ClientCall {
     const { clock, deadlineMs, signal, method } = options
     if (deadlineMs !== undefined) {
       this.cancelDeadline = clock.after(deadlineMs, () => {
-        this.cancel(new StoreError('DeadlineExceeded', `${method} took longer than ${deadlineMs} ms`))
+        this.cancel(new StoreError('DeadlineExceeded', `${method} took longer than ${Math.round(deadlineMs)} ms`))
       })
     }
     if (signal?.aborted === true) this.cancel(signal.reason)
@@ -147,10 +147,15 @@ export class ClientCall {
     const { windowBytes, maxBodyBytes } = link.theirs
     const { outbox } = link
     this.outbound = new OutboundBody({ outbox, callId: this.callId, source, windowBytes, maxFrameBytes: maxBodyBytes })
-    this.outbound.run().catch((error: unknown) => {
-      // After the end of the call this is our own `stop`; the answer is there, and the body no longer matters.
-      if (this.stage !== 'over') this.cancel(error)
-    })
+    this.outbound.run().then(
+      () => {
+        this.outbound = undefined // all of it left: there is nothing to stop
+      },
+      (error: unknown) => {
+        // After the end of the call this is our own `stop`; the answer is there, and the body no longer matters.
+        if (this.stage !== 'over') this.cancel(error)
+      },
+    )
   }
 
   private finish(): void {

@@ -96,7 +96,7 @@ export class ServerCall<Peer> implements RpcCall<Peer> {
     const { deadlineMs } = this
     if (deadlineMs !== undefined) {
       this.cancelDeadline = this.options.after(deadlineMs, () => {
-        this.fail(new StoreError('DeadlineExceeded', `${this.method} took longer than ${deadlineMs} ms`))
+        this.fail(new StoreError('DeadlineExceeded', `${this.method} took longer than ${Math.round(deadlineMs)} ms`))
       })
     }
     try {

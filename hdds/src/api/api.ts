@@ -27,12 +27,23 @@ export const checksumUnitBytes = 64 * 1024
  */
 export interface BlockWriter {
   readonly block: BlockId
-  /** Resolves when the pieces were handed to the disk's cache (back-pressure), in order. `OutOfSpace`, `VolumeFailed`. */
-  write(pieces: readonly Uint8Array[]): Promise<void>
+  /**
+   * Resolves when the pieces were handed to the disk's cache (back-pressure), in order. `OutOfSpace`, `VolumeFailed`. With
+   * `known` they are at most a chunk.
+   */
+  write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void>
   /** Durable when it resolves: `fdatasync` of the container has covered every chunk. */
   commit(): Promise<BlockReceipt>
   /** Forgets the block; its bytes are garbage that compaction reclaims. Idempotent, also after a failure. */
   abort(): Promise<void>
+}
+
+/** CRC32Cs of the pieces of one `write` that its caller has computed from these very bytes, so that nobody does it again. */
+export interface KnownChecksums {
+  /** Of all pieces as one. */
+  readonly whole?: number
+  /** Of each 64 KiB of them, wherever the pieces are cut; the last may be of fewer bytes. */
+  readonly units?: readonly number[]
 }
 
 export interface BlockReceipt {

@@ -4,8 +4,11 @@ import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId, DatanodeId } from '@o3/scm/api'
+import { maxChunkBytes } from '../api/api.ts'
 import type { AgreedBlock, BlockReceipt, BlockWriter, Datanode, ReplicaAccess } from '../api/api.ts'
 import { failed, isAvoided } from '../core/replica-order.ts'
+import { checksumOf } from '../rpc/arrival.ts'
+import { totalLength } from '../storage/checksum.ts'
 import type { ClientMetrics } from './client-metrics.ts'
 import { isFaultOf } from './container-places.ts'
 import type { KnownDatanode } from './container-places.ts'
@@ -112,7 +115,9 @@ class PipelineWriter implements BlockWriter {
 
   async write(pieces: readonly Uint8Array[]): Promise<void> {
     await this.exclusively(async () => {
-      const outcomes = await this.atAll(({ writer }) => writer.write(pieces))
+      // Once for all members, over bytes that nobody touches until they have them.
+      const known = totalLength(pieces) <= maxChunkBytes ? { whole: checksumOf(pieces) } : undefined
+      const outcomes = await this.atAll(({ writer }) => writer.write(pieces, known))
       await this.keep(outcomes, 'leave-late')
       for (const { length } of pieces) this.lengthBytes += length
     })

@@ -1,7 +1,7 @@
 import { StoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId } from '@o3/scm/api'
-import type { BlockReceipt, BlockWriter, ReplicaAccess } from '../api/api.ts'
+import type { BlockReceipt, BlockWriter, KnownChecksums, ReplicaAccess } from '../api/api.ts'
 import { chunksOf } from '../core/chunks.ts'
 import { MarkReader, runHead, runsEnd } from '../rpc/runs.ts'
 import type { Mark } from '../rpc/runs.ts'
@@ -65,9 +65,9 @@ class RemoteBlockWriter implements BlockWriter {
     this.stream = stream
   }
 
-  async write(pieces: readonly Uint8Array[]): Promise<void> {
+  async write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void> {
     await this.exclusively('withoutEffect', async () => {
-      this.send(pieces)
+      this.send(pieces, known?.whole)
       while (this.landedBytes < this.sentBytes) this.landedBytes = (await this.expect('landed')).totalBytes
     })
   }
@@ -107,10 +107,10 @@ class RemoteBlockWriter implements BlockWriter {
   }
 
   /** One run for each chunk: a head and the given pieces, which are not copied. */
-  private send(pieces: readonly Uint8Array[]): void {
+  private send(pieces: readonly Uint8Array[], checksum: number | undefined): void {
     const { runs } = this.stream
     for (const chunk of chunksOf(pieces)) {
-      runs.push(runHead(chunk))
+      runs.push(runHead(chunk, checksum))
       for (const piece of chunk) {
         this.sentBytes += piece.length
         runs.push(piece)

@@ -1,4 +1,4 @@
-import { StoreError, isStoreError } from '@o3/common/errors'
+import { StoreError, assert, isStoreError } from '@o3/common/errors'
 import type { BlockId } from '@o3/scm/api'
 import type { BlockAccess, ReadRange } from '../api/api.ts'
 import { PatientBody } from '../rpc/patient-body.ts'
@@ -19,6 +19,13 @@ const over: Step = { done: true, value: undefined }
 const method = 'hdds.read.1'
 
 /**
+ * What arrives are TLS records of 16 KiB, and each that is handed on costs its reader a write to another socket. The first
+ * goes out as it comes, because somebody waits for it; later ones are joined up to this length. Less than a window, so the
+ * datanode always has credit to send as much.
+ */
+const joinedBytes = 256 * 1024
+
+/**
  * A range of a block as it arrives, exactly as long as was asked. When the connection breaks before the first byte it is
  * asked for once more: the connection may have been an old one, to a process that has been restarted since.
  */
@@ -26,7 +33,11 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   private readonly options: RemotePiecesOptions
   private body: PatientBody | undefined
   private asking: AbortController | undefined
+  /** Of the range, not yet arrived. */
   private left: number
+  /** Arrived, and more than a joined piece holds. */
+  private held: Uint8Array | undefined
+  private hasHandedOut = false
   private state: 'new' | 'open' | 'over' = 'new'
 
   constructor(options: RemotePiecesOptions) {
@@ -100,13 +111,41 @@ export class RemotePieces implements AsyncIterableIterator<Uint8Array, undefined
   }
 
   private async receive(): Promise<Step> {
+    const arrived = await this.arrival()
+    if (arrived === undefined) return over
+    if (this.hasHandedOut && this.left > 0 && arrived.length < joinedBytes) {
+      return { done: false, value: await this.joined(arrived) }
+    }
+    this.hasHandedOut = true
+    return { done: false, value: plainBytes(arrived) }
+  }
+
+  private async joined(first: Uint8Array): Promise<Uint8Array> {
+    // Not used again: readers that gather pieces keep them over the next.
+    const buffer = new Uint8Array(Math.min(joinedBytes, first.length + this.left))
+    let filled = 0
+    for (let arrived: Uint8Array | undefined = first; ; arrived = await this.arrival()) {
+      assert(arrived, 'the range has more bytes')
+      const part = arrived.subarray(0, buffer.length - filled)
+      buffer.set(part, filled)
+      filled += part.length
+      if (part.length < arrived.length) this.held = arrived.subarray(part.length)
+      if (filled === buffer.length || this.left === 0) return buffer.subarray(0, filled)
+    }
+  }
+
+  /** The next bytes of the range; undefined behind the last. */
+  private async arrival(): Promise<Uint8Array | undefined> {
+    const { held } = this
+    this.held = undefined
+    if (held !== undefined) return held
     const step = await this.body?.next()
     if (step !== undefined && step.done !== true) {
       this.left -= step.value.length
-      if (this.left >= 0) return { done: false, value: plainBytes(step.value) }
+      if (this.left >= 0) return step.value
     } else if (this.left === 0) {
       await this.return()
-      return over
+      return undefined
     }
     throw unreadable(method, new StoreError('IncompleteBody', 'the answer has not the length of the range'))
   }

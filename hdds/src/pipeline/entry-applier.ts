@@ -282,12 +282,17 @@ export class EntryApplier {
     const { containers, adopt, clock, retryMs, log } = this.options
     for (;;) {
       try {
-        const container = containers.find(id) ?? (await containers.obtain(id))
-        if (container.isSealed) return
+        const before = containers.find(id)
+        if (before?.isSealed === true) return
+        // First whose it is: a container that a crash leaves without an owner would be read as if its log had nothing for it.
         const adoption = adopt(id)
         if (adoption !== undefined) await adoption
+        const container = before ?? (await containers.obtain(id))
+        if (container.isSealed) return
         return await action(container)
       } catch (error) {
+        // It was deleted: nobody's.
+        if (isStoreError(error, 'ContainerNotFound')) return this.options.onSealed(id)
         if (this.isVoid(id, error)) return
         if (isStoreError(error, 'InvalidArgument', 'Damaged')) {
           // The same on every member: the first block of an id stands. Or rotten: the scrubber has noted it, and reads say so.
@@ -300,7 +305,6 @@ export class EntryApplier {
   }
 
   private isVoid(id: ContainerId, error: unknown): boolean {
-    if (isStoreError(error, 'ContainerNotFound')) return true
     return isStoreError(error, 'Unavailable') && this.options.containers.find(id)?.isOpen === false
   }
 }

@@ -324,6 +324,7 @@ export class PipelineGroup {
         transport,
         recover: (log) => this.machine.recover(log),
         bootstrap: this.configuration,
+        raft: { electionTimeoutMs: config.electionTimeoutMs, heartbeatMs: config.heartbeatMs },
         logger: this.log,
       })
       this.machine.attach(this.node)
@@ -419,10 +420,23 @@ export class PipelineGroup {
   private async obtain(id: ContainerId, block: Admitted): Promise<Container> {
     if (!this.takesBlock(id, block)) throw closedContainer(id)
     const { containers } = this.options
-    const container = containers.find(id) ?? (await containers.obtain(id))
-    if (!container.isOpen) throw closedContainer(id)
+    const before = containers.find(id)
+    if (before?.isOpen === false) throw closedContainer(id)
+    // See `EntryApplier`: in this order.
     await this.record.adopt(id)
+    const container = before ?? (await this.create(id))
+    if (!container.isOpen) throw closedContainer(id)
     return container
+  }
+
+  private async create(id: ContainerId): Promise<Container> {
+    try {
+      return await this.options.containers.obtain(id)
+    } catch (error) {
+      // It was deleted: nobody's.
+      if (isStoreError(error, 'ContainerNotFound')) this.record.release(id)
+      throw error
+    }
   }
 
   /** At the leader only: a follower makes no container for what it refuses. */

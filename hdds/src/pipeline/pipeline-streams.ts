@@ -44,7 +44,7 @@ export class PipelineStreams {
       throw error
     }
     return {
-      write: (pieces) => writer.write(pieces).catch(givenUp),
+      write: (pieces, known) => writer.write(pieces, known).catch(givenUp),
       commit: async () => {
         if (this.closed.has(block.container)) return await givenUp(closedContainer(block.container))
         const committing = writer.commit().then((done) => {

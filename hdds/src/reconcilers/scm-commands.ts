@@ -102,10 +102,13 @@ export class ScmCommands {
 
   /** All that one answer asks for shares the tombstones, and so the syncs. The next ones wait until these are done. */
   private beginDeletions(commands: readonly DeletionCommand[]): void {
-    const wanted = commands.filter(({ transaction }) => !this.done.has(transaction))
+    const { datanode } = this.options
+    const wanted = commands.filter(({ transaction, blocks }) => {
+      return !this.done.has(transaction) && !blocks.some(({ container }) => datanode.isPerhapsAway(container))
+    })
     if (wanted.length === 0) return
     this.begin('delete-blocks', async () => {
-      await this.options.datanode.deleteBlocks(wanted.flatMap(({ blocks }) => blocks))
+      await datanode.deleteBlocks(wanted.flatMap(({ blocks }) => blocks))
       for (const { transaction } of wanted) this.done.add(transaction)
     })
   }

@@ -5,7 +5,7 @@
  */
 
 import { StoreError } from '@o3/common/errors'
-import { crc32c } from '../storage/checksum.ts'
+import { crc32c, unitChecksums, wholeChecksum } from '../storage/checksum.ts'
 
 /** CRC32C of the pieces as one. */
 export function checksumOf(pieces: readonly Uint8Array[]): number {
@@ -16,6 +16,16 @@ export function checksumOf(pieces: readonly Uint8Array[]): number {
 
 /** `Unavailable`: nothing was stored, and nobody who asked for it made a mistake; it may be sent again. */
 export function assertArrived(pieces: readonly Uint8Array[], checksum: number): void {
-  if (checksumOf(pieces) === checksum) return
-  throw new StoreError('Unavailable', 'the bytes that arrived are not those that were sent')
+  if (checksumOf(pieces) !== checksum) throw notAsSent()
+}
+
+/** The same, with the checksums that the container wants: the bytes are read once for both. */
+export function unitsArrived(pieces: readonly Uint8Array[], lengthBytes: number, checksum: number): readonly number[] {
+  const units = unitChecksums(pieces)
+  if (wholeChecksum(units, lengthBytes) !== checksum) throw notAsSent()
+  return units
+}
+
+function notAsSent(): StoreError {
+  return new StoreError('Unavailable', 'the bytes that arrived are not those that were sent')
 }

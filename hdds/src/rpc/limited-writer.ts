@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { BlockId } from '@o3/scm/api'
-import type { BlockReceipt, BlockWriter } from '../api/api.ts'
+import type { BlockReceipt, BlockWriter, KnownChecksums } from '../api/api.ts'
 
 /** Writes no more than the token allows: the run that would is `AccessDenied`, and the block does not come to be. */
 export class LimitedWriter implements BlockWriter {
@@ -15,10 +15,10 @@ export class LimitedWriter implements BlockWriter {
     this.maxBytes = maxBytes
   }
 
-  async write(pieces: readonly Uint8Array[]): Promise<void> {
+  async write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void> {
     for (const { length } of pieces) this.bytes += length
     if (this.bytes > this.maxBytes) throw longerThanAllowed(this.maxBytes)
-    await this.inner.write(pieces)
+    await this.inner.write(pieces, known)
   }
 
   commit(): Promise<BlockReceipt> {

@@ -8,11 +8,17 @@
 import { StoreError } from '@o3/common/errors'
 import { maxChunkBytes } from '../api/api.ts'
 import type { BlockReceipt } from '../api/api.ts'
-import { assertArrived, checksumOf } from './arrival.ts'
+import { checksumOf, unitsArrived } from './arrival.ts'
 import { receipt as receiptCodec } from './records.ts'
 
 export type Run =
-  | { readonly kind: 'data'; readonly pieces: readonly Uint8Array[]; readonly lengthBytes: number }
+  | {
+      readonly kind: 'data'
+      readonly pieces: readonly Uint8Array[]
+      readonly lengthBytes: number
+      /** Of what arrived, as `KnownChecksums`. */
+      readonly units: readonly number[]
+    }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abort' }
 
@@ -28,11 +34,11 @@ const headBytes = 8
 const commitWord = 0
 const abortWord = 0xffff_ffff
 
-/** In front of the bytes of a run: 1 … `maxChunkBytes` of them. */
-export function runHead(pieces: readonly Uint8Array[]): Uint8Array {
+/** In front of the bytes of a run: 1 … `maxChunkBytes` of them, with this CRC32C. */
+export function runHead(pieces: readonly Uint8Array[], checksum = checksumOf(pieces)): Uint8Array {
   let lengthBytes = 0
   for (const piece of pieces) lengthBytes += piece.length
-  return head(lengthBytes, checksumOf(pieces))
+  return head(lengthBytes, checksum)
 }
 
 /** Behind the last run. */
@@ -147,8 +153,8 @@ export class RunReader {
     if (word === abortWord) return { kind: 'abort' }
     if (word > maxChunkBytes) throw new StoreError('InvalidArgument', `a run has at most ${maxChunkBytes} bytes`)
     const pieces = await this.feed.take(word)
-    assertArrived(pieces, view.getUint32(4, true))
-    return { kind: 'data', pieces, lengthBytes: word }
+    const units = unitsArrived(pieces, word, view.getUint32(4, true))
+    return { kind: 'data', pieces, lengthBytes: word, units }
   }
 }
 

@@ -47,7 +47,7 @@ export class ServedWriter implements AsyncIterableIterator<Uint8Array, undefined
   private async carryOut(run: Run): Promise<Uint8Array> {
     switch (run.kind) {
       case 'data':
-        await this.writer.write(run.pieces)
+        await this.writer.write(run.pieces, { units: run.units })
         this.landedBytes += run.lengthBytes
         return encodeMark({ kind: 'landed', totalBytes: this.landedBytes })
       case 'commit':

@@ -20,6 +20,7 @@ import type {
   BlockPage,
   BlockReceipt,
   BlockWriter,
+  KnownChecksums,
   Datanode,
   PipelineMembership,
   ReadRange,
@@ -45,10 +46,18 @@ import type { ReadBuffers } from '../storage/read-buffers.ts'
 import { Pace } from '../storage/pace.ts'
 import type { FindingLog } from './finding-log.ts'
 
+/** A disk of the datanode that does not take part. */
+export interface AbsentDisk {
+  readonly path: string
+  /** For people, without the path. */
+  readonly why: string
+}
+
 export interface LocalDatanodeOptions {
   readonly env: Env
   readonly id: DatanodeId
   readonly disks: readonly DataDisk[]
+  readonly away?: readonly AbsentDisk[]
   readonly log: Logger
   readonly findings: FindingLog
   readonly buffers: ReadBuffers
@@ -218,8 +227,24 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     return reports
   }
 
+  /** Those that are away have failed, for all that anybody outside needs to know. */
   disks(): readonly DiskReport[] {
-    return this.dataDisks.map((disk) => disk.report())
+    const away = this.awayDisks.map(({ path }): DiskReport => {
+      return { path, uuid: '', state: 'failed', totalBytes: 0, availableBytes: 0, usedBytes: 0 }
+    })
+    return [...this.dataDisks.map((disk) => disk.report()), ...away]
+  }
+
+  get awayDisks(): readonly AbsentDisk[] {
+    return this.options.away ?? []
+  }
+
+  /**
+   * The container is not here, and may be on a disk that is away. What is deleted of it cannot be called deleted: the disk may come
+   * back. SCM asks as long as it counts on this replica.
+   */
+  isPerhapsAway(id: ContainerId): boolean {
+    return this.awayDisks.length > 0 && !this.containerById.has(id) && this.copying(id) === undefined
   }
 
   // ---------------------------------------------------------------------------------------------------- replicas
@@ -435,8 +460,8 @@ class DatanodeBlockWriter implements BlockWriter {
     this.writer = writer
   }
 
-  write(pieces: readonly Uint8Array[]): Promise<void> {
-    return this.writer.write(pieces)
+  write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void> {
+    return this.writer.write(pieces, known)
   }
 
   async commit(): Promise<BlockReceipt> {

@@ -15,11 +15,16 @@ import type { UnitVerifier } from '../storage/verify-pool.ts'
 import { storageMetrics } from '../storage/storage-metrics.ts'
 import { FindingLog } from './finding-log.ts'
 import { LocalDatanode } from './local-datanode.ts'
+import type { AbsentDisk } from './local-datanode.ts'
 
 export interface DatanodeOptions {
   readonly env: Env
   /** One directory per disk; an empty or missing one is formatted. */
   readonly disks: readonly string[]
+  /** Disks of this datanode that are not there now: they are reported as failed, and their directories are not touched. */
+  readonly away?: readonly AbsentDisk[]
+  /** Of `disks`, those that were away at an earlier start. */
+  readonly returned?: readonly string[]
   readonly clusterId: string
   readonly datanodeId: DatanodeId
   readonly config: HddsConfig
@@ -34,7 +39,8 @@ export interface DatanodeOptions {
 }
 
 /**
- * Opens every disk, side by side. All or nothing: `Incompatible` for a directory that is not this datanode's, `Busy`
+ * Opens every disk, side by side. One that has returned, and has a container that was made anew elsewhere meanwhile, is left as it
+ * is and counts as away: nobody can say which of the two is meant. Else all or nothing: `Incompatible` for a directory that is not this datanode's, `Busy`
  * while another process has it, `Damaged` when it cannot be read.
  */
 export async function openDatanode(options: DatanodeOptions): Promise<LocalDatanode> {
@@ -61,17 +67,47 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
     for (const disk of disks) await disk.close()
     throw failures[0]
   }
-  const present = disks.flatMap((disk) => [...disk.containers.keys()])
-  for (const disk of disks) await disk.readmit(present)
-  for (const disk of disks) sampleDisk(options.metrics, disk)
-  const datanode = new LocalDatanode({ env, id: datanodeId, disks, log, findings, buffers })
+  const { kept, away } = await leaveStaleOut(disks, options)
+  for (const { path, why } of away) log.error({ path, why }, 'a disk is left out')
+  const present = kept.flatMap((disk) => [...disk.containers.keys()])
+  for (const disk of kept) await disk.readmit(present)
+  for (const disk of kept) sampleDisk(options.metrics, disk)
+  const datanode = new LocalDatanode({ env, id: datanodeId, disks: kept, away, log, findings, buffers })
   const { company } = options
   if (company !== undefined) {
     await datanode.takePart((containers) => {
-      return DatanodePipelines.open({ env, log, self: datanodeId, disks, containers, company, config: config.pipeline })
+      return DatanodePipelines.open({
+        env,
+        log,
+        self: datanodeId,
+        disks: kept,
+        containers,
+        company,
+        config: config.pipeline,
+      })
     })
   }
   return datanode
+}
+
+async function leaveStaleOut(
+  disks: readonly DataDisk[],
+  { away = [], returned = [] }: Pick<DatanodeOptions, 'away' | 'returned'>,
+): Promise<{ readonly kept: readonly DataDisk[]; readonly away: readonly AbsentDisk[] }> {
+  const left = [...away]
+  const kept: DataDisk[] = []
+  // Those that never were away come first: what they have is what has been worked with.
+  const ordered = disks.toSorted((a, b) => Number(returned.includes(a.path)) - Number(returned.includes(b.path)))
+  for (const disk of ordered) {
+    const twice = [...disk.containers.keys()].find((id) => kept.some(({ containers }) => containers.has(id)))
+    if (twice === undefined || !returned.includes(disk.path)) {
+      kept.push(disk)
+      continue
+    }
+    await disk.close()
+    left.push({ path: disk.path, why: `while it was away, container ${twice} was made anew on another disk` })
+  }
+  return { kept, away: left }
 }
 
 function sampleDisk(metrics: Metrics, disk: DataDisk): void {

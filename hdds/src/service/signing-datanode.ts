@@ -5,6 +5,7 @@ import type { ProofKind, Vouching } from '@o3/scm/tokens'
 import type {
   BlockReceipt,
   BlockWriter,
+  KnownChecksums,
   Datanode,
   PipelineMembership,
   ReplicaAccess,
@@ -63,8 +64,8 @@ class SigningWriter implements BlockWriter {
     this.sign = sign
   }
 
-  write(pieces: readonly Uint8Array[]): Promise<void> {
-    return this.inner.write(pieces)
+  write(pieces: readonly Uint8Array[], known?: KnownChecksums): Promise<void> {
+    return this.inner.write(pieces, known)
   }
 
   async commit(): Promise<BlockReceipt> {

@@ -1,4 +1,6 @@
 import { crc32c as native } from '@node-rs/crc32'
+import { combineCrcs } from '@o3/common/digest'
+import type { CrcPart } from '@o3/common/digest'
 import { checksumUnitBytes } from '../api/api.ts'
 import type { Crc32c } from '../core/record.ts'
 
@@ -25,6 +27,17 @@ export function unitChecksums(pieces: readonly Uint8Array[]): number[] {
   }
   if (room < checksumUnitBytes) checksums.push(crc)
   return checksums
+}
+
+/** CRC32C of all bytes as one, from the checksums of their units. */
+export function wholeChecksum(units: readonly number[], lengthBytes: number): number {
+  const parts: CrcPart[] = units.map((unit, index) => {
+    const crc = new Uint8Array(4)
+    new DataView(crc.buffer).setUint32(0, unit)
+    return { crc, sizeBytes: Math.min(checksumUnitBytes, lengthBytes - index * checksumUnitBytes) }
+  })
+  const whole = combineCrcs('crc32c', parts)
+  return new DataView(whole.buffer, whole.byteOffset).getUint32(0)
 }
 
 export function totalLength(pieces: readonly Uint8Array[]): number {

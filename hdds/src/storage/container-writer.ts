@@ -1,5 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
+import type { KnownChecksums } from '../api/api.ts'
 import { BlockChecksum } from '../core/block-checksum.ts'
 import { chunksOf } from '../core/chunks.ts'
 import { recordBytes } from '../core/record-layout.ts'
@@ -39,9 +40,9 @@ export class ContainerWriter {
     this.options = options
   }
 
-  /** In the disk's cache when it resolves. More than a chunk is cut into several. */
-  write(pieces: readonly Uint8Array[]): Promise<void> {
-    return this.exclusively(() => this.writeChunks(pieces))
+  /** In the disk's cache when it resolves. More than a chunk is cut into several; `known` goes with at most one. */
+  write(pieces: readonly Uint8Array[], known: KnownChecksums = {}): Promise<void> {
+    return this.exclusively(() => this.writeChunks(pieces, known))
   }
 
   /** Durable when it resolves. */
@@ -80,7 +81,7 @@ export class ContainerWriter {
     return this.state === 'committed'
   }
 
-  private async writeChunks(pieces: readonly Uint8Array[]): Promise<void> {
+  private async writeChunks(pieces: readonly Uint8Array[], known: KnownChecksums): Promise<void> {
     const { scope, local, append, room } = this.options
     for (const chunk of chunksOf(pieces)) {
       await room()
@@ -90,7 +91,7 @@ export class ContainerWriter {
       const taken = recordBytes(length)
       scope.space.take(taken)
       const record = { kind: 'data', local, whole: false, blockOffset: this.lengthBytes, length } as const
-      const checksums = unitChecksums(chunk)
+      const checksums = known.units ?? unitChecksums(chunk)
       this.checksum.add(chunk, checksums)
       try {
         await append({ ...record, checksums, pieces: chunk }, 'cached')

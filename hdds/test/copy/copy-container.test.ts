@@ -237,6 +237,21 @@ describe('a deletion during the copy', () => {
     })
   })
 
+  test('that is sent here only makes it fail: the block does not come back behind the answer', async () => {
+    await withDatanode(async ({ machine, datanode }) => {
+      const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
+      source.onBlock = (local) => {
+        if (local === 30) void datanode.deleteBlocks([{ container: 1, firstLocal: 300, count: 1 }])
+      }
+      await rejection(copy(machine, [source]), 'ConcurrentChange')
+      expect(datanode.containers()).toEqual([])
+      source.onBlock = undefined
+      source.blocks.delete(300) // it has come there as well
+      await copy(machine, [source])
+      await expectWhole(datanode, source)
+    })
+  })
+
   test('without an end makes it fail, and start over where it was', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]

@@ -97,6 +97,19 @@ describe('a replica that was closed alone', () => {
     })
   })
 
+  test('does not take what is deleted meanwhile here and not there', async () => {
+    await withDatanode(async ({ machine, datanode }) => {
+      const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
+      await write(datanode, [1], 'alone')
+      source.onBlock = (local) => {
+        if (local === 30) void datanode.deleteBlocks([{ container: 1, firstLocal: 60, count: 1 }])
+      }
+      await rejection(reconcile(machine, [source]), 'ConcurrentChange')
+      expect(datanode.containers()[0]?.state).toBe('QUASI_CLOSED')
+      await rejection(datanode.readSmall(block(60), { offset: 0, length: 1 }), 'BlockNotFound')
+    })
+  })
+
   test('is done again after a power cut amid it', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]

@@ -9,6 +9,7 @@ import { defaultHddsConfig } from '../../src/config.ts'
 import type { HddsConfig } from '../../src/config.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { openDatanode } from '../../src/service/open-datanode.ts'
+import type { DatanodeOptions } from '../../src/service/open-datanode.ts'
 
 const KiB = 1024
 
@@ -40,6 +41,8 @@ export interface MachineOptions {
   readonly forgetsIndex?: boolean
   readonly log?: Logger
 }
+
+export type StartOverrides = Partial<Pick<DatanodeOptions, 'clusterId' | 'datanodeId' | 'disks' | 'away' | 'returned'>>
 
 /** One simulated machine with a datanode on it, which crashes and starts again. */
 export class Machine {
@@ -74,12 +77,14 @@ export class Machine {
   }
 
   /** Starts a process if there is none, and the datanode in it. */
-  async start(overrides: { readonly clusterId?: string; readonly datanodeId?: string } = {}): Promise<LocalDatanode> {
+  async start(overrides: StartOverrides = {}): Promise<LocalDatanode> {
     if (!this.node.isUp) this.node.boot()
     this.starts++
     this.running = await openDatanode({
       env: this.env,
-      disks: this.disks,
+      disks: overrides.disks ?? this.disks,
+      ...(overrides.away && { away: overrides.away }),
+      ...(overrides.returned && { returned: overrides.returned }),
       clusterId: overrides.clusterId ?? 'cluster-1',
       datanodeId: overrides.datanodeId ?? 'dn-1',
       config: { ...smallConfig, ...this.options.config },

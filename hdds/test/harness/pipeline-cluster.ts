@@ -13,7 +13,6 @@ import type { RaftTransport } from '@o3/ratis/node'
 import type { MemoryNetwork } from '@o3/ratis/testing'
 import type { PipelineMember } from '@o3/scm/api'
 import { DatanodeDirectory } from '../../src/client/client.ts'
-import type { RemoteDatanode } from '../../src/client/client.ts'
 import type { HddsConfig, PipelineConfig } from '../../src/config.ts'
 import { datanodeRpcLimits, serveDatanode } from '../../src/rpc/rpc.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
@@ -211,7 +210,7 @@ export class PipelineCluster {
       log: log.child({ node: id }),
       metrics: createMetrics(),
       openKv: (path) => node.openKv(path),
-      company: { transport, peer: (peer, at) => directory.find(peer, at) as RemoteDatanode | undefined },
+      company: { transport, peer: (peer, at) => directory.find(peer, at) },
     })
     const server = new RpcServer<undefined>({
       ...env,

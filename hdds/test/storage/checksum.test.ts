@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checksumUnitBytes } from '../../src/api/api.ts'
-import { crc32c, unitChecksums } from '../../src/storage/checksum.ts'
+import { crc32c, unitChecksums, wholeChecksum } from '../../src/storage/checksum.ts'
 import { chunksOf } from '../../src/core/chunks.ts'
 import { patternOf, piecesOf } from '../harness/bytes.ts'
 
@@ -21,6 +21,14 @@ test('a unit has its checksum wherever the pieces are cut', () => {
   expect(unitChecksums([bytes, new Uint8Array(0)])).toEqual(expected)
   expect(unitChecksums([])).toEqual([])
 })
+
+test.each([0, 1, 17, checksumUnitBytes, checksumUnitBytes + 1, 16 * checksumUnitBytes, 15 * checksumUnitBytes + 4_711])(
+  'the checksum of %i bytes follows from those of their units',
+  (lengthBytes) => {
+    const bytes = patternOf(2, lengthBytes)
+    expect(wholeChecksum(unitChecksums([bytes]), lengthBytes)).toBe(crc32c(bytes))
+  },
+)
 
 test('what is written is cut into chunks of 1 MiB without a copy', () => {
   const bytes = new Uint8Array(2.5 * 1024 * 1024)

@@ -86,6 +86,24 @@ describe.each(worlds)('over %s', (_, withWire) => {
     })
   })
 
+  test('a read hands out its first bytes at once, and later ones joined', async () => {
+    await withWire(async ({ datanode }) => {
+      const bytes = patternOf(4, 5 * MiB + 3)
+      const writer = await datanode.openWriter(block(1))
+      await writer.write([bytes])
+      await writer.commit()
+      const lengths: number[] = []
+      let seen = 0
+      for await (const piece of datanode.read(block(1), all(bytes))) {
+        expect(sameBytes(piece, bytes.subarray(seen, seen + piece.length))).toBe(true)
+        seen += piece.length
+        lengths.push(piece.length)
+      }
+      expect(seen).toBe(bytes.length)
+      expect(lengths.slice(1, -1).every((length) => length >= 256 * KiB)).toBe(true)
+    })
+  })
+
   test('what a datanode says of itself is what it says to others', async () => {
     await withWire(async ({ datanode, local }) => {
       expect(await datanode.containers()).toEqual([])

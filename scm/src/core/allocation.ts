@@ -28,11 +28,17 @@ export function isWritable(node: ClusterNode | undefined): boolean {
   return node.live !== undefined && takesWrites(node.live)
 }
 
+export interface UsableContainers {
+  readonly ids: readonly ContainerId[]
+  /** False: a majority of their replicas is all that takes writes. Better ones had better be opened. */
+  readonly areWhole: boolean
+}
+
 /**
  * Those with all replicas at datanodes that take writes; where there are none, those where a majority does: a block can be
  * written there, and is repaired later.
  */
-export function usableContainers(open: OpenContainers, view: ClusterView): readonly ContainerId[] {
+export function usableContainers(open: OpenContainers, view: ClusterView): UsableContainers {
   const whole: ContainerId[] = []
   const partly: ContainerId[] = []
   for (const [id, row] of open) {
@@ -41,7 +47,7 @@ export function usableContainers(open: OpenContainers, view: ClusterView): reado
     if (writable === row.datanodes.length) whole.push(id)
     else if (writable >= majorityOf(row.datanodes.length)) partly.push(id)
   }
-  return whole.length > 0 ? whole : partly
+  return whole.length > 0 ? { ids: whole, areWhole: true } : { ids: partly, areWhole: false }
 }
 
 /** One entry for each container that is to be opened, so that there are as many as there should be. */

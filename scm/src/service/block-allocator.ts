@@ -4,7 +4,7 @@ import { StoreError, isStoreError } from '@o3/common/errors'
 import type { ExecuteOptions } from '@o3/ratis/api'
 import type { BlockRange, ContainerId, ReplicationConfig } from '../api/api.ts'
 import { lackingContainers, usableContainers, whyNoPlace } from '../core/allocation.ts'
-import type { NewContainer } from '../core/allocation.ts'
+import type { NewContainer, UsableContainers } from '../core/allocation.ts'
 import type { ContainerRow } from '../core/tables.ts'
 import type { TermParts } from './term-worker.ts'
 
@@ -72,13 +72,13 @@ export class BlockAllocator {
 
   private async choose(replication: ReplicationConfig): Promise<ContainerId> {
     const pool = this.poolOf(replication)
-    const usable = this.usable(replication)
-    const lacking = this.lacking(replication)
-    if (lacking.length > 0) this.grow(pool, replication, usable.length > 0 ? 'unasked' : 'awaited')
+    const { ids, areWhole } = this.usable(replication)
+    if (this.lacking(replication).length > 0) this.grow(pool, replication, ids.length > 0 ? 'unasked' : 'awaited')
     // A caller is served from what is open; the pool grows for the next, who will try again if it could not.
-    if (usable.length > 0 || pool.filling === undefined) return this.next(pool, replication, usable)
-    await pool.filling
-    return this.next(pool, replication, this.usable(replication))
+    if (areWhole || pool.filling === undefined) return this.next(pool, replication, ids)
+    // What has lost a member is better than nothing, but not than what is about to be opened. A failure to is logged.
+    await (ids.length > 0 ? pool.filling.catch(() => undefined) : pool.filling)
+    return this.next(pool, replication, this.usable(replication).ids)
   }
 
   private next(pool: Pool, replication: ReplicationConfig, usable: readonly ContainerId[]): ContainerId {
@@ -88,7 +88,7 @@ export class BlockAllocator {
     return chosen
   }
 
-  private usable(replication: ReplicationConfig): readonly ContainerId[] {
+  private usable(replication: ReplicationConfig): UsableContainers {
     return usableContainers(this.open(replication), this.parts.cluster)
   }
 

@@ -1,6 +1,7 @@
 /** The cluster as the leader of one term knows it. */
 
 import type { Clock } from '@o3/common/env'
+import { isStoreError } from '@o3/common/errors'
 import type { ExecuteOptions, ReplicatedStore, StateView, Table, Term } from '@o3/ratis/api'
 import type { ContainerId, DatanodeId, PipelineId, PipelineReport, ReplicationConfig } from '../api/api.ts'
 import type { ClusterContainer, ClusterEvent, ClusterNode, ClusterPipeline, ClusterView } from '../core/cluster-view.ts'
@@ -54,6 +55,7 @@ export class Cluster implements ClusterView {
   private readonly open = new Map<ReplicationConfig, Map<ContainerId, ContainerRow>>()
   private lastContainerId: ContainerId = 0
   private lastPipelineNumber = 0
+  private spent = false
 
   private constructor({ store, registry, clock, term }: ClusterParts) {
     this.store = store
@@ -92,12 +94,32 @@ export class Cluster implements ClusterView {
     this.listeners.push(listener)
   }
 
+  /** True when something may have been changed that was not read again: the next who asks begins with the rows anew. */
+  get isSpent(): boolean {
+    return this.spent
+  }
+
   /** In this term or never. What it has changed is seen here when it resolves. Errors: those of the store, and the refusals. */
   async execute(command: ScmCommand, options: ExecuteOptions = {}): Promise<ScmReply> {
     const before = touchedBy(command, undefined, this)
-    const reply = await this.store.execute(command, { ...options, term: this.term })
-    await this.refresh(before, touchedBy(command, reply, this))
+    const reply = await this.commit(command, options)
+    try {
+      await this.refresh(before, touchedBy(command, reply, this))
+    } catch (error) {
+      this.spent = true
+      // It is done, and must not be reported as if it were not, only because the term ends meanwhile.
+      if (!isStoreError(error, 'NotLeader', 'OutcomeUnknown')) throw error
+    }
     return reply
+  }
+
+  private async commit(command: ScmCommand, options: ExecuteOptions): Promise<ScmReply> {
+    try {
+      return await this.store.execute(command, { ...options, term: this.term })
+    } catch (error) {
+      if (isStoreError(error, 'OutcomeUnknown')) this.spent = true
+      throw error
+    }
   }
 
   /** Rows that may have changed without anybody knowing: whoever was refused knows less than the plan that refused it. */

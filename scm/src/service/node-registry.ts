@@ -135,12 +135,15 @@ export class NodeRegistry {
   }
 
   private takePipelines(node: LiveNode, reports: readonly PipelineReport[] | undefined): void {
-    const before = node.pipelines
-    node.pipelines = reports === undefined ? undefined : new Map(reports.map((report) => [report.id, report]))
-    for (const id of new Set([...(before?.keys() ?? []), ...(node.pipelines?.keys() ?? [])])) {
-      const [was, is] = [before?.get(id), node.pipelines?.get(id)]
-      if (was?.state === is?.state && was?.leader === is?.leader && was?.term === is?.term) continue
-      this.listener?.({ kind: 'pipeline', pipeline: id })
+    const before = node.pipelines ?? new Map<PipelineId, PipelineReport>()
+    const after = new Map(reports?.map((report) => [report.id, report]))
+    node.pipelines = reports === undefined ? undefined : after
+    for (const id of new Set([...before.keys(), ...after.keys()])) {
+      if (factsOf(before.get(id)) !== factsOf(after.get(id))) this.listener?.({ kind: 'pipeline', pipeline: id })
     }
   }
+}
+
+function factsOf(report: PipelineReport | undefined): string {
+  return report === undefined ? '' : `${report.state} ${report.leader ?? ''} ${report.term}`
 }

@@ -5,7 +5,7 @@ import type { DatanodeCommand, DatanodeId } from '../api/api.ts'
 import type { ScmCommand } from '../core/command.ts'
 import { planPipeline, planUnknownPipelines } from '../core/pipelines/pipeline-life.ts'
 import type { PipelineDue } from '../core/pipelines/pipeline-life.ts'
-import { planNewPipelines } from '../core/pipelines/pipeline-placement.ts'
+import { planNewPipelines, takesPipelines } from '../core/pipelines/pipeline-placement.ts'
 import type { TermParts, TermWorker } from './term-worker.ts'
 
 /** Time alone makes pipelines due; so often they are looked at, whatever happens. */
@@ -17,6 +17,9 @@ export class PipelineKeeper implements TermWorker {
   private plannedMs = -Infinity
   private running: Promise<void> | undefined
   private due: readonly PipelineDue[] = []
+  /** Datanodes that pipelines may be made of, and since when they are these. */
+  private joined = ''
+  private joinedMs = -Infinity
 
   constructor(parts: TermParts) {
     this.parts = parts
@@ -61,13 +64,25 @@ export class PipelineKeeper implements TermWorker {
   private async makeNew(): Promise<void> {
     const { cluster, config, log } = this.parts
     if (this.parts.safemode().on) return
-    for (const members of planNewPipelines(cluster, config)) {
+    for (const members of planNewPipelines(cluster, config, this.togetherAgain())) {
       if (await this.tryTo({ kind: 'create-pipeline', replicas: 'THREE', members })) {
         log.info({ members }, 'pipeline is being made')
       }
     }
     // Its members are told with the answers to this round.
     this.due = [...cluster.pipelines.values()].flatMap((each) => planPipeline(each, cluster, config).due)
+  }
+
+  /** Not until for a while no datanode has come or gone. */
+  private togetherAgain(): 'allowed' | 'refused' {
+    const { cluster, config } = this.parts
+    const ids = [...cluster.nodes.values()].filter(takesPipelines).map(({ id }) => id)
+    const joined = ids.toSorted().join('\n')
+    if (joined !== this.joined) {
+      this.joined = joined
+      this.joinedMs = cluster.nowMs
+    }
+    return cluster.nowMs - this.joinedMs >= config.pipelineGraceMs ? 'allowed' : 'refused'
   }
 
   /** False when it was refused, or cannot be done now: then the next round sees how things are. */

@@ -97,7 +97,7 @@ export class Reigns {
   /** `NotLeader`. `named`: the term that the caller means. */
   async of(named?: Term): Promise<Reign> {
     const term = this.parts.leadership.expectTerm(named)
-    if (this.present?.term === term) return this.present
+    if (this.present?.term === term && !this.present.cluster.isSpent) return this.present
     if (this.beginning?.term !== term) {
       const reign = this.begin(term).finally(() => {
         if (this.beginning?.reign === reign) this.beginning = undefined

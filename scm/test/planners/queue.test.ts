@@ -8,7 +8,7 @@ import { cluster, container } from './facts.ts'
 
 describe('the order of repairs', () => {
   test('the last copies first, then fewer copies, then the damaged, the surplus, the misplaced', () => {
-    const topology = cluster('a1 b1 c1 d1 e1d f1 a2')
+    const topology = cluster('a1 b1 c1 d1 e1d f1 a2 a3')
     const cases = [
       container('a1', {}),
       container('e1', { replication: 'RATIS/ONE' }),
@@ -16,7 +16,7 @@ describe('the order of repairs', () => {
       container('a1 b1 e1', {}),
       container('a1 b1 c1 d1!', {}),
       container('a1 b1 c1 d1', {}),
-      container('a1 a2 b1', {}),
+      container('a1 a2 a3', {}),
     ]
     const urgencies = cases.map((facts) => urgencyOf(assess(facts, topology)))
     expect(urgencies).toEqual([0, 1, 2, 5, 100, 101, 102])

@@ -181,7 +181,8 @@ table('different content', [
 table('racks', [
   ['a1 a2 a3 b1', 'a1 a2 a3', {}, 'MIS_REPLICATED', 'copy a1,a2,a3>b1'],
   ['a1 a2 a3 b1', 'a1 a2 a3 b1', {}, 'OVER_REPLICATED', 'delete a1'],
-  ['a1 a2 b1 c1', 'a1 a2 b1', {}, 'MIS_REPLICATED', 'copy a1,a2,b1>c1'],
+  ['a1 a2 b1 c1', 'a1 a2 b1', {}, 'HEALTHY', ''],
+  ['a1 a2 a3 b1 c1', 'a1 a2 a3', {}, 'MIS_REPLICATED', 'copy a1,a2,a3>b1'],
   ['a1 a2 b1', 'a1 a2 b1', {}, 'HEALTHY', ''],
   ['a1 a2 a3 b1!', 'a1 a2 a3', {}, 'MIS_REPLICATED', ''],
   ['a1 a2 a3 a4', 'a1 a2 a3', {}, 'HEALTHY', ''],

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
-import { bytesText } from '../../output/quantities.ts'
+import { bytesText, counted } from '../../output/quantities.ts'
 import { askScm } from './define.ts'
 
 export function addBalancer(admin: Command, env: Environment): void {
@@ -13,8 +13,8 @@ export function addBalancer(admin: Command, env: Environment): void {
     out.record(status, [
       ['balancer', on ? (active ? 'on, moving' : 'on, nothing to do') : 'off'],
       ['space used', `${percent(meanUsedShare)} on average, ${percent(largestDeviation)} off at most`],
-      ['under way', `${movesUnderWay} moves`],
-      ['moved', `${moves} containers, ${bytesText(movedBytes)}, since SCM has this leader`],
+      ['under way', counted(movesUnderWay, 'move')],
+      ['moved', `${counted(moves, 'container')}, ${bytesText(movedBytes)}, since SCM has this leader`],
     ])
   })
   for (const [name, to] of [

@@ -1,10 +1,10 @@
 /** `o3 admin container …` */
 
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { ContainerDetails, DatanodeId, ReplicaInfo, ScrubFinding } from '@o3/cluster/admin'
+import type { ContainerDetails, ContainerHealth, DatanodeId, ReplicaInfo, ScrubFinding } from '@o3/cluster/admin'
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
-import { bytesText, timeText } from '../../output/quantities.ts'
+import { bytesText, counted, timeText } from '../../output/quantities.ts'
 import { countOf } from '../../shell/flags.ts'
 import { askScm } from './define.ts'
 import type { ScmAsked } from './define.ts'
@@ -34,34 +34,60 @@ export function addContainer(admin: Command, env: Environment): void {
     env,
     async ({ control, argument, out }) => show(await control.scm.containerInfo(idOf(argument)), out),
   )
-  askScm(
-    container.command('close').argument('<id>').description('it takes no more blocks'),
-    env,
-    async ({ control, argument, out }) => {
-      await control.scm.closeContainer(idOf(argument))
-      out.done({ id: idOf(argument), state: 'CLOSING' }, `container ${argument} is being closed`)
-    },
-  )
+  askScm(container.command('close').argument('<id>').description('it takes no more blocks'), env, close)
   askScm(container.command('verify').argument('<id>').description('read every byte of every replica, now'), env, verify)
 }
+
+async function close({ control, argument, out }: ScmAsked<unknown>): Promise<void> {
+  const id = idOf(argument)
+  const { info } = await control.scm.containerInfo(id)
+  if (info.state !== 'OPEN') return out.done({ id, state: info.state }, `container ${id} is ${info.state} already`)
+  await control.scm.closeContainer(id)
+  out.done({ id, state: 'CLOSING' }, `container ${id} is being closed`)
+}
+
+/** What each means, and whether anybody has to do something. */
+const meaning: Readonly<Record<ContainerHealth, string>> = {
+  MISSING: 'no good replica is left: start the datanodes that had one',
+  QUASI_CLOSED_STUCK: 'too few origins are there to agree: start the others',
+  DIFFERING: 'copies are not the same: they take what they lack',
+  UNDER_REPLICATED: 'too few copies: more are made',
+  UNHEALTHY: 'a damaged replica: it is replaced',
+  OVER_REPLICATED: 'too many copies: some are deleted',
+  MIS_REPLICATED: 'copies on too few racks: they are moved',
+  HEALTHY: '',
+}
+
+const mostShown = 10
 
 async function report({ control, out }: ScmAsked<unknown>): Promise<void> {
   const found = await control.scm.replicationReport()
   const { states, healths, tasks, settled } = found
+  const { OPEN, CLOSING, DELETING } = states
   const counts = {
     ...Object.fromEntries(healths.map(({ health, containers }) => [health, containers])),
-    OPEN: states.OPEN,
-    CLOSING: states.CLOSING,
-    DELETING: states.DELETING,
+    OPEN,
+    CLOSING,
+    DELETING,
   }
-  const ill = healths.filter(({ health, containers }) => health !== 'HEALTHY' && containers > 0)
+  const ofHealth = healths
+    .filter(({ health, containers }) => containers > 0 || health === 'HEALTHY')
+    .flatMap(({ health, containers, sample }): readonly (readonly [string, string])[] => {
+      const said = [containers.toLocaleString('en'), meaning[health]].filter((text) => text !== '').join('  ')
+      if (health === 'HEALTHY') return [[health, said]]
+      const which = sample.slice(0, mostShown).join(' ')
+      return [
+        [health, said],
+        ['', `${which}${containers > mostShown ? ' …' : ''}`],
+      ]
+    })
   out.record({ ...found, counts }, [
-    ...Object.entries(counts)
-      .filter(([state, count]) => count > 0 || state === 'HEALTHY')
-      .map(([state, count]) => [state, String(count)] as const),
-    ['under way', `${tasks} ${tasks === 1 ? 'copy' : 'copies'}`],
-    ...(settled ? [] : ([['note', 'something has happened that is not judged yet']] as const)),
-    ...ill.map(({ health, sample }) => [`  ${health}`, sample.slice(0, 10).join(' ')] as const),
+    ...ofHealth,
+    ...Object.entries({ OPEN, CLOSING, DELETING })
+      .filter(([, count]) => count > 0)
+      .map(([state, count]) => [state, count.toLocaleString('en')] as const),
+    ['under way', counted(tasks, 'copy', 'copies')],
+    ...(settled ? [] : ([['note', 'something has happened that is not judged yet; ask again']] as const)),
   ])
 }
 
@@ -90,10 +116,10 @@ function show(found: ContainerDetails, out: ScmAsked<unknown>['out']): void {
     [
       { title: 'REPLICA', of: ({ standing }) => standing },
       { title: 'STATE', of: ({ report }) => report?.state ?? 'not reported' },
-      { title: 'NODE', of: ({ health }) => health },
+      { title: 'NODE', of: ({ health, operational }) => (operational === 'IN_SERVICE' ? health : operational) },
       { title: 'BLOCKS', align: 'right', of: ({ report }) => String(report?.blockCount ?? '') },
       { title: 'LIVE', align: 'right', of: ({ report }) => (report === undefined ? '' : bytesText(report.liveBytes)) },
-      { title: 'CONTENT', of: ({ report }) => report?.contentHash ?? '' },
+      { title: 'CONTENT', of: ({ report }) => report?.contentHash?.slice(0, 8) ?? '' },
       { title: 'DATANODE', of: ({ datanode }) => datanode },
     ],
     'no replica is known',
@@ -110,39 +136,62 @@ interface Verified {
 
 async function verify({ control, argument, out }: ScmAsked<unknown>): Promise<void> {
   const id = idOf(argument)
-  const { replicas, ec } = await control.scm.containerInfo(id)
+  const { info, replicas, ec } = await control.scm.containerInfo(id)
+  // A replica is made by its first write.
+  const isWritten = ({ report }: ReplicaInfo): boolean => report !== undefined || info.state !== 'OPEN'
   if (ec !== undefined) {
     throw new StoreError('InvalidArgument', `container ${id} is encoded: verify ${ec.shards.join(', ')}, its shards`)
   }
   const results: Verified[] = []
-  for (const { datanode } of replicas) {
-    out.remark(`reading the replica at ${datanode}`)
-    results.push(await verifyReplica(control, id, datanode))
+  for (const replica of replicas.filter((each) => each.standing !== 'incoming' && isWritten(each))) {
+    out.remark(`reading the replica at ${replica.datanode}`)
+    results.push(await verifyReplica(control, id, replica))
   }
-  out.list(results, [
-    { title: 'REPLICA', of: ({ verified }) => (verified ? 'verified' : 'NOT verified') },
-    { title: 'DATANODE', of: ({ datanode }) => datanode },
-    {
-      title: 'FOUND',
-      of: ({ findings, problem = '' }) => findings.map(({ message }) => message).join('; ') || problem,
-    },
-  ])
-  const bad = results.filter(({ verified }) => !verified)
-  if (bad.length > 0) {
-    throw new StoreError('Damaged', `${bad.length} of ${results.length} replicas of container ${id} did not verify`)
+  out.list(
+    results,
+    [
+      { title: 'REPLICA', of: standingOf },
+      { title: 'DATANODE', of: ({ datanode }) => datanode },
+      {
+        title: 'FOUND',
+        of: ({ findings, problem = '' }) => findings.map(({ message }) => message).join('; ') || problem,
+      },
+    ],
+    'nothing has been written to it',
+  )
+  const damaged = results.filter(({ findings }) => findings.length > 0)
+  const unread = results.filter(({ problem }) => problem !== undefined)
+  const all = `of the ${results.length} replicas of container ${id}`
+  const notRead = unread.length === 0 ? '' : `; ${unread.length} could not be read`
+  if (damaged.length > 0) {
+    throw new StoreError(
+      'Damaged',
+      `${damaged.length} ${all} ${damaged.length === 1 ? 'is' : 'are'} damaged${notRead}`,
+      {
+        details: { try: 'nothing, where others are whole: it is replaced; `o3 admin container report` tells' },
+      },
+    )
   }
+  if (unread.length > 0) throw new StoreError('Unavailable', `${unread.length} ${all} could not be read`)
+}
+
+function standingOf({ verified, problem }: Verified): string {
+  if (problem !== undefined) return 'not read'
+  return verified ? 'verified' : 'DAMAGED'
 }
 
 async function verifyReplica(
   control: ScmAsked<unknown>['control'],
   container: number,
-  datanode: DatanodeId,
+  { datanode, health }: ReplicaInfo,
 ): Promise<Verified> {
+  const unread = (problem: string): Verified => ({ datanode, verified: false, findings: [], problem })
+  if (health === 'DEAD') return unread('the datanode is dead')
   try {
     const findings = await (await control.datanode(datanode)).scrubContainer(container)
     return { datanode, verified: findings.length === 0, findings }
   } catch (error) {
     if (!isStoreError(error)) throw error
-    return { datanode, verified: false, findings: [], problem: error.message }
+    return unread(error.message)
   }
 }

@@ -2,13 +2,12 @@
 
 import { parseDuration } from '@o3/common/config'
 import { nodeEnv } from '@o3/common/env/node'
-import { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import type { DatanodeInfo, NodeOperationalState, OperationalRequest } from '@o3/cluster/admin'
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
-import type { Output } from '../../output/output.ts'
-import { bytesText, secondsText, timeText } from '../../output/quantities.ts'
-import { askScm, until } from './define.ts'
+import { aboutText, bytesText, timeText } from '../../output/quantities.ts'
+import { askScm, hinted, until } from './define.ts'
 import type { ScmAsked } from './define.ts'
 
 interface LeaveFlags {
@@ -24,8 +23,8 @@ export function addDatanode(admin: Command, env: Environment): void {
     out.list(await control.scm.listNodes(), [
       { title: 'HEALTH', of: ({ health }) => health },
       { title: 'STATE', of: ({ operational }) => operational },
-      { title: 'CONTAINERS', align: 'right', of: ({ containers = 0 }) => String(containers) },
-      { title: 'PIPELINES', align: 'right', of: ({ pipelines = 0 }) => String(pipelines) },
+      { title: 'REPLICAS', align: 'right', of: ({ containers = 0 }) => String(containers) },
+      { title: 'DISKS', align: 'right', of: disksText },
       { title: 'USED', align: 'right', of: (node) => bytesText(sum(node, 'usedBytes')) },
       { title: 'FREE', align: 'right', of: (node) => bytesText(sum(node, 'availableBytes')) },
       { title: 'RACK', of: ({ rack = '' }) => rack },
@@ -46,7 +45,7 @@ function addLeaving(datanode: Command, env: Environment): void {
       .command(name)
       .argument('<id>')
       .description(description)
-      .option('--force', 'though too few may be left for what is kept')
+      .option('--force', 'though too few may be left for what is kept: it then waits for others to copy to')
       .option('--no-wait', 'only begin; `o3 admin datanode info` tells how far it is')
   askScm<LeaveFlags>(line('decommission', 'copy what it has to others, then let it go for good'), env, (asked) =>
     leave(asked, 'DECOMMISSIONED'),
@@ -61,6 +60,7 @@ function addLeaving(datanode: Command, env: Environment): void {
   )
   const back = datanode.command('recommission').argument('<id>').description('take it back into service')
   askScm(back, env, async ({ control, argument, out }) => {
+    find(await control.scm.listNodes(), argument)
     await control.scm.setOperational({ datanode: argument, wanted: 'IN_SERVICE' })
     out.done({ id: argument, operational: 'IN_SERVICE' }, `${argument} is in service`)
   })
@@ -82,12 +82,14 @@ async function leave(
     ...(flags.for === undefined ? {} : { untilMs: nodeEnv().clock.wallMs() + durationOf(flags.for) }),
     ...(flags.force === true ? { force: true } : {}),
   }
-  await scm.setOperational(request)
   const look = async (): Promise<DatanodeInfo> => find(await scm.listNodes(), argument)
+  await look()
+  await begin(scm, request)
   if (!flags.wait) {
     const { operational } = await look()
     return out.done({ id: argument, operational }, `${argument} is ${operational}`)
   }
+  out.remark(`${onTheWay[wanted]}: ${argument} leaves; that goes on when this command is interrupted`)
   let first = 0
   const tell = (node: DatanodeInfo): string | undefined => {
     first = Math.max(first, node.departure?.containersLeft ?? 0)
@@ -98,6 +100,16 @@ async function leave(
     throw new StoreError('ConcurrentChange', `${argument} is ${left.operational}: somebody has taken it back`)
   }
   out.done({ id: argument, operational: wanted }, `${argument} is ${wanted}; its process can be stopped`)
+}
+
+/** What is refused although it could be forced says so. */
+async function begin(scm: ScmAsked<LeaveFlags>['control']['scm'], request: OperationalRequest): Promise<void> {
+  try {
+    await scm.setOperational(request)
+  } catch (error) {
+    if (!isStoreError(error, 'InvalidArgument')) throw error
+    throw hinted(error, 'add a datanode, or take another one back; --force does it all the same')
+  }
 }
 
 function durationOf(text: string): number {
@@ -113,11 +125,12 @@ function isThere(operational: NodeOperationalState, wanted: NodeOperationalState
 
 /** `312 of 1,204 containers left, about 4 min`. */
 function progressText({ departure, operational }: DatanodeInfo, first: number): string {
-  if (departure === undefined) return operational
+  if (departure === undefined) return `${operational}, what it has is being looked through`
   const { containersLeft, bytesLeft, estimatedSeconds } = departure
-  const about = estimatedSeconds === undefined ? '' : `, about ${secondsText(estimatedSeconds)}`
+  const about = estimatedSeconds === undefined ? '' : `, about ${aboutText(estimatedSeconds)}`
   const of = first > containersLeft ? ` of ${first.toLocaleString('en')}` : ''
-  return `${containersLeft.toLocaleString('en')}${of} containers left (${bytesText(bytesLeft)})${about}`
+  const bytes = bytesLeft > 0 ? ` (${bytesText(bytesLeft)})` : ''
+  return `${containersLeft.toLocaleString('en')}${of} ${containersLeft === 1 && of === '' ? 'container' : 'containers'} left${bytes}${about}`
 }
 
 /** `InvalidArgument`. */
@@ -125,6 +138,12 @@ function find(nodes: readonly DatanodeInfo[], id: string): DatanodeInfo {
   const found = nodes.find((node) => node.id === id)
   if (found !== undefined) return found
   throw new StoreError('InvalidArgument', `there is no datanode ${id}; there are ${nodes.map((n) => n.id).join(', ')}`)
+}
+
+/** `2/3`: so many of those that it has take part. A full one does, for reading. */
+function disksText({ disks }: DatanodeInfo): string {
+  const usable = disks.filter(({ state }) => state !== 'failed').length
+  return usable === disks.length ? String(usable) : `${usable}/${disks.length}`
 }
 
 function sum({ disks }: DatanodeInfo, what: 'usedBytes' | 'availableBytes' | 'totalBytes'): number {
@@ -141,7 +160,7 @@ function facts(node: DatanodeInfo): readonly (readonly [string, string])[] {
     ['state', node.operational],
     ...(departure === undefined ? [] : ([['leaving', progressText(node, departure.containersLeft)]] as const)),
     ...(maintenanceUntilMs === undefined ? [] : ([['until', timeText(maintenanceUntilMs)]] as const)),
-    ['containers', String(containers)],
+    ['replicas', String(containers)],
     ['pipelines', String(pipelines)],
     ['last heard', node.lastHeartbeatMs === 0 ? 'never by this leader' : timeText(node.lastHeartbeatMs)],
     ['registered', timeText(node.registeredMs)],

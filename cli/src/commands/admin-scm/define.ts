@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { ScmControl, clusterFileIn } from '@o3/cluster/admin'
 import { nodeEnv } from '@o3/common/env/node'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
 import { Output } from '../../output/output.ts'
@@ -41,10 +42,21 @@ export function askScm<F = unknown>(
       const control = await ScmControl.open(nodeEnv(), file)
       try {
         await run({ control, argument, flags, out })
+      } catch (error) {
+        if (isStoreError(error, 'Unavailable', 'DeadlineExceeded')) throw hinted(error, whereToLook)
+        throw error
       } finally {
         control.close()
       }
     })
+}
+
+const whereToLook = '`o3 cluster status` shows which processes are up, `o3 admin scm roles` who leads'
+
+/** The same error, and what to do about it, unless it says so itself. */
+export function hinted(error: StoreError, hint: string): StoreError {
+  const { code, message, details } = error
+  return new StoreError(code, message, { details: { try: hint, ...details }, cause: error })
 }
 
 /** Looks at it again and again, and says how it is, until it is so. */

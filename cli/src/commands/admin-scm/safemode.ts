@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
+import { counted } from '../../output/quantities.ts'
 import { askScm, until } from './define.ts'
 
 export function addSafemode(admin: Command, env: Environment): void {
@@ -9,8 +10,8 @@ export function addSafemode(admin: Command, env: Environment): void {
   askScm(safemode.command('status').description('whether it is on, and why'), env, async ({ control, out }) => {
     const status = await control.scm.safemode()
     out.record(status, [
-      ['safemode', status.on ? 'on: no blocks are handed out' : 'off'],
-      ['repairs', status.repairs ? 'on' : 'wait for reports'],
+      ['safemode', status.on ? 'on: what is there is read, and no new block is handed out' : 'off'],
+      ['repairs', status.repairs ? 'on' : 'wait until datanodes have said what they have'],
       ...status.reasons.map((reason) => ['waits for', reason] as const),
     ])
   })
@@ -37,8 +38,10 @@ export function addDeletedBlocks(scm: Command, env: Environment): void {
     out.record(summary, [
       ['transactions', String(summary.transactions)],
       ['blocks', String(summary.blocks)],
-      ['held', `${summary.heldTransactions} wait for their container`],
-      ...summary.waitingFor.map(({ datanode, transactions }) => [datanode, `${transactions} wait for it`] as const),
+      ['held', `${summary.heldTransactions} wait for their container to be closed, copied or made whole`],
+      ...summary.waitingFor.map(
+        ({ datanode, transactions }) => [datanode, `${counted(transactions, 'transaction')} to carry out`] as const,
+      ),
     ])
   })
 }

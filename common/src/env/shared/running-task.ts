@@ -13,18 +13,22 @@ export function startTask(
   onFailure: TaskFailureHandler,
 ): Task {
   const controller = new AbortController()
-  const reason = new StoreError('Aborted', `the task ${name} was cancelled`)
+  // Made when it is needed: an error takes its stack along, and tasks are begun by the thousand.
+  let reason: StoreError | undefined
   return {
     name,
     done: settle(),
-    cancel: () => controller.abort(reason),
+    cancel: () => {
+      reason ??= new StoreError('Aborted', `the task ${name} was cancelled`)
+      controller.abort(reason)
+    },
   }
 
   async function settle(): Promise<void> {
     try {
       await run(controller.signal)
     } catch (error) {
-      if (error !== reason) onFailure(name, error)
+      if (reason === undefined || error !== reason) onFailure(name, error)
     }
   }
 }

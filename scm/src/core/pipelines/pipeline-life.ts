@@ -1,14 +1,17 @@
 /** What is to happen to a pipeline, from its row and what its members report. */
 
 import type { DatanodeCommand, DatanodeId, PipelineId, PipelineMember } from '../../api/api.ts'
-import type { ClusterPipeline, ClusterView } from '../cluster-view.ts'
+import type { ClusterNode, ClusterPipeline, ClusterView } from '../cluster-view.ts'
 import type { ScmCommand } from '../command.ts'
 import { majorityOf, numberOfPipeline } from '../tables.ts'
 
 export interface PipelineLimits {
-  /** Pipelines of three that a datanode is a member of, at most. */
+  /** Pipelines of three that a datanode is a member of; one more where another datanode would have none. */
   readonly pipelinesPerNode: number
-  /** A pipeline opens when all its members are there; after so long, when a majority is. */
+  /**
+   * A pipeline opens when all its members are there; after so long, when a majority is. Datanodes that have not joined or left
+   * for so long may be in more than one pipeline together.
+   */
   readonly pipelineGraceMs: number
   /** One that is not open by then is given up; so is an open one that a member has not got by then. */
   readonly pipelineTimeoutMs: number
@@ -37,21 +40,21 @@ export function planPipeline(pipeline: ClusterPipeline, view: ClusterView, limit
 }
 
 /** A member that is silent for a moment is no reason: writers go on with a majority. */
-function whyClose(
-  { id, row, reports }: ClusterPipeline,
-  view: ClusterView,
-  limits: PipelineLimits,
-): string | undefined {
-  const ageMs = view.wallMs - row.createdMs
-  for (const member of row.members) {
+function whyClose(pipeline: ClusterPipeline, view: ClusterView, limits: PipelineLimits): string | undefined {
+  const isOld = view.wallMs - pipeline.row.createdMs >= limits.pipelineTimeoutMs
+  for (const member of pipeline.row.members) {
     const node = view.nodes.get(member)
     if (node === undefined || node.health === 'DEAD') return `datanode ${member} is dead`
     if (node.row.operational !== 'IN_SERVICE') return `datanode ${member} is ${node.row.operational}`
-    if (reports.get(member)?.state === 'failed') return `its log at datanode ${member} has failed`
-    const hasNone = node.health === 'HEALTHY' && node.live?.pipelines?.has(id) === false
-    if (row.state === 'OPEN' && hasNone && ageMs >= limits.pipelineTimeoutMs) return `datanode ${member} has not got it`
+    if (pipeline.reports.get(member)?.state === 'failed') return `its log at datanode ${member} has failed`
+    if (isOld && isWithout(pipeline, node)) return `datanode ${member} has not got it`
   }
-  return row.state === 'ALLOCATED' && ageMs >= limits.pipelineTimeoutMs ? 'its members did not take it up' : undefined
+  return isOld && pipeline.row.state === 'ALLOCATED' ? 'its members did not take it up' : undefined
+}
+
+/** It is open, and a member that says what it has does not have it. */
+function isWithout({ id, row }: ClusterPipeline, { health, live }: ClusterNode): boolean {
+  return row.state === 'OPEN' && health === 'HEALTHY' && live?.pipelines?.has(id) === false
 }
 
 /** Its members have it, and have elected one of them. */

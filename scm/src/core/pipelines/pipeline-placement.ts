@@ -20,9 +20,15 @@ interface Candidate {
 /**
  * Member lists, first the one that had better lead. Each takes three datanodes with the fewest pipelines, on as many racks as
  * there are, up to three; of those that are alike, three that are not together in another pipeline, for the loss of two of them
- * then stops fewer writers. Deterministic.
+ * then stops fewer writers. A datanode that would be left without any gets one, with two that have one more than they should:
+ * else a fourth that comes late would never be written to. Where `togetherAgain` is refused, there are none with the members
+ * of another: while datanodes are still joining, the first three must not use up what they have among themselves. Deterministic.
  */
-export function planNewPipelines(view: ClusterView, limits: PipelineLimits): readonly (readonly DatanodeId[])[] {
+export function planNewPipelines(
+  view: ClusterView,
+  limits: Pick<PipelineLimits, 'pipelinesPerNode'>,
+  togetherAgain: 'allowed' | 'refused',
+): readonly (readonly DatanodeId[])[] {
   const candidates = candidatesOf(view)
   const sets = new Set<string>()
   for (const { row } of view.pipelines.values()) {
@@ -32,13 +38,26 @@ export function planNewPipelines(view: ClusterView, limits: PipelineLimits): rea
   const fewestRacks = Math.min(2, racksOf([...candidates.values()]))
   const planned: (readonly DatanodeId[])[] = []
   for (;;) {
-    const free = [...candidates.values()].filter(({ members }) => members < limits.pipelinesPerNode)
-    const chosen = chooseThree(free, sets, fewestRacks)
+    const chosen =
+      chooseThree(withFewer(limits.pipelinesPerNode, candidates), sets, fewestRacks) ??
+      (hasIdle(candidates)
+        ? chooseThree(withFewer(limits.pipelinesPerNode + 1, candidates), sets, fewestRacks)
+        : undefined)
     if (chosen === undefined) return planned
     const members = chosen.toSorted((a, b) => a.leads - b.leads || order(a, b)).map(({ id }) => id)
+    if (togetherAgain === 'refused' && sets.has(nameOf(members))) return planned
     count(members, candidates, sets)
     planned.push(members)
   }
+}
+
+function withFewer(pipelines: number, candidates: ReadonlyMap<DatanodeId, Candidate>): readonly Candidate[] {
+  return [...candidates.values()].filter(({ members }) => members < pipelines)
+}
+
+/** The least used one is in every choice, so each choice leaves fewer of them. */
+function hasIdle(candidates: ReadonlyMap<DatanodeId, Candidate>): boolean {
+  return [...candidates.values()].some(({ members }) => members === 0)
 }
 
 /** Whether a new pipeline may be made with it: it answers, takes writes, can be reached by others, and speaks of pipelines. */

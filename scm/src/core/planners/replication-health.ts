@@ -3,7 +3,7 @@
 import type { ContainerHealth } from '../../api/api.ts'
 import { holdersOf, replicasOf, sortReplicas } from './container-facts.ts'
 import type { ContainerFacts, ReplicaFacts, Sorted } from './container-facts.ts'
-import { misplacement } from './topology.ts'
+import { misplacement, toleratedPerRack } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 /** The first that holds, in this order. */
@@ -33,7 +33,7 @@ export interface Assessment {
   readonly missing: number
   /** Of `good.solid`, to delete now. */
   readonly surplus: number
-  /** See `misplacement`; over the good replicas and those on their way. */
+  /** See `misplacement` and `toleratedPerRack`; over the good replicas and those on their way. */
   readonly misplaced: number
   readonly good: Sorted
   readonly damaged: Sorted
@@ -79,7 +79,7 @@ export function assess(container: ContainerFacts, topology: Topology): Assessmen
     short: missingOf(good, required, 0) > 0,
     missing: missingOf(good, required, arriving.length),
     surplus: container.arriving.length === 0 ? Math.max(0, good.solid.length - required) : 0,
-    misplaced: misplacement([...present, ...arriving], required, topology),
+    misplaced: misplacement([...present, ...arriving], required, topology, toleratedPerRack(required, topology.racks)),
     good,
     damaged,
     incomplete,

@@ -7,7 +7,7 @@ import { choosePlaces } from './placement.ts'
 import type { Draw, PlacementRefusal, PlacementRequest } from './placement.ts'
 import { originsAmong } from './replication-health.ts'
 import type { Assessment } from './replication-health.ts'
-import { misplacement, usedShareOf } from './topology.ts'
+import { misplacement, toleratedPerRack, usedShareOf } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 export type RepairAction =
@@ -342,5 +342,7 @@ function spread(container: ContainerFacts, found: Assessment, context: PlanConte
   const holders = [...holdersOf(found.good.solid), copy.target]
   const leaves = worstPlaced(holders, { total }, context.topology)
   const after = holders.filter((id) => id !== leaves)
-  return misplacement(after, total, context.topology) < found.misplaced ? plan : nothing
+  const { topology } = context
+  const tolerated = toleratedPerRack(total, topology.racks)
+  return misplacement(after, total, topology, tolerated) < found.misplaced ? plan : nothing
 }

@@ -92,11 +92,23 @@ export function maxPerRack(total: number, racks: number): number {
 }
 
 /**
+ * How many of them may stay in one rack. Of three replicas, two: then no rack has all, and that a pipeline's third rack was full
+ * or gone is no reason to move everything that was written through it. New replicas go to a third rack all the same.
+ */
+export function toleratedPerRack(total: number, racks: number): number {
+  return racks > 1 ? Math.max(maxPerRack(total, racks), Math.min(total - 1, 2)) : total
+}
+
+/**
  * How badly the replicas at `holders` lie: one for each that is beyond what its rack may have, and, because a datanode dies
  * more often than a rack, `total` for each that shares its datanode with another. 0 is as it should be.
  */
-export function misplacement(holders: readonly DatanodeId[], total: number, topology: Topology): number {
-  const limit = maxPerRack(total, topology.racks)
+export function misplacement(
+  holders: readonly DatanodeId[],
+  total: number,
+  topology: Topology,
+  limit = maxPerRack(total, topology.racks),
+): number {
   const perRack = new Map<string, number>()
   for (const holder of holders) {
     const rack = topology.nodes.get(holder)?.rack
