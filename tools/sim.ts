@@ -1,7 +1,7 @@
 /**
- * Runs seeds of the simulations: of the Raft core, or, with `--system`, of a whole cluster. `npm run sim -- [--system] --seed 7
- * [--count 100] [--trace]`. One seed prints its plan and its outcome; several print a line together, and the first
- * violation ends it.
+ * Runs seeds of the simulations: of the Raft core, or, with `--system`, of a whole cluster, with a stub for the datanodes or
+ * with real ones. `npm run sim -- [--system [--shape datanodes]] --seed 7 [--count 100] [--trace]`. One seed prints its plan and
+ * its outcome; several print a line together, and the first violation ends it.
  */
 
 import { parseArgs } from 'node:util'
@@ -14,6 +14,7 @@ const tracedLines = 100
 const { values } = parseArgs({
   options: {
     system: { type: 'boolean', default: false },
+    shape: { type: 'string', default: 'names' },
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
@@ -58,6 +59,13 @@ const ofSystem: Simulated<system.RunResult> = {
   ledger: system.ledgerLine,
 }
 
+const ofDatanodes: Simulated<system.DataRunResult> = {
+  run: (seed) => system.runDataSeed(seed),
+  plan: (seed) => system.printDataPlan(system.dataPlanOf(seed)),
+  trace: async (seed) => (await system.runDataSeed(seed)).trace,
+  ledger: system.dataLedgerLine,
+}
+
 async function runAll<Result extends Outcome>(simulated: Simulated<Result>): Promise<void> {
   const results: Result[] = []
   for (let seed = first; seed < first + count; seed++) {
@@ -81,4 +89,6 @@ async function show<Result extends Outcome>(simulated: Simulated<Result>, result
   else say(`seed ${seed}: ${violation.checker} at ${violation.atMs.toFixed(2)} ms: ${violation.reason}`)
 }
 
-await (values.system ? runAll(ofSystem) : runAll(ofCore))
+if (!['names', 'datanodes'].includes(values.shape)) throw new Error('--shape is names or datanodes')
+if (!values.system) await runAll(ofCore)
+else await (values.shape === 'datanodes' ? runAll(ofDatanodes) : runAll(ofSystem))

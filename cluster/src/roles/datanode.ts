@@ -7,6 +7,7 @@ import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
 import type { TokenCheck } from '@o3/hdds/rpc'
 import { RpcTransport, raftMethods } from '@o3/ratis/node'
 import { RemoteScm } from '@o3/scm/client'
+import type { Vouching } from '@o3/scm/tokens'
 import { startDatanode } from '../parts/datanode.ts'
 import { diskProblem } from '../parts/problems.ts'
 import type { RunningProcess } from '../process/running-process.ts'
@@ -29,7 +30,8 @@ export function startDatanodeRole(
     for (const { id } of cluster.scm) {
       scmMembers.push({ id, scm: new RemoteScm(await memberClient(seat, 'scm', id)) })
     }
-    const others = await startOthers(seat)
+    let vouching: Vouching | undefined
+    const others = await startOthers(seat, () => vouching)
     const datanode = await startDatanode(graph, seat, {
       others,
       clusterId: cluster.clusterId,
@@ -42,9 +44,10 @@ export function startDatanodeRole(
       settings: config.hdds,
       lostDisks: 'go-on',
     })
-    const vouching = graph.get(HDDS_VOUCHING)
+    const known = graph.get(HDDS_VOUCHING)
+    vouching = known
     const tokens: TokenCheck = {
-      admit: (token, deed) => vouching.admit(token, deed),
+      admit: (token, deed) => known.admit(token, deed),
       shardOf: new ShardParents(datanode).of,
     }
     return {
@@ -58,8 +61,11 @@ export function startDatanodeRole(
   })
 }
 
-/** The members of its pipelines and the sources of its copies, over connections of their own. */
-async function startOthers({ env, wire, member, graph, lifecycle }: Seat): Promise<{
+/** The members of its pipelines and the sources of its copies, over connections of their own. The keys come with the datanode, which is made with these. */
+async function startOthers(
+  { env, wire, member, lifecycle }: Seat,
+  vouching: () => Vouching | undefined,
+): Promise<{
   readonly directory: DatanodeDirectory
   readonly transport: RpcTransport
 }> {
@@ -69,8 +75,7 @@ async function startOthers({ env, wire, member, graph, lifecycle }: Seat): Promi
   const directory = new DatanodeDirectory({
     env: wire.env,
     authentication,
-    // The keys come with the datanode, which is made with this directory.
-    tokenFor: (deed) => copyTokens(graph.get(HDDS_VOUCHING), env.clock)(deed),
+    tokenFor: copyTokens(vouching, env.clock),
   })
   await lifecycle.start('clients of datanodes', { start: () => {}, stop: () => directory.close() })
   return { directory, transport }

@@ -244,7 +244,7 @@ export class Nemesis {
       },
     })
     if (done === undefined) return false
-    supervisor.rest(done.left as unknown as AnyMember)
+    supervisor.rest(done.left)
     group.members.splice(group.members.indexOf(done.left), 1)
     return true
   }

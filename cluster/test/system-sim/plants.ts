@@ -11,18 +11,8 @@ import type { ReplicatedStore } from '@o3/ratis/api'
 import type { Consensus, OpenConsensus, StateMachine } from '@o3/ratis/store'
 import { plantedEnv, Planting, type PlantedCall } from '@o3/ratis/testing'
 import type { ScmCommand, ScmReply } from '@o3/scm/module'
+import { overriding } from './overriding.ts'
 import type { SystemPlants } from './world.ts'
-
-/** `target`, but for what is in `changes`. */
-function overriding<T extends object>(target: T, changes: Partial<T>): T {
-  return new Proxy(target, {
-    get(object, name) {
-      if (name in changes) return Reflect.get(changes, name) as unknown
-      const value: unknown = Reflect.get(object, name, object)
-      return typeof value === 'function' ? (value.bind(object) as unknown) : value
-    },
-  })
-}
 
 /** A leader applies, and so answers, what it has only proposed. */
 const replyBeforeCommit =

@@ -2,3 +2,6 @@
 export { ledgerLine } from './ledger.ts'
 export { planOf, printPlan } from './plan.ts'
 export { runSeed, type RunResult } from './run-seed.ts'
+export { dataLedgerLine } from './data/data-ledger.ts'
+export { dataPlanOf, printDataPlan } from './data/data-plan.ts'
+export { runDataSeed, type DataRunResult } from './data/run-data-seed.ts'

@@ -51,7 +51,7 @@ const remote = new RemoteDatanode({
   id: 'dn-1',
   address,
   authentication: trustedClient,
-  tokenFor: copyTokens(vouching, env.clock),
+  tokenFor: copyTokens(() => vouching, env.clock),
 })
 
 afterAll(async () => {

@@ -10,17 +10,19 @@ const validMs = 10 * 60_000
 
 /**
  * For `DatanodeDirectory`: a token for all blocks of the container, to copy, or to delete where that is what the call does.
- * `Unavailable` while there are no keys.
+ * `Unavailable` while there are no keys; also while `vouching` answers undefined: a datanode that starts applies the logs of its
+ * pipelines, and asks others for blocks, before it has anything to ask SCM for keys with.
  */
-export function copyTokens(vouching: Vouching, clock: Pick<Clock, 'wallMs'>): (deed: BlockDeed) => Uint8Array {
+export function copyTokens(
+  vouching: () => Vouching | undefined,
+  clock: Pick<Clock, 'wallMs'>,
+): (deed: BlockDeed) => Uint8Array {
   return ({ modes, container }) => {
-    const key = vouching.keys.signing
-    if (key === undefined)
+    const known = vouching()
+    const key = known?.keys.signing
+    if (known === undefined || key === undefined)
       throw new StoreError('Unavailable', 'there is no secret key yet for tokens between datanodes')
     const mode = modes.includes('COPY') ? 'COPY' : 'DELETE'
-    return vouching.token(
-      { mode, container, ...allBlocks, maxBytes: anyLength, expiresMs: clock.wallMs() + validMs },
-      key,
-    )
+    return known.token({ mode, container, ...allBlocks, maxBytes: anyLength, expiresMs: clock.wallMs() + validMs }, key)
   }
 }

@@ -1,3 +1,4 @@
+import { StoreError } from '@o3/common/errors'
 /** Blocks that are streamed to all members of a pipeline at once. */
 
 import type { BlockWriter } from '../../src/api/api.ts'
@@ -230,6 +231,22 @@ describe('a streamed block', () => {
       await fill(writer)
       await writer.commit()
       expect(holdersOf(scene)).toBe('abc')
+    })
+  })
+
+  test('wants another block where a member has taken it once, and nobody can say so', async () => {
+    await withPipeline(async (scene) => {
+      const { replicas, client } = scene
+      await client.writeBlock({ container: 1, local: 9 }, [bytes.subarray(0, 10)])
+      // The first attempt finds one member of three; the second, where they are by now, finds that the id is spent there.
+      const moved = pipelinePlace.replicas.map((replica) => ({ ...replica, address: `${replica.datanode}:2` }))
+      scene.place = { ...pipelinePlace, replicas: moved }
+      let asked = 0
+      const spent = { error: new StoreError('InvalidArgument', 'block 1/1 was written before') }
+      replicas[0].script = () => (asked++ === 0 ? undefined : spent)
+      for (const replica of [replicas[1], replicas[2]]) replica.script = () => ({ error: broken() })
+      await rejection(client.openWriter(block), 'Unavailable')
+      expect(asked).toBeGreaterThan(1)
     })
   })
 

@@ -1,3 +1,4 @@
+import { isStoreError } from '@o3/common/errors'
 import { describe, expect, test } from 'vitest'
 import type { Container } from '../../src/storage/container.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
@@ -227,6 +228,29 @@ describe('the same block with other bytes', () => {
       await rejection(reconcile(machine, [source]), 'Damaged')
     })
   })
+})
+
+test('a replica takes blocks, or its file is rewritten, when both are asked for', async () => {
+  for (let offsetMs = 0; offsetMs < 60; offsetMs += 2) {
+    await withDatanode(async ({ machine, datanode, crash }) => {
+      const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
+      const locals = Object.keys(lengths).map(Number)
+      const here = locals.filter((local) => local !== 4 && local !== 79)
+      await write(datanode, here, 'agreed')
+      await datanode.deleteBlocks([{ container: 1, firstLocal: 7, count: 40 }])
+      for (let local = 7; local < 47; local++) source.blocks.delete(local)
+      const compacting = datanode.compact()
+      await machine.env.clock.sleep(offsetMs)
+      const [compacted, given] = await Promise.allSettled([compacting, reconcile(machine, [source])])
+      expect(compacted.status).toBe('fulfilled')
+      const again = await crash()
+      if (given.status === 'fulfilled') return await expectSame(again, source)
+      // While the file is switched, it is not the time; and afterwards it has forgotten its tombstones.
+      expect(isStoreError(given.reason)).toBe(true)
+      expect(again.containers()).toMatchObject([{ state: 'CLOSED', generation: 2 }])
+      await auditDatanode(again)
+    })
+  }
 })
 
 test('what is open, or not here, is not reconciled', async () => {

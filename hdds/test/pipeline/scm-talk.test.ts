@@ -5,7 +5,8 @@ import type { DatanodeCommand } from '@o3/scm/api'
 import { expect, test } from 'vitest'
 import { Heartbeating } from '../../src/reconcilers/heartbeat.ts'
 import { ScmCommands } from '../../src/reconcilers/scm-commands.ts'
-import { patternOf } from '../harness/bytes.ts'
+import { patternOf, sameBytes } from '../harness/bytes.ts'
+import { rejection } from '../harness/expect-error.ts'
 import { PipelineCluster } from '../harness/pipeline-cluster.ts'
 import type { ClusterMember } from '../harness/pipeline-cluster.ts'
 import { ScriptedScm } from '../harness/scripted-scm.ts'
@@ -83,5 +84,35 @@ test('a pipeline is made, tells of itself, closes its containers, and is closed'
 
     ask({ kind: 'close-pipeline', pipeline })
     await until('nobody has it', () => told().every((reports) => reports?.length === 0))
+  })
+})
+
+test('who has nothing of a container closes it with the others, and not by himself', async () => {
+  await new PipelineCluster({ seed: 2 }).run(async (cluster) => {
+    await cluster.createPipeline(pipeline)
+    const leader = await cluster.elected(pipeline)
+    const late = [...cluster.up.values()].find(({ id }) => id !== leader.id)
+    if (late === undefined) throw new Error('there are three')
+    const heal = cluster.isolate(late.id)
+    await leader.datanode.writeBlock(block(1, 5), [bytes], through)
+    // As SCM asks it: first for something that can be closed, then for the close.
+    await late.datanode.createContainerOf(5, pipeline)
+    await late.datanode.createContainerOf(6, pipeline)
+    for (const container of [5, 6]) await rejection(late.datanode.closeContainerOf(container, pipeline), 'NotLeader')
+    expect(stateOf(late, 5)).toBe('OPEN')
+    heal()
+    await leader.datanode.createContainerOf(6, pipeline)
+    for (const container of [5, 6]) await leader.datanode.closeContainerOf(container, pipeline)
+    const members = [...cluster.up.values()]
+    await cluster.until('all are closed', () =>
+      [5, 6].every((container) => members.every((member) => stateOf(member, container) === 'CLOSED')),
+    )
+    const found = await late.datanode.readSmall(block(1, 5), { offset: 0, length: bytes.length })
+    expect(sameBytes(found, bytes)).toBe(true)
+    // Of a pipeline that is not here nobody has agreed to anything.
+    await late.datanode.createContainer(7)
+    await late.datanode.closeContainerOf(7, 'p-9')
+    expect(stateOf(late, 7)).toBe('QUASI_CLOSED')
+    await rejection(late.datanode.createContainerOf(8, 'p-9'), 'Unavailable')
   })
 })

@@ -194,7 +194,21 @@ describe('keys', () => {
 
 describe('between datanodes', () => {
   const peerOf = ({ om, env, address }: Scene): RemoteDatanode =>
-    new RemoteDatanode({ env, id: 'dn-1', address, authentication: trustedClient, tokenFor: copyTokens(om, env.clock) })
+    new RemoteDatanode({
+      env,
+      id: 'dn-1',
+      address,
+      authentication: trustedClient,
+      tokenFor: copyTokens(() => om, env.clock),
+    })
+
+  test('a datanode that has no keys yet, because it only starts, waits', () =>
+    withTokens(async ({ env, address }) => {
+      const tokenFor = copyTokens(() => undefined, env.clock)
+      const peer = new RemoteDatanode({ env, id: 'dn-1', address, authentication: trustedClient, tokenFor })
+      await expect(peer.listBlocks(container)).rejects.toThrow(code('Unavailable'))
+      peer.close()
+    }))
 
   test('every call about containers and blocks has its own token', () =>
     withTokens(async (scene) => {

@@ -1,5 +1,6 @@
 import type { Cancel } from '@o3/common/env'
 import type { SimRandom } from '@o3/common/env/sim'
+import { isStoreError } from '@o3/common/errors'
 import { insist } from '../insist.ts'
 import type { Supervisor } from '../supervisor.ts'
 import { dataFaults, type DataFault } from './data-plan.ts'
@@ -35,7 +36,7 @@ export class DataNemesis {
   start(): void {
     for (const kind of dataFaults) {
       const perMinute = this.world.plan.perMinute[kind]
-      if (perMinute !== undefined) this.doing.push(this.keepOn(kind, 60_000 / perMinute))
+      if (perMinute !== undefined) this.doing.push(this.world.guarded(this.keepOn(kind, 60_000 / perMinute)))
     }
   }
 
@@ -161,8 +162,8 @@ export class DataNemesis {
     }),
     decommission: this.on('decommission', async ({ id }) => {
       if (this.leaving !== undefined || this.world.plan.datanodes <= fewestInService) return false
+      if (!(await this.call(id, 'DECOMMISSIONED', 2_000))) return false
       this.leaving = id
-      await this.call(id, 'DECOMMISSIONED', 2_000)
       return true
     }),
     'scm-kill': async () => {
@@ -188,10 +189,21 @@ export class DataNemesis {
     return true
   }
 
-  private async call(datanode: string, wanted: 'DECOMMISSIONED' | 'IN_SERVICE', withinMs: number): Promise<void> {
+  /** False: it is refused, because too few would be left. */
+  private async call(datanode: string, wanted: 'DECOMMISSIONED' | 'IN_SERVICE', withinMs: number): Promise<boolean> {
     const { env, scm } = this.gateway
     const requestId = env.random.uuid()
-    await insist(env.clock, withinMs, () => scm.setOperational({ datanode, wanted }, { requestId }))
+    const ask = async (): Promise<boolean> => {
+      try {
+        await scm.setOperational({ datanode, wanted }, { requestId })
+        return true
+      } catch (error) {
+        if (isStoreError(error, 'InvalidArgument')) return false
+        throw error
+      }
+    }
+    const outcome = await insist(env.clock, withinMs, ask)
+    return outcome.kind === 'answer' ? outcome.value : outcome.kind === 'lost'
   }
 
   private cut(a: string, b: string, durationMs: number): void {

@@ -63,9 +63,8 @@ export class DataWorkload {
     for (let n = 0; n < clients; n++) {
       const gateway = this.gateways[n % this.gateways.length] ?? this.first
       const replication = replications[n % replications.length] ?? 'RATIS/THREE'
-      this.busy.push(
-        this.client({ gateway, replication, random: this.world.random.fork(`client/${n}`), name: `c${n}` }),
-      )
+      const work = this.client({ gateway, replication, random: this.world.random.fork(`client/${n}`), name: `c${n}` })
+      this.busy.push(this.world.guarded(work))
     }
   }
 

@@ -92,6 +92,15 @@ export class DataWorld {
     this.story.push(`${this.simulation.nowMs.toFixed(1)} ${what}`)
   }
 
+  /** What goes on by itself: when it throws, the run fails. */
+  async guarded(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      this.simulation.fail('something that goes on by itself has thrown', error)
+    }
+  }
+
   /** Polls in virtual time. `detail` says how far it is, where it never comes true. */
   async until(
     what: string,

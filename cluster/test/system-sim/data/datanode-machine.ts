@@ -25,6 +25,7 @@ import {
 import { datanodeRpcLimits, serveDatanode, type TokenCheck } from '@o3/hdds/rpc'
 import { RpcTransport, raftMethods, type RaftTransport } from '@o3/ratis/node'
 import { RemoteScm } from '@o3/scm/client'
+import type { Vouching } from '@o3/scm/tokens'
 import { countingTasks } from '../counted-tasks.ts'
 import { groupClient } from '../services.ts'
 
@@ -129,12 +130,13 @@ export class DatanodeMachine {
     const { id } = this
     const address = `${id}:${port}`
     const graph = new Graph()
+    let vouching: Vouching | undefined
     const rpc = new RpcTransport({ env, address, authentication: trustedClient })
     const others = new DatanodeDirectory({
       env,
       authentication: trustedClient,
       deadlineMs: 4_000,
-      tokenFor: (deed) => copyTokens(graph.get(HDDS_VOUCHING), env.clock)(deed),
+      tokenFor: copyTokens(() => vouching, env.clock),
     })
     const opened = await openDatanode({
       env,
@@ -156,9 +158,10 @@ export class DatanodeMachine {
       .value(HDDS_DATANODE, datanode)
       .value(HDDS_SCM, scm)
     installHdds(graph, { address, rack, scmMembers, datanodes: others, code: new WasmErasureCode() })
-    const vouching = graph.get(HDDS_VOUCHING)
+    const known = graph.get(HDDS_VOUCHING)
+    vouching = known
     const tokens: TokenCheck = {
-      admit: (token, deed) => vouching.admit(token, deed),
+      admit: (token, deed) => known.admit(token, deed),
       shardOf: new ShardParents(datanode).of,
     }
     const server = new RpcServer<undefined>({

@@ -64,7 +64,7 @@ async function live(run: Run): Promise<void> {
   await Promise.all(machines.map((machine) => machine.start()))
   for (const machine of machines) supervisor.keep(machine)
   const rows = new RowWatch(world, workload.first)
-  const watching = rows.run()
+  const watching = world.guarded(rows.run())
   await workload.start()
   await clock.sleep(plan.calmMs)
   nemesis.start()
