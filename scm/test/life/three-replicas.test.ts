@@ -98,6 +98,9 @@ describe('QUASI_CLOSED', () => {
     // A copy of the only origin that is left makes no second origin.
     ['alone | dead | dead | alone', { row: { datanodes: ['a', 'b', 'c', 'd'] } }, ''],
     ['alone | dead | dead | alone', { row: { incoming: ['d'] } }, 'replicas abcd'],
+    // Nor does a copy at an origin that has lost what it had: b may have what a lacks.
+    ['alone | alone dead | copied', {}, ''],
+    ['alone | alone:2 | copied', {}, 'a takes from bc, b takes from ac, c takes from ab'],
     // One that was given up comes back.
     ['alone | alone:2', { row: { datanodes: ['a'] } }, 'replicas ab'],
   ]

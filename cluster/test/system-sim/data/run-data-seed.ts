@@ -22,8 +22,8 @@ export interface DataRunResult extends Pick<RunResult, 'seed' | 'simulatedMs' | 
 
 /** How soon everything is whole that faults have left behind. */
 const wholenessMs = 180_000
-/** All disks are read once more by the scrubbers. */
-const scrubbedMs = 32_000
+/** All disks are read once more by the scrubbers: they look again after a minute where there was nothing, and then take their time. */
+const scrubbedMs = 80_000
 
 interface Run {
   readonly world: DataWorld

@@ -99,7 +99,7 @@ export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const { container, row, held } = facts
   const alive = held.filter(({ health }) => health !== 'DEAD')
   const isAll = facts.origins.every(isAccountedFor)
-  const counted = isAll ? alive : alive.filter(({ datanode }) => row.origins.includes(datanode))
+  const counted = isAll ? alive : alive.filter((replica) => row.origins.includes(replica.datanode) && !isCopy(replica))
   const closed = closedReports(counted)
   const majority = majorityOf(row.origins.length)
   const enough = isAll ? Math.min(majority, counted.length) : majority
@@ -111,6 +111,15 @@ export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const sealed = counted.filter(({ report }) => isSealed(report))
   if (sealed.length < enough) return dueOnly(due)
   return dueOnly([...due, ...(isAll ? reconciliationsOfAll(facts) : reconciliations(facts))])
+}
+
+/**
+ * An origin that has lost its disk may have been given a copy since: that has what its sources have, and is no second origin. What
+ * was written here is of generation 1, for a file that was sealed alone is not rewritten. A replica that has come to agree with the
+ * others may be, in the seconds before its row follows: then it is not counted, and the others are waited for.
+ */
+function isCopy({ report }: Replica): boolean {
+  return report !== undefined && report.generation > 1
 }
 
 /** It has sealed its replica, or has none; or it will never be heard again. */
