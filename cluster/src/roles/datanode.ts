@@ -30,8 +30,8 @@ export function startDatanodeRole(
     for (const { id } of cluster.scm) {
       scmMembers.push({ id, scm: new RemoteScm(await memberClient(seat, 'scm', id)) })
     }
-    let vouching: Vouching | undefined
-    const others = await startOthers(seat, () => vouching)
+    const late: { vouching?: Vouching } = {}
+    const others = await startOthers(seat, () => late.vouching)
     const datanode = await startDatanode(graph, seat, {
       others,
       clusterId: cluster.clusterId,
@@ -45,7 +45,7 @@ export function startDatanodeRole(
       lostDisks: 'go-on',
     })
     const known = graph.get(HDDS_VOUCHING)
-    vouching = known
+    late.vouching = known
     const tokens: TokenCheck = {
       admit: (token, deed) => known.admit(token, deed),
       shardOf: new ShardParents(datanode).of,

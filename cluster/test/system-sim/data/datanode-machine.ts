@@ -130,13 +130,13 @@ export class DatanodeMachine {
     const { id } = this
     const address = `${id}:${port}`
     const graph = new Graph()
-    let vouching: Vouching | undefined
+    const late: { vouching?: Vouching } = {}
     const rpc = new RpcTransport({ env, address, authentication: trustedClient })
     const others = new DatanodeDirectory({
       env,
       authentication: trustedClient,
       deadlineMs: 4_000,
-      tokenFor: copyTokens(() => vouching, env.clock),
+      tokenFor: copyTokens(() => late.vouching, env.clock),
     })
     const opened = await openDatanode({
       env,
@@ -159,7 +159,7 @@ export class DatanodeMachine {
       .value(HDDS_SCM, scm)
     installHdds(graph, { address, rack, scmMembers, datanodes: others, code: new WasmErasureCode() })
     const known = graph.get(HDDS_VOUCHING)
-    vouching = known
+    late.vouching = known
     const tokens: TokenCheck = {
       admit: (token, deed) => known.admit(token, deed),
       shardOf: new ShardParents(datanode).of,
