@@ -28,8 +28,11 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'damage that SCM does not hear of': { perMinute: { flip: 20 } },
 }
 
+/** All of them take minutes: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first three. */
+const hunted = (Object.entries(hunts) as [Bug, Hunt][]).slice(0, Number(process.env['O3_SYSTEM_SEEDS'] ?? 3))
+
 /** Whichever checker sees it first. The same seed without it keeps every promise: so it was the planted bug that was seen. */
-test.each(Object.entries(hunts) as [Bug, Hunt][])('finds %s', { timeout: 600_000 }, async (bug, hunt) => {
+test.each(hunted)('finds %s', { timeout: 600_000 }, async (bug, hunt) => {
   const { from = 1, budget = 6 } = hunt
   for (let seed = from; seed < from + budget; seed++) {
     const plan = planWith(seed, hunt)
