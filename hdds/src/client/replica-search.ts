@@ -90,6 +90,11 @@ export class ReplicaSearch {
     }
   }
 
+  /** Whether there is a replica that was not asked yet, good or bad. */
+  get hasUntried(): boolean {
+    return this.place.members.some((member) => !this.wasTried(member))
+  }
+
   /** Whether another replica is worth more than waiting for the one that is being read. */
   get hasOthers(): boolean {
     const nowMs = this.context.clock.monotonicMs()

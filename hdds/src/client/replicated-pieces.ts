@@ -1,7 +1,7 @@
 /** A range of a block out of several replicas. */
 
 import type { Clock } from '@o3/common/env'
-import { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId } from '@o3/scm/api'
 import type { BlockAccess, ReadRange } from '../api/api.ts'
@@ -117,14 +117,29 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
   /** What came, or why this replica is to be left. */
   private async more({ replica, pieces }: Source): Promise<Step | StoreError> {
     if (replica === undefined) return await pieces.next()
-    const { clock, silenceMs } = this.options
     try {
-      if (this.search?.hasOthers !== true) return await pieces.next()
-      return await withinDeadline(clock, silenceMs, 'the next piece of a block', pieces.next())
+      return await this.waitFor(pieces.next())
     } catch (error) {
       if (error instanceof StoreError) return error
       throw error
     }
+  }
+
+  /**
+   * `DeadlineExceeded` when it was silent and there is another one. Looked at anew after each silence: who had failed just before
+   * may serve again, and after a second one it is worth trying whatever it did.
+   */
+  private async waitFor(next: Promise<Step>): Promise<Step> {
+    const { clock, silenceMs } = this.options
+    for (let silences = 0; this.search?.hasUntried === true; silences++) {
+      try {
+        return await withinDeadline(clock, silenceMs, 'the next piece of a block', next)
+      } catch (error) {
+        const isFirst = silences === 0 && isStoreError(error, 'DeadlineExceeded')
+        if (!isFirst || this.search.hasOthers) throw error
+      }
+    }
+    return await next
   }
 
   private misfit(step: Step): StoreError | undefined {

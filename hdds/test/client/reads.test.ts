@@ -124,6 +124,24 @@ describe('a read', () => {
     }
   })
 
+  test('leaves one that falls silent also for those that have failed lately', async () => {
+    await withBlock(async (scene) => {
+      const { replicas } = scene
+      const others = replicas.slice(0, 2)
+      for (const replica of others) replica.isUp = false
+      // They are left alone for 16 s by now, and are there again all the same.
+      for (let i = 0; i < 30; i++) {
+        await readSmall(scene)
+        await scene.clock.sleep(1_000)
+      }
+      for (const replica of others) replica.isUp = true
+      replicas[2].script = only('piece', { silent: true })
+      const beganMs = scene.clock.monotonicMs()
+      await expectWhole(scene)
+      expect(scene.clock.monotonicMs() - beganMs).toBeLessThan(11_000)
+    })
+  })
+
   test('avoids the slow and the failing', async () => {
     await withBlock(async (scene) => {
       const { replicas } = scene
