@@ -6,6 +6,7 @@
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
 import type { AccessKey, OmClient, OmCommand } from '@o3/om/api'
+import { newAccessKey } from '@o3/protocol-bus/store'
 import type { Keyring } from '@o3/protocol-bus/store'
 import { readSmallFile, replaceFile } from './data-directory.ts'
 import type { RootSettings } from './settings.ts'
@@ -41,7 +42,8 @@ export async function settleCredentials(
 ): Promise<AdministratorCredentials> {
   const found = await findCredentials(env, directory, configured)
   if (found !== undefined) return found
-  const made = makeCredentials(env)
+  const { id: accessKey, secret: secretKey } = newAccessKey(env.random)
+  const made = { accessKey, secretKey }
   await writeCredentials(env, directory, made)
   return { ...made, origin: 'made' }
 }
@@ -94,13 +96,6 @@ function givenCredentials({ accessKey, secretKey }: RootSettings): Credentials |
     throw new StoreError('InvalidArgument', 'the root secret key must be 8 to 128 printable characters without spaces')
   }
   return given
-}
-
-/** 100 and 240 random bits, in the shapes that S3 clients expect. */
-function makeCredentials(env: Env): Credentials {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-  const accessKey = `O3${[...env.random.bytes(18)].map((byte) => letters[byte % 32]).join('')}`
-  return { accessKey, secretKey: Buffer.from(env.random.bytes(30)).toString('base64url') }
 }
 
 export interface AdministratorParts {

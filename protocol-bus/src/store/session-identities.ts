@@ -2,7 +2,7 @@
 
 import { isStoreError, StoreError } from '@o3/common/errors'
 import type { AccessKeyInfo, IdentityAdmin, Page, Principal, User } from '../api/api.ts'
-import { accessKeyIdBytes, accessKeyIdFrom, secretBytes, secretFrom } from '../core/access-key.ts'
+import { newAccessKey } from '../core/access-key.ts'
 import type { Grant } from '../core/authorize.ts'
 import { pageLimit } from '../core/page-limit.ts'
 import type { StoreParts } from './parts.ts'
@@ -50,8 +50,7 @@ export class SessionIdentities implements IdentityAdmin {
     const grant = rights.onUser(this.principal, 'access-key:manage', user)
     // A chosen secret is as good as who chose it: first start and migrations, by administrators.
     if (given !== undefined) rights.onUser(this.principal, 'identity:admin', user)
-    const id = given?.id ?? accessKeyIdFrom(random.bytes(accessKeyIdBytes))
-    const secret = given?.secret ?? secretFrom(random.bytes(secretBytes))
+    const { id, secret } = given ?? newAccessKey(random)
     await namespace.createAccessKey(grant, id, keyring.seal(id, secret))
     return { id, secret }
   }

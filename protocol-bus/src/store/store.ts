@@ -23,6 +23,7 @@ import { VisibleLists } from './visible-lists.ts'
 
 export { createIdentities } from './identities.ts'
 export type { IdentitiesOptions } from './identities.ts'
+export { newAccessKey } from '../core/access-key.ts'
 export { createKeyring, sealingKeyBytes } from '@o3/common/keyring'
 export type { Keyring } from '@o3/common/keyring'
 

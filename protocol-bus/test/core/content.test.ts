@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Content, Segment } from '@o3/om/api'
-import { accessKeyIdBytes, accessKeyIdFrom, secretBytes, secretFrom } from '../../src/core/access-key.ts'
+import { newAccessKey } from '../../src/core/access-key.ts'
 import { judgeKeyName } from '../../src/core/key-name.ts'
 import { maxPageItems, pageLimit } from '../../src/core/page-limit.ts'
 import { copiedPartEtag } from '../../src/core/part-etag.ts'
@@ -134,8 +134,12 @@ test.each([-1, 0.5, Number.NaN, Infinity])('a page of %d is refused', (asked) =>
 })
 
 test('generated access keys look like access keys, and every bit of the random bytes that is used counts', () => {
-  expect(accessKeyIdFrom(new Uint8Array(accessKeyIdBytes))).toMatch(/^O3[A-Z2-7]{18}$/)
-  expect(secretFrom(new Uint8Array(secretBytes))).toMatch(/^[A-Za-z0-9_-]{40}$/)
-  const ids = Array.from({ length: 32 }, (_, i) => accessKeyIdFrom(new Uint8Array(accessKeyIdBytes).fill(i)))
-  expect(new Set(ids).size).toBe(32)
+  const made = Array.from({ length: 64 }, (_, i) => newAccessKey({ bytes: (length) => new Uint8Array(length).fill(i) }))
+  for (const { id, secret } of made) {
+    expect(id).toMatch(/^O3[A-Z2-7]{18}$/)
+    // No dash anywhere: for a command line one in front is a flag.
+    expect(secret).toMatch(/^[A-Za-z0-9._]{40}$/)
+  }
+  expect(new Set(made.map(({ id }) => id)).size).toBe(32)
+  expect(new Set(made.map(({ secret }) => secret)).size).toBe(64)
 })

@@ -39,7 +39,7 @@ export function identityContract(opened: () => OpenedStore): void {
     await identities.createUser('alice')
     const { id, secret } = await identities.createAccessKey('alice')
     expect(id).toMatch(/^[A-Z0-9]{20}$/)
-    expect(secret).toMatch(/^[A-Za-z0-9_-]{40}$/)
+    expect(secret).toMatch(/^[A-Za-z0-9._]{40}$/)
     expect(await lookup(id)).toEqual({ accessKeyId: id, secret, principal: alice })
     expect(await lookup(id)).toEqual(await lookup(id))
     expect(await lookup('nobody')).toBeUndefined()

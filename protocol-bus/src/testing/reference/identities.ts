@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { Identities, IdentityAdmin, Principal, User } from '../../api/api.ts'
-import { accessKeyIdBytes, accessKeyIdFrom, secretBytes, secretFrom } from '../../core/access-key.ts'
+import { newAccessKey } from '../../core/access-key.ts'
 import { permit } from './context.ts'
 import type { ReferenceContext } from './context.ts'
 import { maxAccessKeysPerUser } from './limits.ts'
@@ -68,8 +68,7 @@ export function referenceIdentityAdmin(context: ReferenceContext, principal: Pri
       userFor('access-key:manage', name)
       // A chosen secret is as good as who chose it: first start and migrations, by administrators.
       if (given !== undefined) permit(principal, 'identity:admin', { kind: 'user', user: name })
-      const id = given?.id ?? accessKeyIdFrom(context.random.bytes(accessKeyIdBytes))
-      const secret = given?.secret ?? secretFrom(context.random.bytes(secretBytes))
+      const { id, secret } = given ?? newAccessKey(context.random)
       checkAccessKeyId(id)
       if (accessKeys.has(id)) throw new StoreError('KeyAlreadyExists', 'the access key id is taken')
       const theirs = [...accessKeys.values()].filter(({ info }) => info.user === name)
