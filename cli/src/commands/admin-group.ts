@@ -1,51 +1,30 @@
 /** `o3 admin om …` and `o3 admin scm …`: who leads, who belongs to the group, checkpoints. */
 
-import { resolve } from 'node:path'
-import { GroupControl, clusterFileIn, parsePeers } from '@o3/cluster/admin'
+import { GroupControl, parsePeers } from '@o3/cluster/admin'
 import type { GroupName, Member, MemberReport } from '@o3/cluster/admin'
 import { nodeEnv } from '@o3/common/env/node'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Command } from 'commander'
 import type { Environment } from '../command-line.ts'
-import { Output } from '../output/output.ts'
+import type { Output } from '../output/output.ts'
+import { clusterCommand } from '../remote/cluster-command.ts'
+import type { ClusterAsked } from '../remote/cluster-command.ts'
 
-interface Flags {
-  readonly data?: string
-  readonly cluster?: string
-  readonly json?: boolean
-  readonly quiet?: boolean
-}
-
-interface Asked<F> {
+interface Asked<F> extends ClusterAsked<F> {
   readonly group: GroupControl
-  readonly file: string
-  /** The first argument; empty for a command without. */
-  readonly argument: string
-  readonly flags: Flags & F
-  readonly out: Output
 }
 
 export function addAdminGroup(admin: Command, env: Environment, name: GroupName): Command {
   const command = admin.command(name).description(`the members of ${name}: who leads, who belongs to it`)
   const define = <F>(line: Command, run: (asked: Asked<F>) => Promise<void>): void => {
-    line
-      .option('--data <dir>', 'the directory of the cluster (O3_DATA, else ./o3-data)')
-      .option('--cluster <file>', 'its cluster file, where that is elsewhere')
-      .option('--json', 'one JSON object per line')
-      .option('--quiet', 'say only what was asked for')
-      .action(async (...given: unknown[]) => {
-        given.pop() // the command itself
-        const flags = given.pop() as Flags & F
-        const [argument = ''] = given as readonly string[]
-        const file = resolve(flags.cluster ?? clusterFileIn(flags.data ?? env['O3_DATA'] ?? './o3-data'))
-        const out = new Output({ json: flags.json === true, quiet: flags.quiet === true, env })
-        const group = await GroupControl.open(nodeEnv(), file, name)
-        try {
-          await run({ group, file, argument, flags, out })
-        } finally {
-          group.close()
-        }
-      })
+    clusterCommand<F>(line, env, async (asked) => {
+      const group = await GroupControl.open(nodeEnv(), asked.file, name)
+      try {
+        await run({ ...asked, group })
+      } finally {
+        group.close()
+      }
+    })
   }
 
   define(command.command('roles').description('each member: its role, and how far it is'), async ({ group, out }) => {

@@ -3,6 +3,7 @@ import { formatHash } from '../core/content-hash.ts'
 import { ContainerCopy } from '../storage/container-copy.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { untilAborted } from '../service/until-aborted.ts'
+import { syncParts } from './copy-scope.ts'
 import type { CopyScope, CopyTask } from './copy-scope.ts'
 import { ReplicaSync, survey } from './replica-sync.ts'
 import type { Participant } from './sync-options.ts'
@@ -85,14 +86,7 @@ async function sync(
   let doneBytes = target.ledger.live
   task.progress(doneBytes, totalBytes)
   const result = await new ReplicaSync({
-    clock: scope.env.clock,
-    log: scope.log,
-    pace: scope.pace,
-    silenceMs: scope.silenceMs,
-    report: (finding) => scope.home.noteFinding(finding),
-    container: task.container,
-    sources: task.sources,
-    signal: task.signal,
+    ...syncParts(scope, task),
     target,
     restoration,
     extras: 'drop',

@@ -37,3 +37,9 @@ export interface CopyTask {
   /** So much of so much is here. */
   readonly progress: (doneBytes: number, totalBytes: number) => void
 }
+
+/** What a `ReplicaSync` is told in any case. */
+export function syncParts({ env, log, home, pace, silenceMs }: CopyScope, { container, sources, signal }: CopyTask) {
+  const report = (finding: ScrubFinding): void => home.noteFinding(finding)
+  return { clock: env.clock, log, pace, silenceMs, report, container, sources, signal }
+}

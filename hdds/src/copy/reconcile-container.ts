@@ -5,6 +5,7 @@ import { buriedBlocks } from '../storage/buried-blocks.ts'
 import type { Container } from '../storage/container.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import { Restoration } from '../storage/restoration.ts'
+import { syncParts } from './copy-scope.ts'
 import type { CopyScope, CopyTask } from './copy-scope.ts'
 import { ReplicaSync } from './replica-sync.ts'
 import type { SyncResult } from './sync-options.ts'
@@ -64,14 +65,7 @@ async function sync(scope: CopyScope, task: CopyTask, parts: Reconciled): Promis
   const { container: target, restoration, unknown } = parts
   let doneBytes = 0
   return await new ReplicaSync({
-    clock: scope.env.clock,
-    log: scope.log,
-    pace: scope.pace,
-    silenceMs: scope.silenceMs,
-    report: (finding) => scope.home.noteFinding(finding),
-    container: task.container,
-    sources: task.sources,
-    signal: task.signal,
+    ...syncParts(scope, task),
     target,
     restoration,
     extras: 'keep',

@@ -412,16 +412,23 @@ export interface ScmOperationsProtocol {
   setBalancer(to: 'on' | 'off'): Promise<void>
 }
 
-/** The first that holds, in this order. Of closed containers; `OPEN` are all that are still written or being closed. */
-export type ContainerHealth =
-  | 'MISSING'
-  | 'QUASI_CLOSED_STUCK'
-  | 'DIFFERING'
-  | 'UNDER_REPLICATED'
-  | 'UNHEALTHY'
-  | 'OVER_REPLICATED'
-  | 'MIS_REPLICATED'
-  | 'HEALTHY'
+/** Of containers that are closed. The first that holds, in this order, which is also that of the wire: append, never reorder. */
+export const containerHealths = [
+  /** No replica is known to be anywhere alive. */
+  'MISSING',
+  /** Sealed by fewer members than it takes to know that every acknowledged block is there. */
+  'QUASI_CLOSED_STUCK',
+  /** Replicas that should have the same blocks have not. */
+  'DIFFERING',
+  'UNDER_REPLICATED',
+  /** A replica is damaged; or all are. */
+  'UNHEALTHY',
+  'OVER_REPLICATED',
+  /** Enough replicas, and too many of them in one rack or on one datanode. */
+  'MIS_REPLICATED',
+  'HEALTHY',
+] as const
+export type ContainerHealth = (typeof containerHealths)[number]
 
 export interface ReplicationReport {
   readonly healths: readonly {

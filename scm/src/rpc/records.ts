@@ -45,7 +45,7 @@ import type {
   PipelineReport,
   TaskReport,
 } from '../api/api.ts'
-import { replicationConfigs } from '../api/api.ts'
+import { containerHealths, replicationConfigs } from '../api/api.ts'
 
 export const replication: Codec<ReplicationConfig> = word(...replicationConfigs)
 export const containerState: Codec<ContainerState> = word(
@@ -271,16 +271,7 @@ export const containerQuery = record<{ readonly after?: number; readonly limit: 
 })
 
 const healthCount = record<ReplicationReport['healths'][number]>({
-  health: word(
-    'MISSING',
-    'QUASI_CLOSED_STUCK',
-    'DIFFERING',
-    'UNDER_REPLICATED',
-    'UNHEALTHY',
-    'OVER_REPLICATED',
-    'MIS_REPLICATED',
-    'HEALTHY',
-  ),
+  health: word(...containerHealths),
   containers: count,
   sample: listOf(count),
 })

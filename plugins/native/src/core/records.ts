@@ -18,7 +18,6 @@ import type {
   KeyRef,
   ListedKey,
   ListedUploadEntry,
-  Page,
   PartInfo,
   PartSummary,
   Preconditions,
@@ -37,7 +36,6 @@ import type {
   VolumeRight,
 } from '@o3/protocol-bus/api'
 import { replicationConfigs } from '@o3/protocol-bus/api'
-import { ByteWriter } from '@o3/common/codec'
 import { bytes, count, flag, integer, listOf, mapOf, oneOf, optional, record, text, word } from './codec.ts'
 import type { Codec } from './codec.ts'
 
@@ -256,27 +254,4 @@ export const containerInfo = record<ContainerInfo>({
   liveBytes: count,
 })
 
-// ---------------------------------------------------------------------------------------------------------- pages
-
-/** Below what one answer may hold, with room for the rest of it. */
-export const maxPageBytes = 3 * 1024 * 1024
-
-/** A page. One that would be larger than an answer ends early and says that more follow: nobody is promised its length. */
-export function pageOf<T>(item: Codec<T>): Codec<Page<T>> {
-  return {
-    write(writer, page) {
-      const items: Uint8Array[] = []
-      let sizeBytes = 0
-      for (const value of page.items) {
-        const one = new ByteWriter()
-        item.write(one, value)
-        const written = one.finish()
-        sizeBytes += written.length
-        if (sizeBytes > maxPageBytes && items.length > 0) break
-        items.push(written)
-      }
-      writer.list(items, (to, written) => to.raw(written)).bool(page.truncated || items.length < page.items.length)
-    },
-    read: (reader) => ({ items: reader.list((from) => item.read(from)), truncated: reader.bool() }),
-  }
-}
+export { maxPageBytes, pageOf } from '@o3/common/codec/record'

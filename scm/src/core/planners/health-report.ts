@@ -1,8 +1,7 @@
 /** How many containers are in which health, with a few of each to look at. */
 
-import type { ContainerId } from '../../api/api.ts'
-import { containerHealths } from './replication-health.ts'
-import type { ContainerHealth } from '../../api/api.ts'
+import { containerHealths } from '../../api/api.ts'
+import type { ContainerHealth, ContainerId } from '../../api/api.ts'
 
 export interface HealthCount {
   readonly health: ContainerHealth

@@ -6,23 +6,6 @@ import type { ContainerFacts, ReplicaFacts, Sorted } from './container-facts.ts'
 import { misplacement, toleratedPerRack } from './topology.ts'
 import type { Topology } from './topology.ts'
 
-/** The first that holds, in this order. */
-export const containerHealths = [
-  /** No replica is known to be anywhere alive. */
-  'MISSING',
-  /** Sealed by fewer members than it takes to know that every acknowledged block is there. */
-  'QUASI_CLOSED_STUCK',
-  /** Replicas that should have the same blocks have not. */
-  'DIFFERING',
-  'UNDER_REPLICATED',
-  /** A replica is damaged; or all are. */
-  'UNHEALTHY',
-  'OVER_REPLICATED',
-  /** Enough replicas, and too many of them in one rack or on one datanode. */
-  'MIS_REPLICATED',
-  'HEALTHY',
-] as const satisfies readonly ContainerHealth[]
-
 export interface Assessment {
   readonly health: ContainerHealth
   /** Good replicas that can be lost before something is: 0 for the last copy, less than that when none is readable now. */
