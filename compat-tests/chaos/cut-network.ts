@@ -1,7 +1,6 @@
 /**
  * Hosts of our own on this machine: network namespaces on one bridge, each with one address, and packets dropped between
- * them one way or both. The addresses are of 127.0.1.0/24, because the processes of a cluster refuse all but loopback
- * ones until they speak TLS; in a namespace of ours they travel over a wire all the same (`route_localnet`).
+ * them one way or both. The addresses are of 10.213.0.0/24, which nobody outside of the namespaces sees.
  *
  * Names begin with ours, nothing outside of the namespaces is touched, and `remove` leaves nothing behind.
  */
@@ -22,7 +21,7 @@ export class CutNetwork {
   }
 
   addressOf(host: string): string {
-    return `127.0.1.${this.hosts.indexOf(host) + 1}`
+    return `10.213.0.${this.hosts.indexOf(host) + 1}`
   }
 
   /** The command that runs the rest of its line on the host. */
@@ -70,13 +69,7 @@ export class CutNetwork {
     await ip('netns', 'add', name)
     await ip('-n', bridge, 'link', 'add', host, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
     await ip('-n', bridge, 'link', 'set', host, 'master', 'bridge', 'up')
-    const [command = '', ...before] = this.on(host)
-    const localnet = ['all', 'eth0'].map((device) => `net.ipv4.conf.${device}.route_localnet=1`)
-    await run(command, [...before, 'sysctl', '-q', '-w', ...localnet])
-    // Without the wide one, which says that all of them are here.
     await ip('-n', name, 'link', 'set', 'lo', 'up')
-    await ip('-n', name, 'address', 'delete', '127.0.0.1/8', 'dev', 'lo')
-    await ip('-n', name, 'address', 'add', '127.0.0.1/32', 'dev', 'lo')
     await ip('-n', name, 'address', 'add', `${this.addressOf(host)}/24`, 'dev', 'eth0')
     await ip('-n', name, 'link', 'set', 'eth0', 'up')
   }

@@ -1,6 +1,6 @@
 import type { Lease } from '@o3/om/api'
 import type { BlockRange, ScmBlockProtocol } from '@o3/scm/api'
-import { blockName } from './datanode-stub.ts'
+import { blockName } from './model-datanode.ts'
 import type { Accuse } from './violation.ts'
 
 /** Who got which block: SCM hands out none twice, and OM leases none twice. */

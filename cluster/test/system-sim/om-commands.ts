@@ -3,7 +3,7 @@
 import type { SimRandom } from '@o3/common/env/sim'
 import { isStoreError } from '@o3/common/errors'
 import type { Content, Key, KeyAttributes, NewContent, OmCommand, OmReply } from '@o3/om/api'
-import { blockName } from './datanode-stub.ts'
+import { blockName } from './model-datanode.ts'
 import type { BucketInput, KeyInput, KeyOutput, TreeInput } from './models.ts'
 
 export const volume = 'vol'

@@ -13,7 +13,7 @@ import type { Configuration } from '@o3/ratis/node'
 import type { ScmBlockProtocol } from '@o3/scm/api'
 import { defaultScmConfig, scmRules, type ScmCommand, type ScmReply } from '@o3/scm/module'
 import { BlockBook } from './block-book.ts'
-import { DatanodeStub } from './datanode-stub.ts'
+import { ModelDatanode } from './model-datanode.ts'
 import { GroupMember, type GroupMemberOptions, type MemberPlants } from './group-member.ts'
 import type { GroupWatch } from './group-watch.ts'
 import { MemberGroup } from './member-group.ts'
@@ -36,7 +36,7 @@ export class SystemWorld {
   readonly om: MemberGroup<OmCommand, OmReply>
   readonly scm: MemberGroup<ScmCommand, ScmReply>
   readonly book: BlockBook
-  readonly datanode: DatanodeStub
+  readonly datanode: ModelDatanode
   readonly accuse: Accuse
   /** Of Raft's messages, now. */
   mischief: MischiefRates
@@ -61,7 +61,7 @@ export class SystemWorld {
       this.simulation.fail(`${checker}: ${message}`, new SystemViolation(checker, message))
     }
     this.book = new BlockBook(this.accuse)
-    this.datanode = new DatanodeStub('dn1', () => this.simulation.nowMs)
+    this.datanode = new ModelDatanode('dn1', () => this.simulation.nowMs)
     const { accuse } = this
     const shared = { size: plan.members, accuse, tell: (what: string): void => this.tell(what) }
     this.om = new MemberGroup({ ...shared, name: 'om', make: (...who) => this.omMember(...who) })

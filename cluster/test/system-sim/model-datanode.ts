@@ -27,7 +27,7 @@ export const blockName = ({ container, local }: BlockId): string => `${container
  * A datanode as SCM sees it, and its blocks by name only: it talks to every member of SCM, obeys the leader of the highest term,
  * and says what became of containers.
  */
-export class DatanodeStub {
+export class ModelDatanode {
   readonly id: string
   /** When SCM had blocks deleted here, by name, in virtual milliseconds. */
   readonly deletedMs = new Map<string, number>()
