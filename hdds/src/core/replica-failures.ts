@@ -1,6 +1,7 @@
 /** What the failures of replicas mean: for the one, and for all of them together. */
 
 import { StoreError, isStoreError } from '@o3/common/errors'
+import type { StoreErrorCode } from '@o3/common/errors'
 
 /**
  * - `answer`: every replica would say it (a range beyond the block, no access); nobody else need be asked.
@@ -8,6 +9,12 @@ import { StoreError, isStoreError } from '@o3/common/errors'
  * - `datanode`: the datanode is gone, silent or broken.
  */
 export type FailureMeaning = 'answer' | 'block' | 'datanode'
+
+/**
+ * Of those that blame the caller. An answer that is too short or long, or whose stream broke off, is its sender's fault; and what
+ * reads blocks here makes no call that is wrong in itself, so a datanode that says so is wrong, or of another release.
+ */
+const faultsOfReplica: ReadonlySet<StoreErrorCode> = new Set(['IncompleteBody', 'Aborted', 'InvalidArgument'])
 
 export function meaningOfReadFailure(error: unknown): FailureMeaning {
   // What is no StoreError is a bug here, and no datanode's fault.
@@ -17,8 +24,7 @@ export function meaningOfReadFailure(error: unknown): FailureMeaning {
     case 'damaged':
       return 'block'
     case 'invalid':
-      // An answer that is too short or long, or whose stream broke off, is its sender's fault.
-      return error.code === 'IncompleteBody' || error.code === 'Aborted' ? 'datanode' : 'answer'
+      return faultsOfReplica.has(error.code) ? 'datanode' : 'answer'
     case 'denied':
       return 'answer'
     case 'conflict':

@@ -4,7 +4,7 @@
  */
 
 import type { Disk, DiskFile, OpenMode } from '@o3/common/env'
-import { StoreError, assert } from '@o3/common/errors'
+import { StoreError, assert, isStoreError } from '@o3/common/errors'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName } from '../core/container-name.ts'
 
@@ -130,9 +130,16 @@ export class ContainerFile {
       return this.file
     } catch (error) {
       this.users-- // the caller gets an error, not a file to release
-      throw error
+      throw this.openFailed(error)
     } finally {
       this.opening = undefined
     }
+  }
+
+  /** To the disk a path that leads nowhere is its caller's mistake. This one was right: the disk has gone, or the file has. */
+  private openFailed(error: unknown): unknown {
+    if (!isStoreError(error, 'InvalidArgument')) return error
+    const details = { container: this.name.container, path: this.path }
+    return new StoreError('VolumeFailed', 'the file of a container cannot be opened', { details, cause: error })
   }
 }

@@ -105,6 +105,7 @@ const error = (code: StoreErrorCode): StoreError => new StoreError(code, code)
 
 test.each([
   ['InvalidRange', 'answer'],
+  ['InvalidArgument', 'datanode'],
   ['AccessDenied', 'answer'],
   ['BlockNotFound', 'block'],
   ['Damaged', 'block'],

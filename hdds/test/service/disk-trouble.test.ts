@@ -196,3 +196,18 @@ test('a disk whose space cannot be asked for has gone', async () => {
 function outOfSpace(): StoreError {
   return new StoreError('OutOfSpace', 'no room for the index')
 }
+
+test("a container whose file has gone is the datanode's fault, not its caller's", async () => {
+  await withDatanode(async ({ datanode, machine }) => {
+    for (const container of [1, 2]) {
+      await datanode.writeBlock(block(1, container), [content])
+      await datanode.closeContainer(container)
+    }
+    // Only one file stays open that nobody uses.
+    await datanode.readSmall(block(1, 2), { offset: 0, length: 10 })
+    await machine.env.disk.remove('/disk1/containers/1.1.cnt')
+    const error = await rejection(datanode.readSmall(block(1), { offset: 0, length: 10 }), 'VolumeFailed')
+    expect(error.details).toMatchObject({ container: 1 })
+    await datanode.readSmall(block(1, 2), { offset: 0, length: 10 })
+  })
+})

@@ -181,7 +181,7 @@ export class BlockSequence {
     }
     await endWriter(open.writer)
     lost.finish()
-    leases.avoid(lost.block.container)
+    leases.avoid(lost.block.container, failure)
     try {
       const { leased, result } = await placeBlock(leases, async ({ block, access }) => {
         const writer = await blocks.openWriter(block, access)

@@ -49,14 +49,20 @@ const maxFetches = 16
 /** Of those, the first ones are searched for a container that is not avoided at all. */
 const patientFetches = 8
 
+interface Avoided {
+  readonly sinceMs: number
+  /** For want of space, and for no other reason. */
+  readonly isFull: boolean
+}
+
 export class LeaseHolder {
   private readonly options: LeaseHolderOptions
   /** Not used up and not old, oldest first. */
   private readonly drawing: HeldLease[] = []
   /** All that OM was not told to end. */
   private readonly held = new Set<HeldLease>()
-  /** Containers that did not take a block lately, and since when. */
-  private readonly avoided = new Map<ContainerId, number>()
+  /** Containers that did not take a block lately. */
+  private readonly avoided = new Map<ContainerId, Avoided>()
   private fetching: Promise<void> | undefined
   private cancelTick: Cancel | undefined
   private closed = false
@@ -70,7 +76,7 @@ export class LeaseHolder {
     return this.options.replication
   }
 
-  /** Synchronous while the stock lasts. `OutOfSpace`, `Unavailable` when OM has none to give; `Closed`. */
+  /** Synchronous while the stock lasts. `OutOfSpace`, `Unavailable` when OM has none to give that can be written; `Closed`. */
   take(): LeasedBlock | Promise<LeasedBlock> {
     if (this.closed) throw new StoreError('Closed', 'the store is closed')
     const drawn = this.draw()
@@ -82,9 +88,10 @@ export class LeaseHolder {
    * Draws nothing from this container for a while: it is closed, or its disk is full or failed. OM's stock may bring more
    * of its blocks with the next leases; they are passed over too, unless there are no others.
    */
-  avoid(container: ContainerId): void {
+  avoid(container: ContainerId, because: unknown): void {
     this.avoided.delete(container)
-    this.avoided.set(container, this.options.clock.monotonicMs())
+    const isFull = isStoreError(because, 'OutOfSpace')
+    this.avoided.set(container, { sinceMs: this.options.clock.monotonicMs(), isFull })
     // The oldest goes first: a map keeps the order in which things were put.
     const [oldest] = this.avoided.keys()
     if (this.avoided.size > maxAvoided && oldest !== undefined) this.avoided.delete(oldest)
@@ -127,7 +134,16 @@ export class LeaseHolder {
       const drawn = this.draw(fetches < patientFetches ? this.isAvoided : this.hasJustRefused)
       if (drawn !== undefined) return drawn
     }
-    throw new StoreError('Unavailable', 'there are blocks only in containers that take none')
+    throw this.noneTaken()
+  }
+
+  /** A caller is told to come again, unless all that is wrong is that there is no space: that may take a person. */
+  private noneTaken(): StoreError {
+    const refusing = [...this.avoided].filter(([container]) => this.hasJustRefused(container))
+    if (refusing.length > 0 && refusing.every(([, { isFull }]) => isFull)) {
+      return new StoreError('OutOfSpace', 'there are blocks only in containers without space')
+    }
+    return new StoreError('Unavailable', 'there are blocks only in containers that take none')
   }
 
   private readonly isAvoided = (container: ContainerId): boolean => this.hasRefusedWithin(avoidMs, container)
@@ -135,8 +151,8 @@ export class LeaseHolder {
   private readonly hasJustRefused = (container: ContainerId): boolean => this.hasRefusedWithin(lastResortMs, container)
 
   private hasRefusedWithin(ms: number, container: ContainerId): boolean {
-    const sinceMs = this.avoided.get(container)
-    return sinceMs !== undefined && this.options.clock.monotonicMs() < sinceMs + ms
+    const avoided = this.avoided.get(container)
+    return avoided !== undefined && this.options.clock.monotonicMs() < avoided.sinceMs + ms
   }
 
   private remaining(): number {

@@ -27,7 +27,7 @@ export async function placeBlock<T>(leases: LeaseHolder, act: (leased: LeasedBlo
     } catch (error) {
       leased.finish()
       if (attempt === attempts || !isOfContainer(error)) throw withoutDoubt(error)
-      leases.avoid(leased.block.container)
+      leases.avoid(leased.block.container, error)
     }
   }
 }

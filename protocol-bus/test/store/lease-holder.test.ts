@@ -118,15 +118,31 @@ test('what OM refuses is told to those who wait, and the next one asks again', (
     await expect(holder.take()).resolves.toBeDefined()
   }))
 
+const closed = new StoreError('Unavailable', 'the container is closed')
+const full = new StoreError('OutOfSpace', 'the disk is full')
+
+test.each([
+  ['full', [full, full], 'OutOfSpace'],
+  ['closed', [closed, closed], 'Unavailable'],
+  ['full, another one closed', [full, closed], 'Unavailable'],
+])('where all containers have just refused because they are %s, that is what the caller is told', (_, why, code) =>
+  inTime(async ({ om, holder }) => {
+    om.containers = () => [7, 8]
+    await holder.take()
+    for (const [index, because] of why.entries()) holder.avoid(7 + index, because)
+    await expect(Promise.resolve().then(() => holder.take())).rejects.toMatchObject({ code })
+  }),
+)
+
 test('a container that takes no blocks is passed over, in later leases too, until it is tried again', () =>
   inTime(async ({ om, holder, process }) => {
     om.containers = () => [7, 8]
     om.termMs = 1_000_000
     const drawn = await holder.take()
     expect(drawn.block.container).toBe(7)
-    holder.avoid(7)
+    holder.avoid(7, closed)
     for (let i = 0; i < 20; i++) expect((await holder.take()).block.container).toBe(8)
-    holder.avoid(8)
+    holder.avoid(8, closed)
     await expect(Promise.resolve().then(() => holder.take())).rejects.toMatchObject({ code: 'Unavailable' })
     await process.clock.sleep(60_000)
     expect((await holder.take()).block.container).toBe(7)
@@ -138,7 +154,7 @@ test('where all containers are avoided, one is tried again soon; once it takes a
     om.termMs = 1_000_000
     await holder.take()
     // The only datanode is restarted.
-    holder.avoid(7)
+    holder.avoid(7, closed)
     await expect(Promise.resolve().then(() => holder.take())).rejects.toMatchObject({ code: 'Unavailable' })
     await process.clock.sleep(2_000)
     expect((await holder.take()).block.container).toBe(7)
