@@ -188,11 +188,16 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   async deleteContainer(id: ContainerId): Promise<void> {
     this.assertRunning()
+    const failed = this.dataDisks.filter((disk) => disk.state === 'failed' && disk.has(id))
     for (const disk of this.dataDisks) {
+      if (failed.includes(disk)) continue
       await disk.forgetLost(id, 'remembered')
       await disk.dropCopy(id)
       await disk.deleteContainer(id)
+      // That it was deleted cannot be written down where it is, and must not be forgotten where a first write could bring it back.
+      if (failed.length > 0 && disk.state !== 'failed') await disk.remember(id)
     }
+    for (const disk of failed) await disk.letGo(id)
     this.containerById.delete(id)
   }
 
@@ -218,7 +223,7 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
   containers(): readonly ContainerReport[] {
     const reports: ContainerReport[] = []
     for (const disk of this.dataDisks) {
-      for (const container of disk.containers.values()) reports.push(this.reportOf(container))
+      for (const container of disk.containers.values()) reports.push(this.reportOf(container, disk))
       for (const { container: id, checkpoint } of disk.lost.values()) {
         const { sums, generation } = checkpoint
         reports.push({ id, state: 'UNHEALTHY', generation, usedBytes: 0, liveBytes: 0, blockCount: sums.blockCount })
@@ -332,8 +337,10 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     })
   }
 
-  private reportOf(container: Container): ContainerReport {
-    const report = container.report()
+  /** On a disk that has failed nothing can be relied on, although most of it may still be read: other replicas are to be made. */
+  private reportOf(container: Container, disk: DataDisk): ContainerReport {
+    const sound = container.report()
+    const report: ContainerReport = disk.state === 'failed' ? { ...sound, state: 'UNHEALTHY' } : sound
     const owner = container.isSealed ? undefined : this.groups?.ownerOf(container.id)
     return owner === undefined ? report : { ...report, pipeline: owner.id }
   }

@@ -1,7 +1,7 @@
 /** One disk of a datanode: its identity, its index, its containers. */
 
 import type { DiskFile, Env } from '@o3/common/env'
-import { StoreError, isStoreError } from '@o3/common/errors'
+import { StoreError, assert, isStoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DiskReport, LocalId } from '@o3/scm/api'
@@ -221,6 +221,30 @@ export class DataDisk {
     })
   }
 
+  /** As a container, lost, or a copy. */
+  has(id: ContainerId): boolean {
+    return this.containers.has(id) || this.lost.has(id) || this.copies.has(id)
+  }
+
+  /**
+   * Of a disk that has failed: not known any more until the next start, which finds it again, if anything. Nothing is written. SCM
+   * does not count on it, and has it deleted then as a replica that nobody names.
+   */
+  async letGo(id: ContainerId): Promise<void> {
+    assert(this.state === 'failed', 'a disk that works deletes')
+    this.lost.delete(id)
+    // Whoever works on it finds that the disk has failed.
+    this.copies.delete(id)
+    const container = this.containers.get(id)
+    if (container === undefined) return
+    await container.turns.run(async () => {
+      container.markRemoved()
+      await container.stop()
+    })
+    await container.current.file.retire()
+    this.containers.delete(id)
+  }
+
   /** The index knows it and its file is gone: it is not known any more, durably. With `remembered` it counts as deleted. */
   async forgetLost(id: ContainerId, how?: 'remembered'): Promise<void> {
     const lost = this.lost.get(id)
@@ -249,8 +273,8 @@ export class DataDisk {
     })
   }
 
-  /** A full disk only puts the deletion off: SCM asks again. */
-  private async remember(id: ContainerId): Promise<void> {
+  /** Durably, that a container of this id was deleted. A full disk only puts the deletion off: SCM asks again. */
+  async remember(id: ContainerId): Promise<void> {
     try {
       await this.deleted?.add(id)
     } catch (error) {

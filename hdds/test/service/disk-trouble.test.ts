@@ -173,6 +173,36 @@ describe('after a failed sync', () => {
     )
   })
 
+  test('its replicas are reported as unhealthy, and are let go when SCM deletes them: none comes back by a first write', async () => {
+    await withDatanode(
+      async ({ datanode, machine, crash }) => {
+        for (const container of [1, 2]) {
+          await datanode.writeBlock(block(1, container), [content])
+          await datanode.closeContainer(container)
+        }
+        machine.node.disk.inject({ operation: 'sync', errno: 'EIO', path: /^\/disk1\/.*cnt$/ })
+        await rejection(datanode.writeBlock(block(1, 3), [content]), 'VolumeFailed')
+        const states = (of: typeof datanode) => of.containers().map(({ id, state }) => [id, state])
+        expect(states(datanode)).toEqual([
+          [1, 'UNHEALTHY'],
+          [2, 'CLOSED'],
+        ])
+        // A source of last resort.
+        expect(await datanode.readSmall(block(1), { offset: 0, length: content.length })).toHaveLength(content.length)
+        await datanode.deleteContainer(1)
+        expect(states(datanode)).toEqual([[2, 'CLOSED']])
+        await rejection(datanode.readSmall(block(1), { offset: 0, length: 1 }), 'ContainerNotFound')
+        await rejection(datanode.writeBlock(block(2), [content]), 'ContainerNotFound')
+        const again = await crash()
+        // The disk was only tired. What it has is a replica that nobody names; it takes no blocks.
+        await rejection(again.writeBlock(block(2), [content]), 'Unavailable')
+        await again.deleteContainer(1)
+        await rejection(again.writeBlock(block(2), [content]), 'ContainerNotFound')
+      },
+      { disks: ['/disk1', '/disk2'] },
+    )
+  })
+
   test.each(['write', 'truncate'] as const)('or a failed %s', async (operation) => {
     await withDatanode(async ({ datanode, machine }) => {
       await datanode.writeBlock(block(1), [content])
