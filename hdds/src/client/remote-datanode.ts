@@ -152,7 +152,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
   }
 
   async disks(): Promise<readonly DiskReport[]> {
-    return await this.list('hdds.disks.1', undefined, control)
+    return await this.list('hdds.disks.2', undefined, control)
   }
 
   // ------------------------------------------------------------------------------------------------- maintenance

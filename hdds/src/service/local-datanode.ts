@@ -229,8 +229,8 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   /** Those that are away have failed, for all that anybody outside needs to know. */
   disks(): readonly DiskReport[] {
-    const away = this.awayDisks.map(({ path }): DiskReport => {
-      return { path, uuid: '', state: 'failed', totalBytes: 0, availableBytes: 0, usedBytes: 0 }
+    const away = this.awayDisks.map(({ path, why: problem }): DiskReport => {
+      return { path, uuid: '', state: 'failed', totalBytes: 0, availableBytes: 0, usedBytes: 0, problem }
     })
     return [...this.dataDisks.map((disk) => disk.report()), ...away]
   }

@@ -135,7 +135,9 @@ export class DataDisk {
     let usedBytes = 0
     for (const container of [...this.containers.values(), ...this.openCopies]) usedBytes += container.ledger.usedBytes
     const { totalBytes, availableBytes } = this.scope.space
-    return { path: this.path, uuid: this.scope.uuid, state: this.state, totalBytes, availableBytes, usedBytes }
+    const { problem } = this.scope.health
+    const report = { path: this.path, uuid: this.scope.uuid, state: this.state, totalBytes, availableBytes, usedBytes }
+    return problem === undefined ? report : { ...report, problem }
   }
 
   async recover(): Promise<void> {
