@@ -83,7 +83,9 @@ describe('a datanode whose copies are elsewhere', () => {
   test('does not begin anew when none is there', () =>
     afterOneStart(async (env) => {
       for (const disk of both) await env.disk.remove(`${disk}/VERSION`)
-      const message = expect.stringMatching(/^none of the disks .*\/data\/disk: .*; \/mnt\/far: .*disks\.json/) as unknown
+      const message = expect.stringMatching(
+        /^none of the disks .*\/data\/disk: .*; \/mnt\/far: .*disks\.json/,
+      ) as unknown
       await expect(findSomeDisks(env, '/data', both)).rejects.toMatchObject({ code: 'Incompatible', message })
     }))
 
