@@ -222,7 +222,7 @@ export class Container {
     await this.settled()
     const row = await this.find(this.view, local)
     if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
-    const stored = await readSmall(this, local, { offset: 0, length })
+    const stored = await readSmall(this, { local, range: { offset: 0, length } })
     let at = 0
     for (const piece of pieces) {
       if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)
