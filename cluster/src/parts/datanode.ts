@@ -100,6 +100,7 @@ export async function startDatanode(
     ...(address === undefined ? {} : { address }),
     ...(rack === undefined ? {} : { rack }),
     ...(scmMembers && { scmMembers }),
+    metrics: parts.metrics,
   })
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })

@@ -13,6 +13,7 @@ import { openDataDisk } from '../storage/open-data-disk.ts'
 import { ReadBuffers } from '../storage/read-buffers.ts'
 import type { UnitVerifier } from '../storage/verify-pool.ts'
 import { storageMetrics } from '../storage/storage-metrics.ts'
+import { gaugeAbsence, gaugeDisk } from './disk-gauges.ts'
 import { FindingLog } from './finding-log.ts'
 import { LocalDatanode } from './local-datanode.ts'
 import { openDisks } from './open-disks.ts'
@@ -69,8 +70,8 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   for (const { path, why } of away) log.error({ path, why }, 'a disk is left out')
   const present = kept.flatMap((disk) => [...disk.containers.keys()])
   for (const disk of kept) await readmitOn(disk, present)
-  for (const disk of kept) sampleDisk(options.metrics, disk)
-  for (const { path } of away) sampleAbsence(options.metrics, path)
+  for (const disk of kept) gaugeDisk(options.metrics, disk)
+  for (const { path } of away) gaugeAbsence(options.metrics, path)
   const datanode = new LocalDatanode({ env, id: datanodeId, disks: kept, away, log, findings, buffers })
   const { company } = options
   if (company !== undefined) {
@@ -96,27 +97,4 @@ async function readmitOn(disk: DataDisk, present: readonly ContainerId[]): Promi
   } catch (error) {
     if (!isStoreError(error, 'VolumeFailed')) throw error
   }
-}
-
-function sampleDisk(metrics: Metrics, disk: DataDisk): void {
-  const labels = { disk: disk.path }
-  const gauge = (name: string, help: string, read: () => number): void => {
-    metrics.sampled({ name: `o3_hdds_disk_${name}`, help, kind: 'gauge', labels, read })
-  }
-  gauge('available_bytes', 'Bytes that may still be written to a disk.', () => disk.report().availableBytes)
-  gauge('used_bytes', 'Bytes in the container files of a disk.', () => disk.report().usedBytes)
-  gauge('containers', 'Containers on a disk.', () => disk.containers.size)
-  gauge('healthy', healthyHelp, () => (disk.state === 'healthy' ? 1 : 0))
-}
-
-const healthyHelp = '1 while a disk takes writes.'
-
-function sampleAbsence(metrics: Metrics, path: string): void {
-  metrics.sampled({
-    name: 'o3_hdds_disk_healthy',
-    help: healthyHelp,
-    kind: 'gauge',
-    labels: { disk: path },
-    read: () => 0,
-  })
 }
