@@ -6,6 +6,7 @@
 import { join, relative, resolve } from 'node:path'
 import { StoreError } from '@o3/common/errors'
 import type { Env } from '@o3/common/env'
+import type { AbsentDisk } from '@o3/hdds/module'
 import { readSmallFile, replaceFile } from './data-directory.ts'
 
 /** As a node finds its disks when it starts. */
@@ -13,9 +14,11 @@ export interface FoundDisks {
   /** There, or new. */
   readonly present: readonly string[]
   /** Known, and without their identity: not mounted, emptied or dead. */
-  readonly away: readonly string[]
+  readonly away: readonly AbsentDisk[]
   /** Present, and away at an earlier start. */
   readonly returned: readonly string[]
+  /** Present, and never had anything of this node. */
+  readonly fresh: readonly string[]
 }
 
 interface Known {
@@ -36,7 +39,7 @@ export async function findAllDisks(env: Env, directory: string, configured: read
   if (lost === undefined) return found
   throw new StoreError(
     'Incompatible',
-    `the disk ${lost} has blocks of this node and has no VERSION file: it is not mounted, or was emptied. Mount it; if it is lost for good, remove it from ${fileOf(directory)}`,
+    `the disk ${lost.path} has blocks of this node and is not there: ${lost.why}. Mount it; if it is lost for good, remove it from ${fileOf(directory)}`,
   )
 }
 
@@ -50,45 +53,52 @@ export async function findSomeDisks(env: Env, directory: string, configured: rea
   if (found.present.length > 0) return found
   throw new StoreError(
     'Incompatible',
-    `none of the disks of this datanode is there (${found.away.join(', ')}). Mount them; if they are lost for good, remove ${fileOf(directory)}: it then begins with empty ones, and is given copies of what others have`,
+    `none of the disks of this datanode is there (${found.away.map(({ path, why }) => `${path}: ${why}`).join('; ')}). Mount them; if they are lost for good, remove ${fileOf(directory)}: it then begins with empty ones, and is given copies of what others have`,
   )
 }
 
 async function findDisks(env: Env, directory: string, configured: readonly string[]): Promise<FoundDisks> {
   const known = await readKnown(env, directory)
   const present: string[] = []
-  const away: string[] = []
+  const away: AbsentDisk[] = []
   for (const path of configured) {
-    const isThere = !known.disks.includes(path) || (await hasIdentity(env, path))
-    ;(isThere ? present : away).push(path)
+    const why = known.disks.includes(path) ? await whyAway(env, path) : undefined
+    if (why === undefined) present.push(path)
+    else away.push({ path, why })
   }
-  return { present, away, returned: present.filter((path) => known.away.includes(path)) }
+  const returned = present.filter((path) => known.away.includes(path))
+  return { present, away, returned, fresh: present.filter((path) => !known.disks.includes(path)) }
 }
 
 /** One that is gone and no longer named was given up; one that is there was forgotten. */
 async function refuseUnnamed(env: Env, directory: string, configured: readonly string[], what: string): Promise<void> {
   for (const path of (await readKnown(env, directory)).disks) {
-    if (configured.includes(path) || !(await hasIdentity(env, path))) continue
+    if (configured.includes(path) || (await whyAway(env, path)) !== undefined) continue
     throw new StoreError('Incompatible', `the disk ${path} has blocks of this node and is not among its disks: ${what}`)
   }
 }
 
-/** A disk that answers with an error is not there either. */
-async function hasIdentity(env: Env, path: string): Promise<boolean> {
+/** Undefined for one that is there. A disk that answers with an error is not. */
+async function whyAway(env: Env, path: string): Promise<string | undefined> {
   try {
-    return (await env.disk.stat(`${path}/VERSION`)) !== undefined
+    if ((await env.disk.stat(`${path}/VERSION`)) !== undefined) return undefined
+    return 'it has no VERSION file: it is not mounted, or was emptied'
   } catch (error) {
-    if (error instanceof StoreError) return false
+    if (error instanceof StoreError) return `it does not answer (${error.message})`
     throw error
   }
 }
 
-/** After the disks were opened: those that take part, and those that do not. Durable when it resolves. */
-export async function rememberDisks(
-  env: Env,
-  directory: string,
-  { present, away }: Pick<FoundDisks, 'present' | 'away'>,
-): Promise<void> {
+/** Paths. */
+export interface DisksToRemember {
+  /** Those that take part. */
+  readonly present: readonly string[]
+  /** Those that do not, and have something of this node. */
+  readonly away: readonly string[]
+}
+
+/** After the disks were opened. Durable when it resolves. */
+export async function rememberDisks(env: Env, directory: string, { present, away }: DisksToRemember): Promise<void> {
   const short = (paths: readonly string[]): readonly string[] => paths.map((path) => shortened(directory, path))
   const record = { disks: short([...present, ...away]), ...(away.length === 0 ? {} : { away: short(away) }) }
   const text = `${JSON.stringify(record, null, 2)}\n`

@@ -1,4 +1,5 @@
 import { Simulation } from '@o3/common/env/sim'
+import type { SimNode } from '@o3/common/env/sim'
 import type { Env } from '@o3/common/env'
 import { describe, expect, test } from 'vitest'
 import { findAllDisks, findSomeDisks, rememberDisks } from '../src/known-disks.ts'
@@ -6,9 +7,10 @@ import { findAllDisks, findSomeDisks, rememberDisks } from '../src/known-disks.t
 const both = ['/data/disk', '/mnt/far']
 
 /** A node that was started once, with a disk in its data directory and one elsewhere. */
-function afterOneStart(run: (env: Env) => Promise<void>): Promise<void> {
+function afterOneStart(run: (env: Env, node: SimNode) => Promise<void>): Promise<void> {
   const simulation = new Simulation({ seed: 'known-disks' })
-  const env: Env = simulation.node('node').boot()
+  const node = simulation.node('node')
+  const env: Env = node.boot()
   return simulation.run(async () => {
     for (const disk of ['/data/disk', '/mnt/far']) {
       await env.disk.makeDirectory(disk)
@@ -16,13 +18,13 @@ function afterOneStart(run: (env: Env) => Promise<void>): Promise<void> {
     }
     await findAllDisks(env, '/data', both)
     await rememberDisks(env, '/data', { present: both, away: [] })
-    await run(env)
+    await run(env, node)
   })
 }
 
 test('the same disks are taken again', () =>
   afterOneStart(async (env) => {
-    const found = { present: ['/mnt/far', '/data/disk'], away: [], returned: [] }
+    const found = { present: ['/mnt/far', '/data/disk'], away: [], returned: [], fresh: [] }
     expect(await findAllDisks(env, '/data', ['/mnt/far', '/data/disk'])).toEqual(found)
     expect(await findSomeDisks(env, '/data', ['/mnt/far', '/data/disk'])).toEqual(found)
   }))
@@ -65,21 +67,25 @@ describe('a datanode whose copies are elsewhere', () => {
     afterOneStart(async (env) => {
       await env.disk.rename('/mnt/far/VERSION', '/mnt/far/.hidden')
       const found = await findSomeDisks(env, '/data', both)
-      expect(found).toEqual({ present: ['/data/disk'], away: ['/mnt/far'], returned: [] })
-      await rememberDisks(env, '/data', found)
+      const why = 'it has no VERSION file: it is not mounted, or was emptied'
+      const away = [{ path: '/mnt/far', why }]
+      expect(found).toEqual({ present: ['/data/disk'], away, returned: [], fresh: [] })
+      await rememberDisks(env, '/data', { present: found.present, away: ['/mnt/far'] })
       expect(await findSomeDisks(env, '/data', both)).toEqual(found)
 
       await env.disk.rename('/mnt/far/.hidden', '/mnt/far/VERSION')
       const whole = await findSomeDisks(env, '/data', both)
-      expect(whole).toEqual({ present: both, away: [], returned: ['/mnt/far'] })
-      await rememberDisks(env, '/data', whole)
-      expect(await findSomeDisks(env, '/data', both)).toEqual({ present: both, away: [], returned: [] })
+      expect(whole).toEqual({ present: both, away: [], returned: ['/mnt/far'], fresh: [] })
+      await rememberDisks(env, '/data', { present: both, away: [] })
+      expect(await findSomeDisks(env, '/data', both)).toEqual({ present: both, away: [], returned: [], fresh: [] })
     }))
 
   test('does not begin anew when none is there', () =>
     afterOneStart(async (env) => {
       for (const disk of both) await env.disk.remove(`${disk}/VERSION`)
-      const message = expect.stringMatching(/^none of the disks .*\/data\/disk, \/mnt\/far.*disks\.json/) as unknown
+      const message = expect.stringMatching(
+        /^none of the disks .*\/data\/disk: .*; \/mnt\/far: .*disks\.json/,
+      ) as unknown
       await expect(findSomeDisks(env, '/data', both)).rejects.toMatchObject({ code: 'Incompatible', message })
     }))
 
@@ -88,6 +94,17 @@ describe('a datanode whose copies are elsewhere', () => {
       await expect(findSomeDisks(env, '/data', ['/data/disk'])).rejects.toMatchObject({ code: 'Incompatible' })
       await env.disk.remove('/mnt/far/VERSION')
       const found = await findSomeDisks(env, '/data', ['/data/disk'])
-      expect(found).toEqual({ present: ['/data/disk'], away: [], returned: [] })
+      expect(found).toEqual({ present: ['/data/disk'], away: [], returned: [], fresh: [] })
+    }))
+
+  test('says of a disk that answers with an error which; one that never had anything is new, also when it does', () =>
+    afterOneStart(async (env, node) => {
+      node.disk.inject({ operation: 'stat', errno: 'EIO', path: /far/ })
+      expect(await findSomeDisks(env, '/data', [...both, '/mnt/new'])).toEqual({
+        present: ['/data/disk', '/mnt/new'],
+        away: [{ path: '/mnt/far', why: 'it does not answer (disk stat failed: EIO)' }],
+        returned: [],
+        fresh: ['/mnt/new'],
+      })
     }))
 })

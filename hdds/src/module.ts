@@ -5,6 +5,7 @@
  */
 
 import type { Graph } from '@o3/common/di'
+import type { Metrics } from '@o3/common/metrics'
 import { BlockClient } from './client/client.ts'
 import type { DatanodeDirectory, FindDatanode } from './client/client.ts'
 import type { ErasureCode } from './ec/erasure-code.ts'
@@ -80,13 +81,18 @@ export interface HddsOptions {
   readonly datanodes?: DatanodeDirectory
   /** For shards of closed containers; whoever made it closes it. Without it this datanode makes none. */
   readonly code?: ErasureCode
+  /** Where what the block client counts is shown. */
+  readonly metrics?: Metrics
 }
 
 /**
  * Binds `HDDS_RECONCILERS`, `HDDS_BLOCKS`, `HDDS_SERVED` (for `serveDatanode`) and `HDDS_VOUCHING`. Start order: SCM, datanode (`openDatanode`), reconcilers; the first
  * heartbeat registers. Stop the reconcilers, then `close` the datanode.
  */
-export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers, code }: HddsOptions = {}): void {
+export function installHdds(
+  graph: Graph,
+  { address, rack, datanodes, scmMembers, code, metrics }: HddsOptions = {},
+): void {
   graph.build(HDDS_VOUCHING, (parts) => {
     const { clock } = parts.get(HDDS_ENV)
     return new Vouching({ keys: new KeyRing({ scm: parts.get(HDDS_SCM), clock, log: parts.get(HDDS_LOG) }), clock })
@@ -136,6 +142,8 @@ export function installHdds(graph: Graph, { address, rack, datanodes, scmMembers
       local: datanode.id,
       locations: parts.get(HDDS_SCM),
       datanode: finder(datanode, datanodes),
+      ...(metrics && { metrics }),
+      ...(rack === undefined ? {} : { rack }),
     })
   })
 }

@@ -133,7 +133,10 @@ function addLayoutFlags(command: Command): Command {
   for (const role of roles) {
     command.option(`--${shapeFlags[role]} <n>`, `how many processes of ${role} (default ${defaultShape[role]})`)
   }
-  command.option('--racks <n>', 'racks that the datanodes are spread over (default 1)')
+  command.option(
+    '--racks <n>',
+    'racks that the datanodes are spread over, and the gateways where there are as many (default 1)',
+  )
   command.option('--replication <how>', 'of buckets that are created without one: RATIS/THREE, EC/rs-6-3-1024k …')
   command.option('--s3-port <port>', 'of the first gateway; 0 for any free one (default 9878 where that is free)')
   return addSettingFlags(command, nodeConfigSchema, flags)

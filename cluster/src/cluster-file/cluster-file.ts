@@ -34,6 +34,8 @@ export interface DatanodeMember extends Member {
 }
 
 export interface GatewayMember extends Member {
+  /** Where it stands, as of a datanode: it reads from replicas there first. Default: it has no preference. */
+  readonly rack?: string
   /** For clients; these three may be reached from other hosts, as those of a single node. */
   readonly s3: Endpoint
   readonly native: Endpoint
@@ -143,14 +145,25 @@ function readMember(fields: Fields): Member {
 }
 
 function readDatanode(fields: Fields): DatanodeMember {
+  return { ...readMember(fields), disks: fields.texts('disks'), ...readRack(fields) }
+}
+
+function readRack(fields: Fields): Pick<DatanodeMember, 'rack'> {
   const rack = fields.optionalText('rack')
-  if (rack !== undefined) checkRack(rack, fields.place('rack'))
-  return { ...readMember(fields), disks: fields.texts('disks'), ...(rack === undefined ? {} : { rack }) }
+  if (rack === undefined) return {}
+  checkRack(rack, fields.place('rack'))
+  return { rack }
 }
 
 function readGateway(fields: Fields): GatewayMember {
   const inside = (key: string): Endpoint => fields.inside(key, readEndpoint)
-  return { ...readMember(fields), s3: inside('s3'), native: inside('native'), admin: inside('admin') }
+  return {
+    ...readMember(fields),
+    ...readRack(fields),
+    s3: inside('s3'),
+    native: inside('native'),
+    admin: inside('admin'),
+  }
 }
 
 function readEndpoint(fields: Fields): Endpoint {

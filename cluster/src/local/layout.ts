@@ -23,7 +23,7 @@ import type { Shape } from './shape.ts'
 
 export interface LayoutOptions {
   readonly shape: Shape
-  /** Datanodes are spread over so many, in turn. Default 1. */
+  /** Datanodes are spread over so many, in turn, and gateways where there is one for each. Default 1. */
   readonly racks?: number
   /** Of buckets whose creator asks for nothing else. Default: three replicas where there are three datanodes. */
   readonly replication?: ReplicationConfig
@@ -70,6 +70,8 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
   const ports = new FreePorts(env)
   const { racks = 1 } = options
   const member = async (id: string): Promise<Member> => ({ id, ...(await ports.endpoint({ host: loopback, port: 0 })) })
+  const rackOf = (index: number): { readonly rack?: string } =>
+    racks > 1 ? { rack: `/rack${(index % racks) + 1}` } : {}
   const group = (role: Role, prefix: string): Promise<readonly Member[]> =>
     inOrder(options.shape[role], (index) => member(`${prefix}${index + 1}`))
   const cluster: Cluster = {
@@ -83,10 +85,12 @@ export async function layOut(env: Env, directory: string, options: LayoutOptions
     datanodes: (await group('datanode', 'dn')).map((datanode, index) => ({
       ...datanode,
       disks: [],
-      ...(racks > 1 ? { rack: `/rack${(index % racks) + 1}` } : {}),
+      ...rackOf(index),
     })),
     gateways: await inOrder(options.shape.gateway, async (index) => ({
       ...(await member(`gw${index + 1}`)),
+      // Fewer of them would leave the datanodes of the other racks without readers.
+      ...(options.shape.gateway >= racks ? rackOf(index) : {}),
       s3: await ports.endpoint(index === 0 ? options.s3 : { ...options.s3, port: 0 }, preferredS3Port),
       native: await ports.endpoint(index === 0 ? options.native : { ...options.native, port: 0 }),
       admin: await ports.endpoint(index === 0 ? options.admin : { ...options.admin, port: 0 }),

@@ -33,7 +33,7 @@ export interface DatanodeOptions {
   readonly directory: string
   readonly data: Pick<DataSettings, 'disks' | 'reserve'>
   readonly settings: HddsSettings
-  /** What a known disk that is not there means: `refuse` to start, or `go-on` with the others, because copies are elsewhere. */
+  /** What a known disk that is not there, or cannot be opened, means: `refuse` to start, or `go-on` with the others, because copies are elsewhere. */
   readonly lostDisks: 'refuse' | 'go-on'
   /** The other datanodes of its cluster. Default: there are none, and it is a member of no pipeline. */
   readonly others?: OtherDatanodes
@@ -64,14 +64,14 @@ export async function startDatanode(
   const disks = (data.disks.length > 0 ? data.disks : [join(directory, 'disk')]).map((disk) => resolve(disk))
   const find = options.lostDisks === 'refuse' ? findAllDisks : findSomeDisks
   const found = await find(env, directory, disks)
-  const why = 'it is not mounted, was emptied, or does not answer'
   const verifier = openVerifyPool()
   await lifecycle.start('verification threads', { start: () => {}, stop: () => verifier.close() })
   const datanode = await openDatanode({
     env,
     disks: found.present,
-    away: found.away.map((path) => ({ path, why })),
+    away: found.away,
     returned: found.returned,
+    lostDisks: options.lostDisks,
     clusterId,
     datanodeId,
     config,
@@ -84,7 +84,8 @@ export async function startDatanode(
   await lifecycle.start('datanode', { start: () => {}, stop: () => datanode.close() })
   await rememberDisks(env, directory, {
     present: datanode.dataDisks.map(({ path }) => path),
-    away: datanode.awayDisks.map(({ path }) => path),
+    // One that failed before it had anything may come back empty.
+    away: datanode.awayDisks.map(({ path }) => path).filter((path) => !found.fresh.includes(path)),
   })
   graph
     .value(HDDS_ENV, env)
@@ -99,6 +100,7 @@ export async function startDatanode(
     ...(address === undefined ? {} : { address }),
     ...(rack === undefined ? {} : { rack }),
     ...(scmMembers && { scmMembers }),
+    metrics: parts.metrics,
   })
   const reconcilers = graph.get(HDDS_RECONCILERS)
   await lifecycle.start('datanode reconcilers', { start: () => reconcilers.start(), stop: () => reconcilers.stop() })

@@ -12,5 +12,6 @@ export function diskProblem(datanode: Pick<LocalDatanode, 'disks' | 'awayDisks'>
   const [away] = datanode.awayDisks
   if (away !== undefined) return `the disk ${away.path} is left out: ${away.why}`
   const failed = datanode.disks().find((disk) => disk.state === 'failed')
-  return failed === undefined ? undefined : `the disk ${failed.path} has failed`
+  if (failed === undefined) return undefined
+  return `the disk ${failed.path} has failed${failed.problem === undefined ? '' : `: ${failed.problem}`}`
 }

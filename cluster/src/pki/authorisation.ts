@@ -98,7 +98,7 @@ export const mayCall = {
   'hdds.closePipeline.1': administrators,
   'hdds.pipelines.1': replicas,
   'hdds.containers.2': replicas,
-  'hdds.disks.1': replicas,
+  'hdds.disks.2': replicas,
   'hdds.scrubContainer.1': replicas,
   'hdds.findings.1': replicas,
 

@@ -41,6 +41,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
       datanode: datanodes.find,
       encoded: new EcReader({ datanode: datanodes.find, code, clock }),
       metrics: seat.metrics,
+      ...(endpoints.rack === undefined ? {} : { rack: endpoints.rack }),
     })
     graph.value(BUS_OM, om).value(BUS_BLOCKS, blocks).value(BUS_SCM, scm)
     await startStore(graph, seat, {

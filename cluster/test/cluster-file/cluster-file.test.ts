@@ -15,7 +15,9 @@ const cluster: Cluster = {
   scm: [{ id: 'scm1', host: '::1', port: 7001 }],
   replication: 'RATIS/THREE',
   datanodes: [{ id: 'dn1', ...at(7020), disks: ['/mnt/a'], rack: '/hall/rack1' }],
-  gateways: [{ id: 'gw1', ...at(7030), s3: { host: '0.0.0.0', port: 9878 }, native: at(7031), admin: at(7032) }],
+  gateways: [
+    { id: 'gw1', ...at(7030), rack: '/rack1', s3: { host: '0.0.0.0', port: 9878 }, native: at(7031), admin: at(7032) },
+  ],
 }
 
 /** The file with one thing changed. */
@@ -38,10 +40,12 @@ test('a file of before says nothing of racks and replication', () => {
   const text = changed((content) => {
     delete content['replication']
     delete member(content, 'datanodes')['rack']
+    delete member(content, 'gateways')['rack']
   })
   const found = parseClusterFile(text, 'f')
   expect(found.replication).toBeUndefined()
   expect(found.datanodes[0]?.rack).toBeUndefined()
+  expect(found.gateways[0]?.rack).toBeUndefined()
 })
 
 test('a datanode has no disks named, or some', () => {
@@ -70,6 +74,11 @@ describe('what is wrong is said with its place', () => {
       'a rack that is none',
       changed((c) => (member(c, 'datanodes')['rack'] = 'rack1')),
       'f: datanodes[0]: rack: "rack1" is not',
+    ],
+    [
+      'a rack of a gateway that is none',
+      changed((c) => (member(c, 'gateways')['rack'] = '/')),
+      'f: gateways[0]: rack: "/" is not',
     ],
     ['no members', changed((c) => (c['om'] = [])), 'f: there is no om'],
     ['an id that is no name', changed((c) => (member(c, 'om')['id'] = '../om')), '"../om" is not 1 to 63'],

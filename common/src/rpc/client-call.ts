@@ -8,13 +8,21 @@ import { encodeCallHead, encodeCredit } from './messages.ts'
 import { OutboundBody, discard, fitsInline } from './outbound-body.ts'
 import type { RpcBody } from './outbound-body.ts'
 
+/** As much of an `AbortSignal` as a call needs. */
+export interface CallSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(kind: 'abort', listener: () => void, options?: { readonly once: boolean }): void
+  removeEventListener(kind: 'abort', listener: () => void): void
+}
+
 export interface RpcCallOptions {
   /** Sent as far as the server takes it, whether or not it has answered; closed when the call is over. */
   readonly body?: RpcBody
   /** From now until the end of the reply's body. Beyond it: `DeadlineExceeded`, here and there. */
   readonly deadlineMs?: number
   /** Cancels the call, here and there; the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: CallSignal
 }
 
 export interface RpcResult {

@@ -68,6 +68,20 @@ export interface ReplicaAccess extends BlockAccess {
   readonly pipeline?: PipelineId
 }
 
+/** As much of an `AbortSignal` as a read needs. */
+export interface ReadSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(kind: 'abort', listener: () => void, options?: { readonly once: boolean }): void
+  removeEventListener(kind: 'abort', listener: () => void): void
+}
+
+/** Of a read at one replica. */
+export interface ReadAccess extends BlockAccess {
+  /** Aborted when the answer is not wanted any more: the read then ends, with its reason, before it does anything else. */
+  readonly signal?: ReadSignal
+}
+
 export interface ReadRange {
   readonly offset: number
   /** Exact: reading past the block's end is `InvalidRange`. */
@@ -180,6 +194,7 @@ export interface Datanode extends BlockStore {
   readonly id: DatanodeId
   writeBlock(block: BlockId, pieces: readonly Uint8Array[], access?: ReplicaAccess): Promise<BlockReceipt>
   openWriter(block: BlockId, access?: ReplicaAccess): Promise<BlockWriter>
+  readSmall(block: BlockId, range: ReadRange, access?: ReadAccess): Promise<Uint8Array>
   createContainer(container: ContainerId): Promise<void>
   /** No more writes; resolves when durable. Idempotent. */
   closeContainer(container: ContainerId): Promise<void>

@@ -8,6 +8,7 @@ import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, Datanode, Read
 import { HedgePolicy } from '../core/hedge-policy.ts'
 import { mayHaveMoved } from '../core/replica-failures.ts'
 import { clientMetrics } from './client-metrics.ts'
+import { GivingUp } from './giving-up.ts'
 import { ContainerPlaces, placeText, unreachableContainer } from './container-places.ts'
 import type { BlockReplica, EncodedPlace, FindDatanode, KnownDatanode, KnownPlace } from './container-places.ts'
 import { PipelineLeaders } from './pipeline-leaders.ts'
@@ -149,11 +150,10 @@ export class BlockClient implements BlockStore {
     const place = this.places.get(block.container) ?? (await this.places.locate(block.container))
     const here = this.onlyHere(place)
     if (here !== undefined) return await here.readSmall(block, range, access)
-    const found = await new ReplicaSearch(this.reading, block, place).find(({ datanode }) => ({
-      answer: datanode.readSmall(block, range, access),
-      // It is at most a chunk, and on its way: what comes late is dropped.
-      cancel: nothing,
-    }))
+    const found = await new ReplicaSearch(this.reading, block, place).find(({ datanode }) => {
+      const signal = new GivingUp()
+      return { answer: datanode.readSmall(block, range, { ...access, signal }), cancel: () => signal.giveUp() }
+    })
     if (found.kind === 'answer') return found.value
     return await this.encoded(found.place).readSmall(found.place, block, range, access)
   }
@@ -238,8 +238,6 @@ export class BlockClient implements BlockStore {
 function isPipelined(place: KnownPlace): place is PipelinePlace {
   return place.pipeline !== undefined
 }
-
-function nothing(): void {}
 
 interface SmallBlock {
   readonly pieces: readonly Uint8Array[]

@@ -7,6 +7,7 @@ export interface ClientMetrics {
   readonly hedges: Counter
   readonly hedgesWon: Counter
   readonly switches: Counter
+  readonly silentReplicas: Counter
   readonly badReplicas: Counter
   readonly lostMembers: Counter
   readonly leaderSearches: Counter
@@ -20,6 +21,10 @@ export function clientMetrics(metrics: Metrics = createMetrics()): ClientMetrics
     hedges: counter('hedges', 'Reads for which a second replica was asked, because the first was slow.'),
     hedgesWon: counter('hedges_won', 'Hedges that answered before the replica that was asked first.'),
     switches: counter('replica_switches', 'Reads that left a replica in their middle and went on at another one.'),
+    silentReplicas: counter(
+      'silent_replicas',
+      'Times that a reader asked another replica because one had said nothing for seconds.',
+    ),
     badReplicas: counter('bad_replicas', 'Replicas that readers found damaged or without the block.'),
     lostMembers: counter('lost_members', 'Members that streamed writes went on without: failed, or too slow.'),
     leaderSearches: counter('leader_searches', 'Writes through a pipeline whose leader was not the one remembered.'),

@@ -23,7 +23,9 @@ import type {
   BlockWriter,
   Datanode,
   PipelineMembership,
+  ReadAccess,
   ReadRange,
+  ReadSignal,
   ReplicaAccess,
   ReplicaSource,
   ReplicaSummary,
@@ -57,6 +59,7 @@ interface Carried {
   readonly lane: Lane
   readonly body?: RpcBody
   readonly deadline: 'limited' | 'none'
+  readonly signal?: ReadSignal
 }
 
 const control: Carried = { lane: 'control', deadline: 'limited' }
@@ -116,10 +119,10 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
     return new RemotePieces({ channel, block, range, access, silenceMs })
   }
 
-  async readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array> {
+  async readSmall(block: BlockId, range: ReadRange, { signal, ...access }: ReadAccess = {}): Promise<Uint8Array> {
     assertRange(range)
     return await this.repeatable(async () => {
-      const how: Carried = { lane: laneOf(range.length), deadline: 'limited' }
+      const how: Carried = { lane: laneOf(range.length), deadline: 'limited', ...(signal && { signal }) }
       const { body } = await this.call('hdds.readSmall.1', { block, range, ...access }, how)
       return await gather(body, range.length)
     })
@@ -152,7 +155,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
   }
 
   async disks(): Promise<readonly DiskReport[]> {
-    return await this.list('hdds.disks.1', undefined, control)
+    return await this.list('hdds.disks.2', undefined, control)
   }
 
   // ------------------------------------------------------------------------------------------------- maintenance
@@ -232,12 +235,13 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
   private call<Name extends ExchangeName | ListingName>(
     name: Name,
     request: RequestOf<Name>,
-    { lane, body, deadline }: Carried,
+    { lane, body, deadline, signal }: Carried,
   ): Promise<RpcResult> {
     const { channel, deadlineMs } = this
     return channel.call(lane, name, channel.encode(name, request), {
       ...(deadline === 'limited' ? { deadlineMs } : {}),
       ...(body === undefined ? {} : { body }),
+      ...(signal === undefined ? {} : { signal }),
     })
   }
 

@@ -26,6 +26,8 @@ export interface RaceRules<R, T> {
   readonly mayHedge: () => boolean
   /** One that was silent for so long is as good as gone: the next is asked, whatever `mayHedge` says. */
   readonly silenceMs: number
+  /** One was silent for so long, and another one is asked because of it. */
+  readonly silent: () => void
   /** A replica has failed. What it throws ends the race. */
   readonly failed: (contender: Contender<R, T>, error: unknown) => void
 }
@@ -99,7 +101,9 @@ export class ReplicaRace<R, T> {
     const waitedMs = this.waitedMs()
     if (waitedMs >= this.rules.silenceMs * (this.silences + 1)) {
       this.silences++
-      if (this.running.size < 3) this.start('silence')
+      if (this.running.size >= 3) return
+      this.rules.silent()
+      this.start('silence')
     } else if (this.hedge === 'due' && this.running.size === 1 && waitedMs >= this.rules.hedgeAfterMs) {
       this.hedge = 'spent'
       if (this.rules.mayHedge()) this.start('hedge')

@@ -104,7 +104,9 @@ export class ReplicaSearch {
   /** The replica that answered has failed since. Throws what is no fault of the replica. */
   left(replica: Replica, error: unknown): void {
     this.note(replica, error)
-    this.context.metrics.switches.add()
+    const { metrics } = this.context
+    metrics.switches.add()
+    if (isStoreError(error, 'DeadlineExceeded')) metrics.silentReplicas.add()
   }
 
   /** Bytes were read since the last failure. */
@@ -134,6 +136,7 @@ export class ReplicaSearch {
       hedgeAfterMs: hedging.afterMs,
       mayHedge: () => this.mayHedge(),
       silenceMs,
+      silent: () => this.context.metrics.silentReplicas.add(),
       failed: ({ replica }, error) => this.note(replica, error),
     })
     this.race = race

@@ -109,7 +109,7 @@ async function smallFrame(container: Container, { local, row }: Wanted): Promise
   // Nobody could prove it.
   if (checksum === undefined) return [without('damaged', local)]
   try {
-    const bytes = await readSmall(container, local, { offset: 0, length: lengthBytes })
+    const bytes = await readSmall(container, { local, range: { offset: 0, length: lengthBytes } })
     return [encodeFrameHead({ kind: 'block', local, lengthBytes, checksum }), bytes]
   } catch (error) {
     if (isStoreError(error, 'BlockNotFound')) return [without('absent', local)] // deleted meanwhile

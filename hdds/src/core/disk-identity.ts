@@ -29,10 +29,10 @@ export function encodeIdentity(identity: DiskIdentity): string {
   return `${JSON.stringify(identity, null, 2)}\n`
 }
 
-/** The identity, or why this is not a disk that this version can use. */
+/** The identity, or why this is not a disk that this version can use. `Damaged` for what nobody has written as it is. */
 export function decodeIdentity(text: string, path: string): DiskIdentity | Refusal {
   const value = parseObject(text)
-  if (value === undefined) return refuse('Incompatible', `${path}/${identityFileName} is not readable`, { path })
+  if (value === undefined) return refuse('Damaged', `${path}/${identityFileName} is not readable`, { path })
   const { layoutVersion: layout, diskUuid, clusterId, datanodeId } = value
   if (layout !== layoutVersion) {
     return refuse('Incompatible', `${path} has disk layout ${String(layout)}; this version knows ${layoutVersion}`, {
@@ -40,7 +40,7 @@ export function decodeIdentity(text: string, path: string): DiskIdentity | Refus
     })
   }
   if (!isName(diskUuid) || !isName(clusterId) || !isName(datanodeId)) {
-    return refuse('Incompatible', `${path}/${identityFileName} is incomplete`, { path })
+    return refuse('Damaged', `${path}/${identityFileName} is incomplete`, { path })
   }
   return { layoutVersion, diskUuid, clusterId, datanodeId }
 }

@@ -182,7 +182,7 @@ export class DatanodePipelines {
   // -------------------------------------------------------------------------------------------------------- start
 
   private async find(disk: DataDisk): Promise<void> {
-    for (const id of await pipelinesOn(disk)) {
+    for (const id of await this.idsOn(disk)) {
       const home = new PipelineHome(disk, id)
       try {
         const description = await home.read()
@@ -193,6 +193,17 @@ export class DatanodePipelines {
         this.options.log.error({ pipeline: id, error }, 'what is known of a pipeline cannot be read')
         this.unreadable.set(id, home)
       }
+    }
+  }
+
+  /** A disk that cannot list them has failed; the others have theirs. */
+  private async idsOn(disk: DataDisk): Promise<readonly PipelineId[]> {
+    try {
+      return await pipelinesOn(disk)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      disk.scope.health.fail(error)
+      return []
     }
   }
 

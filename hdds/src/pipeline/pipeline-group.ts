@@ -192,24 +192,25 @@ export class PipelineGroup {
    * Reads what may be in the log and not yet in the container. A block that is not there is known not to have been
    * acknowledged before the read began; `Unavailable` when nobody can know that now.
    */
-  async whenWritten<T>(block: BlockId, read: () => Promise<T>): Promise<T> {
-    await this.whenApplied(block)
+  async whenWritten<T>(block: BlockId, read: (how: 'at-once' | 'waited') => Promise<T>): Promise<T> {
+    const how = await this.whenApplied(block)
     try {
-      return await read()
+      return await read(how)
     } catch (error) {
       if (!isStoreError(error, 'BlockNotFound', 'ContainerNotFound')) throw error
     }
     await this.catchUp()
     await this.whenApplied(block)
-    return await read()
+    return await read('waited')
   }
 
-  private async whenApplied(block: BlockId): Promise<void> {
+  private async whenApplied(block: BlockId): Promise<'at-once' | 'waited'> {
     const applying = this.applier.whenApplied(block)
-    if (applying === undefined) return
+    if (applying === undefined) return 'at-once'
     const { env, config } = this.options
     try {
       await withinDeadline(env.clock, config.silenceMs, 'a block on its way into its container', applying)
+      return 'waited'
     } catch (cause) {
       // Its disk is full, or none of its holders answers: another replica may have it.
       throw new StoreError('Unavailable', `block ${keyOf(block)} is not here yet`, { cause })

@@ -12,8 +12,8 @@ import type { PipelineId } from '@o3/scm/api'
 import { decodeDescription, encodeDescription } from '../core/pipeline-description.ts'
 import type { PipelineDescription } from '../core/pipeline-description.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
+import { readChecked, replaceChecked } from '../storage/checked-file.ts'
 import { OneAtATime } from '../storage/one-at-a-time.ts'
-import { readChecked, replaceChecked } from './checked-file.ts'
 
 const directoryName = 'pipelines'
 const descriptionName = 'description'
@@ -55,7 +55,8 @@ export class PipelineHome {
 
   /** Durable when it resolves. `OutOfSpace`, `VolumeFailed`. */
   write(description: PipelineDescription): Promise<void> {
-    const place = { directory: this.directory, name: descriptionName }
+    const site = 'hdds.pipeline.before-directory-sync'
+    const place = { directory: this.directory, name: descriptionName, site }
     return this.turns.run(() => this.guarded((env) => replaceChecked(env, place, encodeDescription(description))))
   }
 

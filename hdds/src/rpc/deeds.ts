@@ -45,7 +45,7 @@ export const deeds: { readonly [Name in ExchangeName | ListingName]: (request: R
   'hdds.closePipeline.1': heartbeat,
   'hdds.compact.1': report,
   'hdds.containers.2': report,
-  'hdds.disks.1': report,
+  'hdds.disks.2': report,
   'hdds.scrubContainer.1': report,
   'hdds.findings.1': report,
   'hdds.pipelines.1': report,

@@ -72,7 +72,7 @@ export const exchanges = {
 export const listings = {
   'hdds.listBlocks.2': listing(containerRequest, blockInfo),
   'hdds.containers.2': listing(plainRequest, containerReport),
-  'hdds.disks.1': listing(plainRequest, diskReport),
+  'hdds.disks.2': listing(plainRequest, diskReport),
   'hdds.scrubContainer.1': listing(containerRequest, scrubFinding),
   'hdds.findings.1': listing(plainRequest, scrubFinding),
   'hdds.listReplica.1': listing(pageRequest, blockInfo),

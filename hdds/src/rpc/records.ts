@@ -387,18 +387,22 @@ export const pipelineReport: ItemCodec<PipelineReport> = {
 }
 
 export const diskReport: ItemCodec<DiskReport> = {
-  write: (writer, { path, uuid, state, totalBytes, availableBytes, usedBytes }) => {
+  write: (writer, { path, uuid, state, totalBytes, availableBytes, usedBytes, problem }) => {
     writer.utf8(path).utf8(uuid).u8(diskStates.indexOf(state))
-    writer.varint(totalBytes).varint(availableBytes).varint(usedBytes)
+    writer.varint(totalBytes).varint(availableBytes).varint(usedBytes).optional(problem, writeText)
   },
-  read: (reader) => ({
-    path: reader.utf8(),
-    uuid: reader.utf8(),
-    state: pick(diskStates, reader.u8()),
-    totalBytes: readCount(reader),
-    availableBytes: readCount(reader),
-    usedBytes: readCount(reader),
-  }),
+  read: (reader) =>
+    withSome<DiskReport, Pick<DiskReport, 'problem'>>(
+      {
+        path: reader.utf8(),
+        uuid: reader.utf8(),
+        state: pick(diskStates, reader.u8()),
+        totalBytes: readCount(reader),
+        availableBytes: readCount(reader),
+        usedBytes: readCount(reader),
+      },
+      { problem: reader.optional(readText) },
+    ),
 }
 
 export const scrubFinding: ItemCodec<ScrubFinding> = {

@@ -4,7 +4,7 @@ import type { Clock } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
 import type { RpcBody, RpcCall, RpcHandler, RpcLimits, RpcMethods, RpcReply } from '@o3/common/rpc'
 import { maxChunkBytes } from '../api/api.ts'
-import type { Datanode, PipelineMembership, ReplicaSource } from '../api/api.ts'
+import type { Datanode, PipelineMembership, ReadAccess, ReplicaSource } from '../api/api.ts'
 import { assertArrived } from './arrival.ts'
 import { LimitedWriter, longerThanAllowed } from './limited-writer.ts'
 import { pagesOf } from './listing.ts'
@@ -89,12 +89,12 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
     return { reply: undefined, body: new ServedRead(datanode.read(block, range, request), patience) }
   },
 
-  async 'hdds.readSmall.1'({ datanode }, request) {
+  async 'hdds.readSmall.1'({ datanode }, request, call) {
     const { block, range } = request
     if (range.length > maxChunkBytes) {
       throw new StoreError('InvalidArgument', `a small read is of at most ${maxChunkBytes} bytes`)
     }
-    return { reply: undefined, body: await datanode.readSmall(block, range, request) }
+    return { reply: undefined, body: await datanode.readSmall(block, range, cancelledWith(call)) }
   },
 
   async 'hdds.createContainer.1'({ datanode }, container) {
@@ -141,7 +141,7 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
 const listers: { readonly [Name in ListingName]: Lister<Name> } = {
   'hdds.listBlocks.2': (datanode, container) => datanode.listBlocks(container),
   'hdds.containers.2': (datanode) => datanode.containers(),
-  'hdds.disks.1': (datanode) => datanode.disks(),
+  'hdds.disks.2': (datanode) => datanode.disks(),
   'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
   'hdds.findings.1': (datanode) => datanode.findings(),
   'hdds.listReplica.1': (datanode, page) => datanode.listReplica(page),
@@ -234,6 +234,15 @@ async function receiveBlock(
   await feed.end()
   assertArrived(pieces, checksum)
   return pieces
+}
+
+/** The signal of a call is made when somebody asks for it: most reads never do. */
+function cancelledWith(call: RpcCall<unknown>): ReadAccess {
+  return {
+    get signal() {
+      return call.signal
+    },
+  }
 }
 
 async function nothingFrom(action: Promise<void>): Promise<undefined> {

@@ -18,6 +18,7 @@ import type {
   BlockWriter,
   Datanode,
   PipelineMembership,
+  ReadAccess,
   ReadRange,
   ReplicaAccess,
   ReplicaSource,
@@ -49,7 +50,7 @@ export class ForwardingDatanode implements Datanode, PipelineMembership, Replica
     return this.inner.read(block, range, access)
   }
 
-  readSmall(block: BlockId, range: ReadRange, access?: BlockAccess): Promise<Uint8Array> {
+  readSmall(block: BlockId, range: ReadRange, access?: ReadAccess): Promise<Uint8Array> {
     return this.inner.readSmall(block, range, access)
   }
 

@@ -23,6 +23,7 @@ import type {
   KnownChecksums,
   Datanode,
   PipelineMembership,
+  ReadAccess,
   ReadRange,
   ReplicaAccess,
   ReplicaSource,
@@ -40,7 +41,7 @@ import type { ReplicaWriter } from '../pipeline/pipeline-streams.ts'
 import { totalLength } from '../storage/checksum.ts'
 import type { Container } from '../storage/container.ts'
 import { deleteBlocks } from '../storage/container-deletion.ts'
-import { readPieces, readSmall } from '../storage/container-reads.ts'
+import { assertWanted, readPieces, readSmall } from '../storage/container-reads.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import type { ReadBuffers } from '../storage/read-buffers.ts'
 import { Pace } from '../storage/pace.ts'
@@ -129,10 +130,14 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
     return group === undefined ? open() : readWhenWritten(group, block, open)
   }
 
-  async readSmall(block: BlockId, range: ReadRange, _access?: BlockAccess): Promise<Uint8Array> {
-    const read = () => readSmall(this.container(block.container), block.local, range)
+  async readSmall(block: BlockId, range: ReadRange, access?: ReadAccess): Promise<Uint8Array> {
+    const read = () => readSmall(this.container(block.container), { local: block.local, range, access })
     const group = this.groups?.ownerOf(block.container)
-    return await (group === undefined ? read() : group.whenWritten(block, read))
+    if (group === undefined) return await read()
+    return await group.whenWritten(block, (how) => {
+      if (how === 'waited') assertWanted(access)
+      return read()
+    })
   }
 
   async deleteBlocks(blocks: readonly BlockRange[]): Promise<void> {
@@ -234,8 +239,8 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   /** Those that are away have failed, for all that anybody outside needs to know. */
   disks(): readonly DiskReport[] {
-    const away = this.awayDisks.map(({ path }): DiskReport => {
-      return { path, uuid: '', state: 'failed', totalBytes: 0, availableBytes: 0, usedBytes: 0 }
+    const away = this.awayDisks.map(({ path, why: problem }): DiskReport => {
+      return { path, uuid: '', state: 'failed', totalBytes: 0, availableBytes: 0, usedBytes: 0, problem }
     })
     return [...this.dataDisks.map((disk) => disk.report()), ...away]
   }

@@ -1,9 +1,9 @@
 import type { Env } from '@o3/common/env'
-import { assert } from '@o3/common/errors'
+import { assert, isStoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
 import type { Metrics } from '@o3/common/metrics'
-import type { DatanodeId } from '@o3/scm/api'
+import type { ContainerId, DatanodeId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
 import type { HddsConfig } from '../config.ts'
 import { DatanodePipelines } from '../pipeline/datanode-pipelines.ts'
@@ -13,8 +13,10 @@ import { openDataDisk } from '../storage/open-data-disk.ts'
 import { ReadBuffers } from '../storage/read-buffers.ts'
 import type { UnitVerifier } from '../storage/verify-pool.ts'
 import { storageMetrics } from '../storage/storage-metrics.ts'
+import { gaugeAbsence, gaugeDisk } from './disk-gauges.ts'
 import { FindingLog } from './finding-log.ts'
 import { LocalDatanode } from './local-datanode.ts'
+import { openDisks } from './open-disks.ts'
 import type { AbsentDisk } from './local-datanode.ts'
 
 export interface DatanodeOptions {
@@ -25,6 +27,11 @@ export interface DatanodeOptions {
   readonly away?: readonly AbsentDisk[]
   /** Of `disks`, those that were away at an earlier start. */
   readonly returned?: readonly string[]
+  /**
+   * What a disk means that cannot be opened by a fault of its own: `refuse` to start, or `go-on` with the others, because copies
+   * are elsewhere. It is then reported like one that is away. Default `refuse`.
+   */
+  readonly lostDisks?: 'refuse' | 'go-on'
   readonly clusterId: string
   readonly datanodeId: DatanodeId
   readonly config: HddsConfig
@@ -39,12 +46,11 @@ export interface DatanodeOptions {
 }
 
 /**
- * Opens every disk, side by side. One that has returned, and has a container that was made anew elsewhere meanwhile, is left as it
- * is and counts as away: nobody can say which of the two is meant. Else all or nothing: `Incompatible` for a directory that is not this datanode's, `Busy`
- * while another process has it, `Damaged` when it cannot be read.
+ * Opens every disk, side by side (`openDisks`). `Incompatible` for a directory that is not this datanode's, `Busy` while another
+ * process has it; what the first of them failed with when none can be used, or `lostDisks` is `refuse`.
  */
 export async function openDatanode(options: DatanodeOptions): Promise<LocalDatanode> {
-  const { env, config, clusterId, datanodeId, openKv } = options
+  const { env, config, clusterId, datanodeId, openKv, away: gone = [], returned = [], lostDisks = 'refuse' } = options
   assert(options.disks.length > 0, 'a datanode has a disk')
   const log = options.log.child({ datanode: datanodeId })
   const findings = new FindingLog(log)
@@ -54,24 +60,18 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   const report = (finding: ScrubFinding): void => {
     if (findings.add(finding)) metrics.damage.add(1)
   }
-  const opening = options.disks.map((path) =>
-    openDataDisk({ env, path, owner, config, log, buffers, metrics, openKv, report }),
-  )
-  const disks: DataDisk[] = []
-  const failures: unknown[] = []
-  for (const result of await Promise.allSettled(opening)) {
-    if (result.status === 'fulfilled') disks.push(result.value)
-    else failures.push(result.reason)
-  }
-  if (failures.length > 0) {
-    for (const disk of disks) await disk.close()
-    throw failures[0]
-  }
-  const { kept, away } = await leaveStaleOut(disks, options)
+  const { kept, away } = await openDisks({
+    paths: options.disks,
+    away: gone,
+    returned,
+    lostDisks,
+    open: (path) => openDataDisk({ env, path, owner, config, log, buffers, metrics, openKv, report }),
+  })
   for (const { path, why } of away) log.error({ path, why }, 'a disk is left out')
   const present = kept.flatMap((disk) => [...disk.containers.keys()])
-  for (const disk of kept) await disk.readmit(present)
-  for (const disk of kept) sampleDisk(options.metrics, disk)
+  for (const disk of kept) await readmitOn(disk, present)
+  for (const disk of kept) gaugeDisk(options.metrics, disk)
+  for (const { path } of away) gaugeAbsence(options.metrics, path)
   const datanode = new LocalDatanode({ env, id: datanodeId, disks: kept, away, log, findings, buffers })
   const { company } = options
   if (company !== undefined) {
@@ -90,33 +90,11 @@ export async function openDatanode(options: DatanodeOptions): Promise<LocalDatan
   return datanode
 }
 
-async function leaveStaleOut(
-  disks: readonly DataDisk[],
-  { away = [], returned = [] }: Pick<DatanodeOptions, 'away' | 'returned'>,
-): Promise<{ readonly kept: readonly DataDisk[]; readonly away: readonly AbsentDisk[] }> {
-  const left = [...away]
-  const kept: DataDisk[] = []
-  // Those that never were away come first: what they have is what has been worked with.
-  const ordered = disks.toSorted((a, b) => Number(returned.includes(a.path)) - Number(returned.includes(b.path)))
-  for (const disk of ordered) {
-    const twice = [...disk.containers.keys()].find((id) => kept.some(({ containers }) => containers.has(id)))
-    if (twice === undefined || !returned.includes(disk.path)) {
-      kept.push(disk)
-      continue
-    }
-    await disk.close()
-    left.push({ path: disk.path, why: `while it was away, container ${twice} was made anew on another disk` })
+/** One that fails here is one that fails while it serves: it is read, takes no writes, and says so. */
+async function readmitOn(disk: DataDisk, present: readonly ContainerId[]): Promise<void> {
+  try {
+    await disk.readmit(present)
+  } catch (error) {
+    if (!isStoreError(error, 'VolumeFailed')) throw error
   }
-  return { kept, away: left }
-}
-
-function sampleDisk(metrics: Metrics, disk: DataDisk): void {
-  const labels = { disk: disk.path }
-  const gauge = (name: string, help: string, read: () => number): void => {
-    metrics.sampled({ name: `o3_hdds_disk_${name}`, help, kind: 'gauge', labels, read })
-  }
-  gauge('available_bytes', 'Bytes that may still be written to a disk.', () => disk.report().availableBytes)
-  gauge('used_bytes', 'Bytes in the container files of a disk.', () => disk.report().usedBytes)
-  gauge('containers', 'Containers on a disk.', () => disk.containers.size)
-  gauge('healthy', '1 while a disk takes writes.', () => (disk.state === 'healthy' ? 1 : 0))
 }

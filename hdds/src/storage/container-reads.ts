@@ -3,7 +3,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { DiskFile } from '@o3/common/env'
 import type { LocalId } from '@o3/scm/api'
-import type { ReadRange } from '../api/api.ts'
+import type { ReadAccess, ReadRange } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import { planReads } from '../core/read-plan.ts'
 import { BlockPieces } from './block-pieces.ts'
@@ -14,14 +14,24 @@ import type { Container } from './container.ts'
 import { proveHere, uninitialised } from './read-buffers.ts'
 import type { ReadBuffers, ReadMemory } from './read-buffers.ts'
 
-/** The range in one piece, which the caller may keep. `BlockNotFound`, `InvalidRange`, `Damaged`. */
-export async function readSmall(container: Container, local: LocalId, range: ReadRange): Promise<Uint8Array> {
+export interface SmallRead {
+  readonly local: LocalId
+  readonly range: ReadRange
+  readonly access?: ReadAccess | undefined
+}
+
+/**
+ * The range in one piece, which the caller may keep. `BlockNotFound`, `InvalidRange`, `Damaged`; the reason of the signal, which
+ * is looked at whenever the read had to wait for something.
+ */
+export async function readSmall(container: Container, { local, range, access }: SmallRead): Promise<Uint8Array> {
   const view = container.current
   const held = view.file.acquire()
   const file = held instanceof Promise ? await held : held
   try {
     const found = container.find(view, local)
     const row = assertFound(container, local, found instanceof Promise ? await found : found)
+    if (held instanceof Promise || found instanceof Promise) assertWanted(access)
     assertInside(row, range)
     const reads = planReads(row, range.offset, range.length)
     const source = sourceOf(container, view, file)
@@ -30,6 +40,7 @@ export async function readSmall(container: Container, local: LocalId, range: Rea
     if (reads.length === 1) return (await readExtent(source, local, only, keptBuffers)).bytes
     const out = uninitialised(range.length)
     for (const read of reads) {
+      if (read !== only) assertWanted(access)
       const piece = await readExtent(source, local, read, container.buffers)
       out.set(piece.bytes, read.blockOffset + read.from - range.offset)
       container.buffers.give(piece.buffer)
@@ -38,6 +49,12 @@ export async function readSmall(container: Container, local: LocalId, range: Rea
   } finally {
     view.file.release()
   }
+}
+
+/** Throws the reason of a signal that is aborted. */
+export function assertWanted(access: ReadAccess | undefined): void {
+  const signal = access?.signal
+  if (signal?.aborted === true) throw signal.reason
 }
 
 export interface PieceReading {

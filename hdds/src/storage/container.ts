@@ -67,6 +67,7 @@ export class Container {
   private ended: 'removed' | 'stopped' | undefined
   private changes = 0
   private damageSeen = false
+  private damageNotes = 0
   private readonly deletionWatchers = new Set<LocalRun[]>()
   private restoration: RestorationWatch | undefined
   private restorations = 0
@@ -110,8 +111,21 @@ export class Container {
   }
 
   noteDamage(): void {
+    this.damageNotes++
     if (this.damageSeen) return
     this.damageSeen = true
+    this.changes++
+  }
+
+  /** How often damage was noted. */
+  get notesOfDamage(): number {
+    return this.damageNotes
+  }
+
+  /** All of it was read, and verified. What recovery found stays. */
+  clearDamage(): void {
+    if (!this.damageSeen) return
+    this.damageSeen = false
     this.changes++
   }
 
@@ -208,7 +222,7 @@ export class Container {
     await this.settled()
     const row = await this.find(this.view, local)
     if (row === undefined || row.lengthBytes !== length) throw alreadyWritten(this.id, local)
-    const stored = await readSmall(this, local, { offset: 0, length })
+    const stored = await readSmall(this, { local, range: { offset: 0, length } })
     let at = 0
     for (const piece of pieces) {
       if (Buffer.compare(piece, stored.subarray(at, at + piece.length)) !== 0) throw alreadyWritten(this.id, local)

@@ -20,6 +20,7 @@ import { Container } from './container.ts'
 import { compactContainer } from './compact-container.ts'
 import { removeCopy } from './container-copy.ts'
 import { ContainerFile } from './container-file.ts'
+import { DamageBook } from './damage-book.ts'
 import { FileRemoval } from './file-removal.ts'
 import { Quarantine } from './quarantine.ts'
 import { DeletedContainers } from './deleted-containers.ts'
@@ -72,6 +73,7 @@ export class DataDisk {
   private readonly checkpointed = new Map<Container, number>()
   private deleted: DeletedContainers | undefined
   private quarantine: Quarantine | undefined
+  private damages: DamageBook | undefined
 
   constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: DirectoryLock) {
     this.options = options
@@ -84,10 +86,43 @@ export class DataDisk {
     })
   }
 
-  /** Damage that somebody found here: kept, and the container is called unhealthy from now on. */
+  /** Damage that somebody found here: kept, and the container is called unhealthy from now on, also after a restart. */
   noteFinding(finding: ScrubFinding): void {
-    this.containers.get(finding.container)?.noteDamage()
+    const container = this.containers.get(finding.container)
+    container?.noteDamage()
     this.options.report(finding)
+    const { kind, container: id, local, fileOffset, message } = finding
+    if (container === undefined || kind === 'quarantined' || this.damages === undefined) return
+    this.damages.note({ container: id, generation: container.generation, kind, local, fileOffset, message })
+    // Whoever found it has an answer to give; a disk that fails here says so itself.
+    void this.damagesSettled().catch(ignoreReported)
+  }
+
+  /** What was found is written down when it resolves. `VolumeFailed`. */
+  private async damagesSettled(): Promise<void> {
+    const { health } = this.scope
+    health.assertWritable()
+    try {
+      await this.damages?.settled()
+    } catch (error) {
+      throw health.fail(error)
+    }
+  }
+
+  /** After a start: of files that are here no more, or were made anew, nothing is known. */
+  private async recallDamages(damages: DamageBook): Promise<void> {
+    for (const { container: id, generation, kind, local, fileOffset, message } of damages.all) {
+      const container = this.containers.get(id)
+      if (container?.generation !== generation) {
+        damages.forget(id)
+        continue
+      }
+      container.noteDamage()
+      const { path } = container.current.file
+      this.options.report({ kind, container: id, ...(local !== undefined && { local }), path, fileOffset, message })
+    }
+    this.damages = damages
+    await this.damagesSettled()
   }
 
   get buffers(): ReadBuffers {
@@ -118,6 +153,7 @@ export class DataDisk {
       await this.scope.space.refresh()
       await this.assertPresent()
       await this.quarantine?.trim()
+      await this.damages?.settled()
     } catch (error) {
       // A process that is short of descriptors says nothing about the disk.
       throw isStoreError(error, 'Unavailable') ? error : this.scope.health.fail(error)
@@ -135,7 +171,9 @@ export class DataDisk {
     let usedBytes = 0
     for (const container of [...this.containers.values(), ...this.openCopies]) usedBytes += container.ledger.usedBytes
     const { totalBytes, availableBytes } = this.scope.space
-    return { path: this.path, uuid: this.scope.uuid, state: this.state, totalBytes, availableBytes, usedBytes }
+    const { problem } = this.scope.health
+    const report = { path: this.path, uuid: this.scope.uuid, state: this.state, totalBytes, availableBytes, usedBytes }
+    return problem === undefined ? report : { ...report, problem }
   }
 
   async recover(): Promise<void> {
@@ -146,6 +184,7 @@ export class DataDisk {
     const { env, path, log } = this.scope
     const known = [...this.containers.keys(), ...this.lost.keys()]
     this.deleted = await DeletedContainers.open({ env, path, log, known })
+    await this.recallDamages(await DamageBook.open({ env, path, log }))
     this.quarantine = await Quarantine.open(this.scope, this.options.config, this.options.report)
     await this.checkpointIndex()
     await this.scope.index.store.confirm()
@@ -218,6 +257,8 @@ export class DataDisk {
         throw health.fail(error)
       }
       this.containers.delete(id)
+      this.damages?.forget(id)
+      await this.damagesSettled()
     })
   }
 
@@ -330,7 +371,11 @@ export class DataDisk {
     return freed
   }
 
-  /** Verifies one container, and remembers when, unless its file was replaced meanwhile. */
+  /**
+   * Verifies one container, and remembers when, unless its file was replaced meanwhile. What was found is durable before that it was
+   * looked for. One that was called damaged, and of which every byte is sound, is whole again: what was rotten of it was deleted, or
+   * was misread.
+   */
   async scrub(
     container: Container,
     options: { readonly pace: Pace; readonly signal?: AbortSignal },
@@ -339,10 +384,15 @@ export class DataDisk {
       options.signal === undefined ? this.stopping.signal : AbortSignal.any([options.signal, this.stopping.signal])
     // Files that are open would be read to the end although the disk has gone.
     await this.checkSpace()
-    const { generation } = container
+    const { generation, notesOfDamage } = container
     const findings = await scrubContainer({ container, pace: options.pace, signal })
     const isWhole = !container.isRemoved && container.generation === generation
     if (isWhole && this.scope.health.failed === undefined) {
+      if (findings.length === 0 && container.notesOfDamage === notesOfDamage) {
+        container.clearDamage()
+        this.damages?.forget(container.id)
+      }
+      await this.damagesSettled()
       const value = encodeScrubStamp(this.scope.env.clock.wallMs())
       await this.scope.index.store.write([{ kind: 'put', key: scrubKey(container.id), value }])
     }
@@ -429,6 +479,8 @@ export class DataDisk {
     return new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
   }
 }
+
+function ignoreReported(): void {}
 
 function candidateOf(container: Container): CompactionCandidate {
   const { ledger, id, isDamaged } = container

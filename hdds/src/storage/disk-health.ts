@@ -1,5 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
+import { diskFailureText } from '../core/disk-failure.ts'
 
 /**
  * Whether a disk still takes writes. After one write or sync that failed nobody knows what is on it (a later sync may
@@ -10,6 +11,7 @@ export class DiskHealth {
   private readonly path: string
   private readonly log: Logger
   private failure: StoreError | undefined
+  private text = ''
   private readonly listeners: ((error: StoreError) => void)[] = []
 
   constructor(path: string, log: Logger) {
@@ -19,6 +21,11 @@ export class DiskHealth {
 
   get failed(): StoreError | undefined {
     return this.failure
+  }
+
+  /** Why it failed, for a person; undefined while it has not. */
+  get problem(): string | undefined {
+    return this.failure && this.text
   }
 
   /** Throws `VolumeFailed`. */
@@ -37,6 +44,7 @@ export class DiskHealth {
       details: { path: this.path },
       cause,
     })
+    this.text = cause instanceof StoreError ? diskFailureText(cause, this.path) : 'it does not work'
     this.log.error({ path: this.path, error: cause }, 'the disk failed: no more writes until a restart')
     for (const listener of this.listeners) listener(this.failure)
     return this.failure

@@ -10,7 +10,10 @@ const longestIdentityBytes = 4096
 /** Left by a format that a crash stopped before its end, by a lock, or by `mkfs`: a disk with only these is empty. */
 const harmless = /^(VERSION\.unfinished|LOCK(\..*)?|lost\+found)$/
 
-/** The identity of the disk, or undefined when it is empty. Throws `Incompatible`; changes nothing. */
+/**
+ * The identity of the disk, or undefined when it is empty. Changes nothing. Throws `Incompatible` for a directory of somebody
+ * else, also where that has a `VERSION` of its own; `Damaged` when it cannot be read and there are containers.
+ */
 export async function readLabel(disk: Disk, path: string): Promise<DiskIdentity | undefined> {
   const stat = await disk.stat(path)
   if (stat === undefined) return undefined
@@ -25,8 +28,11 @@ export async function readLabel(disk: Disk, path: string): Promise<DiskIdentity 
     })
   }
   const decoded = decodeIdentity(await readText(disk, `${path}/${identityFileName}`), path)
-  if ('kind' in decoded) throw StoreError.fromRecord(decoded)
-  return decoded
+  if (!('kind' in decoded)) return decoded
+  if (decoded.code !== 'Damaged' || names.includes('containers')) throw StoreError.fromRecord(decoded)
+  throw new StoreError('Incompatible', `${path} has a ${identityFileName} that is not O3's: it is no disk of ours`, {
+    details: { path },
+  })
 }
 
 /** Throws `Incompatible` when the disk is another's. */

@@ -302,6 +302,21 @@ describe('a slow replica', () => {
     })
   })
 
+  test('is told that nobody waits for it any more, whichever of the two it is', async () => {
+    await withBlock(async (scene) => {
+      const open = (): number => scene.replicas.reduce((sum, { openReads }) => sum + openReads, 0)
+      const asked = (): number => scene.replicas.reduce((sum, { calls }) => sum + calls.length, 0)
+      scene.replicas[0].script = slow
+      await readSmall(scene)
+      expect([asked(), scene.counted('hedges'), scene.counted('hedges_won'), open()]).toEqual([2, 1, 1, 0])
+      // Asked later, the second answers later.
+      for (const replica of scene.replicas) replica.script = only('readSmall', { delayMs: 150 })
+      await readSmall(scene)
+      expect([asked(), scene.counted('hedges'), scene.counted('hedges_won'), open()]).toEqual([4, 2, 1, 0])
+      expect(scene.elapsedMs()).toBeLessThan(500)
+    })
+  })
+
   test('may win all the same', async () => {
     await withBlock(async (scene) => {
       scene.replicas[0].script = only('read', { delayMs: 150 })

@@ -83,16 +83,16 @@ describe('the identity of a disk', () => {
   })
 
   test.each([
-    ['', 'is not readable'],
-    ['[]', 'has disk layout undefined'],
-    ['null', 'is not readable'],
-    ['{"layoutVersion":2}', 'has disk layout 2; this version knows 1'],
-    ['{"layoutVersion":1,"diskUuid":"u"}', 'is incomplete'],
-    ['{"layoutVersion":1,"diskUuid":"u","clusterId":"","datanodeId":"d"}', 'is incomplete'],
-  ])('%s is refused', (text, reason) => {
+    ['', 'Damaged', 'is not readable'],
+    ['[]', 'Incompatible', 'has disk layout undefined'],
+    ['null', 'Damaged', 'is not readable'],
+    ['{"layoutVersion":2}', 'Incompatible', 'has disk layout 2; this version knows 1'],
+    ['{"layoutVersion":1,"diskUuid":"u"}', 'Damaged', 'is incomplete'],
+    ['{"layoutVersion":1,"diskUuid":"u","clusterId":"","datanodeId":"d"}', 'Damaged', 'is incomplete'],
+  ])('%s is refused', (text, code, reason) => {
     expect(decodeIdentity(text, '/d')).toMatchObject({
       kind: 'refusal',
-      code: 'Incompatible',
+      code,
       message: expect.stringContaining(reason),
     })
   })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeRow, encodeRow, storedBytes } from '../../src/core/block-row.ts'
 import { checksumOfCommit, commitPayload } from '../../src/core/commit.ts'
+import { decodeDamageList, encodeDamageList } from '../../src/core/damage-list.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/core/checkpoint-row.ts'
 import { decodeScrubStamp, encodeScrubStamp } from '../../src/core/scrub-schedule.ts'
 import { decodeTombstone, encodeTombstone, runsOf } from '../../src/core/tombstone.ts'
@@ -26,6 +27,10 @@ const streamed = {
     { fileOffset: undefined, length: 100_000 },
   ],
 }
+const damages = [
+  { container: 300, generation: 3, kind: 'damaged-chunk', local: 7, fileOffset: 4096, message: 'x' },
+  { container: 1, generation: 1, kind: 'index-mismatch', local: undefined, fileOffset: 0, message: 'y' },
+] as const
 const tombstone = { runs: [{ first: 7, count: 300 }], blocks: 300, freedBytes: 70_000 }
 
 describe('version 1 is these bytes', () => {
@@ -38,6 +43,7 @@ describe('version 1 is these bytes', () => {
     ['a streamed block with a lost part', encodeRow(streamed), '01000202a08d0600a08d06'],
     ['a tombstone', encodeTombstone(tombstone), '01ac02f0a2040107ac02'],
     ['a scrub stamp', encodeScrubStamp(1000.5), '01e807'],
+    ['a list of damage', encodeDamageList(damages), '0102ac020300010780200178' + '0101020000' + '0179'],
   ])('%s', (_, bytes, expected) => {
     expect(hex(bytes)).toBe(expected)
   })
@@ -111,6 +117,11 @@ describe('rows come back as they were', () => {
   test('checkpoints', () => {
     const checkpoint = { generation: 3, scanFrom: 4096, sums }
     expect(decodeCheckpoint(encodeCheckpoint(checkpoint))).toEqual(checkpoint)
+  })
+
+  test('lists of damage', () => {
+    expect(decodeDamageList(encodeDamageList(damages))).toEqual(damages)
+    expect(() => decodeDamageList(Uint8Array.of(99, 0))).toThrowError(/version 99/)
   })
 
   test('scrub stamps', () => {

@@ -42,7 +42,9 @@ export interface MachineOptions {
   readonly log?: Logger
 }
 
-export type StartOverrides = Partial<Pick<DatanodeOptions, 'clusterId' | 'datanodeId' | 'disks' | 'away' | 'returned'>>
+export type StartOverrides = Partial<
+  Pick<DatanodeOptions, 'clusterId' | 'datanodeId' | 'disks' | 'away' | 'returned' | 'lostDisks'>
+>
 
 /** One simulated machine with a datanode on it, which crashes and starts again. */
 export class Machine {
@@ -85,6 +87,7 @@ export class Machine {
       disks: overrides.disks ?? this.disks,
       ...(overrides.away && { away: overrides.away }),
       ...(overrides.returned && { returned: overrides.returned }),
+      lostDisks: overrides.lostDisks ?? 'refuse',
       clusterId: overrides.clusterId ?? 'cluster-1',
       datanodeId: overrides.datanodeId ?? 'dn-1',
       config: { ...smallConfig, ...this.options.config },

@@ -9,7 +9,7 @@ import { asAnswer } from '@o3/common/rpc'
 import type { BlockId, ContainerId, ContainerPlace, DatanodeId, ScmLocationProtocol } from '@o3/scm/api'
 import { BlockClient } from '../../src/client/client.ts'
 import type { BlockClientOptions, BlockReplica } from '../../src/client/client.ts'
-import type { AgreedBlock, BlockReceipt, BlockWriter, ReadRange, ReplicaAccess } from '../../src/api/api.ts'
+import type { AgreedBlock, BlockReceipt, BlockWriter, ReadAccess, ReadRange, ReplicaAccess } from '../../src/api/api.ts'
 
 export type Step = 'writeBlock' | 'openWriter' | 'write' | 'commit' | 'agreeBlock' | 'read' | 'piece' | 'readSmall'
 
@@ -120,8 +120,15 @@ export class MemoryReplica implements Pick<
     })
   }
 
-  async readSmall(block: BlockId, range: ReadRange): Promise<Uint8Array> {
-    return await this.step('readSmall', { block }, () => this.bytesOf(block, range).slice())
+  async readSmall(block: BlockId, range: ReadRange, { signal }: ReadAccess = {}): Promise<Uint8Array> {
+    const ended = new AbortController()
+    signal?.addEventListener('abort', () => ended.abort(signal.reason))
+    this.openReads++
+    try {
+      return await this.step('readSmall', { block, signal: ended.signal }, () => this.bytesOf(block, range).slice())
+    } finally {
+      this.openReads--
+    }
   }
 
   read(block: BlockId, range: ReadRange): AsyncIterableIterator<Uint8Array, undefined> {

@@ -7,6 +7,7 @@ import { recordMagic } from '../../src/core/record.ts'
 /** What a bug does instead of an operation. `real` is the operation itself. */
 export interface PlantedBug {
   readonly sync?: (file: FileUse, real: () => Promise<void>) => Promise<void>
+  readonly read?: (file: FileUse, real: () => Promise<number>) => Promise<number>
   readonly write?: (file: FileUse, real: () => Promise<void>) => Promise<void>
   readonly syncDirectory?: (path: string, real: () => Promise<void>) => Promise<void>
   readonly create?: (path: string, disk: Disk) => Promise<void>
@@ -45,7 +46,10 @@ function plantedFile(file: DiskFile, bug: PlantedBug): DiskFile {
   const use: FileUse = { path: file.path, writes: 0, syncs: 0, lastPieces: [] }
   return {
     path: file.path,
-    read: (target, offset) => file.read(target, offset),
+    read: (target, offset) => {
+      const real = (): Promise<number> => file.read(target, offset)
+      return bug.read?.(use, real) ?? real()
+    },
     readNow: (target, offset) => file.readNow(target, offset),
     write: (pieces, offset) => {
       use.writes++

@@ -2,8 +2,10 @@
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Disk } from '@o3/common/env'
 import { RpcClient, trustedClient } from '@o3/common/rpc'
 import { describe, expect, test } from 'vitest'
+import { GivingUp } from '../../src/client/giving-up.ts'
 import { exchanges } from '../../src/rpc/methods.ts'
 import { runHead } from '../../src/rpc/runs.ts'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
@@ -61,6 +63,77 @@ function bytesInUse(): number {
 }
 
 const later = (scene: SimulatedScene, ms: number): Promise<void> => scene.machine.simulation.clock.sleep(ms)
+
+describe('a small read that is given up', () => {
+  /** A block of four records, each of whose reads waits for the gate. */
+  async function withHeldReads(
+    script: (scene: SimulatedScene, reads: { readonly begun: () => number; open(): void }) => Promise<void>,
+  ): Promise<void> {
+    const gate = Promise.withResolvers<void>()
+    let begun = 0
+    let isHeld = false
+    const wrapDisk = (disk: Disk): Disk =>
+      plantedDisk(disk, {
+        read: async (file, real) => {
+          if (!isHeld || !file.path.endsWith('.cnt')) return await real()
+          begun++
+          await gate.promise
+          return await real()
+        },
+      })
+    await withSimulatedWire(
+      async (scene) => {
+        const writer = await scene.local.openWriter(block(1))
+        for (let n = 0; n < 4; n++) await writer.write([patternOf(n, 10_000)])
+        await writer.commit()
+        isHeld = true
+        await script(scene, { begun: () => begun, open: gate.resolve })
+      },
+      { machine: { wrapDisk } },
+    )
+  }
+
+  test('reads no more of the disk than the piece that it waits for', async () => {
+    await withHeldReads(async (scene, reads) => {
+      const signal = new GivingUp()
+      const outcome = rejection(
+        scene.datanode.readSmall(block(1), { offset: 0, length: 40_000 }, { signal }),
+        'Aborted',
+      )
+      await later(scene, 50)
+      expect(reads.begun()).toBe(1)
+      signal.giveUp()
+      await outcome
+      await later(scene, 50)
+      reads.open()
+      await later(scene, 50)
+      expect(reads.begun()).toBe(1)
+      await scene.local.deleteContainer(1) // on virtual time it would hang if the file were held
+    })
+  })
+
+  test('is not asked for when it was given up before', async () => {
+    await withHeldReads(async (scene, reads) => {
+      const signal = new GivingUp()
+      signal.giveUp()
+      await rejection(scene.datanode.readSmall(block(1), { offset: 0, length: 10 }, { signal }), 'Aborted')
+      await later(scene, 50)
+      expect(reads.begun()).toBe(0)
+    })
+  })
+
+  test('that is wanted reads all of it', async () => {
+    await withHeldReads(async (scene, reads) => {
+      reads.open()
+      const signal = new GivingUp()
+      const range = { offset: 0, length: 40_000 }
+      expect(await scene.datanode.readSmall(block(1), range, { signal })).toHaveLength(40_000)
+      expect(reads.begun()).toBe(4)
+      // Too late to matter.
+      signal.giveUp()
+    })
+  })
+})
 
 describe('a reader that stops', () => {
   test('holds no file for ever, and is told when it goes on', async () => {

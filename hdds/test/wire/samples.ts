@@ -136,6 +136,7 @@ export const itemSamples = {
       totalBytes: 2 ** 44,
       availableBytes: 0,
       usedBytes: 12,
+      ...(state === 'failed' && { problem: 'it answers with I/O errors' }),
     })),
   },
   pipelineReport: {
@@ -160,7 +161,7 @@ export const listingRequests: { readonly [Name in ListingName]: RequestOf<Name> 
   'hdds.listBlocks.2': 300,
   'hdds.listReplica.1': { container: 300, after: 70_000, limit: 4096 },
   'hdds.containers.2': undefined,
-  'hdds.disks.1': undefined,
+  'hdds.disks.2': undefined,
   'hdds.scrubContainer.1': 300,
   'hdds.findings.1': undefined,
   'hdds.pipelines.1': undefined,

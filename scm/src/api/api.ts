@@ -93,6 +93,8 @@ export interface DiskReport {
   readonly totalBytes: number
   readonly availableBytes: number
   readonly usedBytes: number
+  /** Why it has failed, for a person. */
+  readonly problem?: string
 }
 
 export interface ContainerInfo {

@@ -85,6 +85,7 @@ export const diskReport = record<DiskReport>({
   totalBytes: count,
   availableBytes: count,
   usedBytes: count,
+  problem: optional(text),
 })
 
 export const containerReport = record<ContainerReport>({

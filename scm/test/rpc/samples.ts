@@ -14,6 +14,7 @@ const disk: DiskReport = {
   totalBytes: 2 ** 44,
   availableBytes: 0,
   usedBytes: 2 ** 44,
+  problem: 'no room',
 }
 const report: ContainerReport = {
   id: 7,

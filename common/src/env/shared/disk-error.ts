@@ -11,14 +11,26 @@ const codeOfErrno: Readonly<Record<string, StoreErrorCode>> = {
   EDQUOT: 'OutOfSpace',
   EIO: 'Damaged',
   EUCLEAN: 'Damaged',
+  // As block devices put it: the medium, the target.
+  ENODATA: 'Damaged',
+  EREMOTEIO: 'Damaged',
   EROFS: 'VolumeFailed',
   ENODEV: 'VolumeFailed',
   ENXIO: 'VolumeFailed',
   ESTALE: 'VolumeFailed',
+  ENOTCONN: 'VolumeFailed',
+  ETIMEDOUT: 'VolumeFailed',
   EMFILE: 'Unavailable',
   ENFILE: 'Unavailable',
   ENOMEM: 'Unavailable',
   EAGAIN: 'Unavailable',
+}
+
+/** What libuv has no name for, no caller provokes; EBADMSG, a checksum of ext4 or XFS that does not match, is one of them. */
+const nameless = /^Unknown system error/
+
+function codeOf(errno: string): StoreErrorCode {
+  return codeOfErrno[errno] ?? (nameless.test(errno) ? 'Damaged' : 'InvalidArgument')
 }
 
 export interface DiskFailure {
@@ -30,7 +42,7 @@ export interface DiskFailure {
 
 /** The `StoreError` for a failed disk operation, with `details.errno`, `.operation` and `.path`. */
 export function diskError({ errno, operation, path, cause }: DiskFailure): StoreError {
-  return new StoreError(codeOfErrno[errno] ?? 'InvalidArgument', `disk ${operation} failed: ${errno}`, {
+  return new StoreError(codeOf(errno), `disk ${operation} failed: ${errno}`, {
     details: { errno, operation, path },
     ...(cause === undefined ? {} : { cause }),
   })

@@ -231,7 +231,7 @@ export const datanodeInfo = record<Omit<DatanodeInfo, Departures>>({
   registeredMs: count,
   lastHeartbeatMs: count,
   disks: listOf(
-    record<DatanodeInfo['disks'][number]>({
+    record<Omit<DatanodeInfo['disks'][number], 'problem'>>({
       path: text,
       uuid: text,
       state: word('healthy', 'failed', 'full'),

@@ -2,19 +2,21 @@
 
 import type { Disk, Env } from '@o3/common/env'
 import { StoreError } from '@o3/common/errors'
-import { crc32c } from '../storage/checksum.ts'
+import { crc32c } from './checksum.ts'
 
 const checksumBytes = 4
 
 export interface CheckedFile {
   readonly directory: string
   readonly name: string
+  /** Where a crash test may end the process: the new file has its name, and that is not durable yet. */
+  readonly site?: string
 }
 
 /** Durable when it resolves: a crash shows the file of before, or this one. */
 export async function replaceChecked(
   { disk, at }: Pick<Env, 'disk' | 'at'>,
-  { directory, name }: CheckedFile,
+  { directory, name, site }: CheckedFile,
   body: Uint8Array,
 ): Promise<void> {
   const draft = `${directory}/${name}.new`
@@ -29,7 +31,7 @@ export async function replaceChecked(
     await file.close()
   }
   await disk.rename(draft, `${directory}/${name}`)
-  at('hdds.pipeline.before-directory-sync')
+  if (site !== undefined) at(site)
   await disk.syncDirectory(directory)
 }
 

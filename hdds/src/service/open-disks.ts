@@ -1,0 +1,98 @@
+/** Which of a datanode's disks take part. */
+
+import { StoreError, assert } from '@o3/common/errors'
+import { diskFailureText, isFaultOfDisk } from '../core/disk-failure.ts'
+import type { DataDisk } from '../storage/data-disk.ts'
+import type { AbsentDisk } from './local-datanode.ts'
+
+export interface DisksToOpen {
+  readonly paths: readonly string[]
+  readonly away: readonly AbsentDisk[]
+  /** Of `paths`, those that were away at an earlier start. */
+  readonly returned: readonly string[]
+  readonly lostDisks: 'refuse' | 'go-on'
+  readonly open: (path: string) => Promise<DataDisk>
+}
+
+export interface OpenedDisks {
+  readonly kept: readonly DataDisk[]
+  /** Those that are left out. */
+  readonly away: readonly AbsentDisk[]
+}
+
+interface Failure {
+  readonly path: string
+  readonly error: unknown
+}
+
+/**
+ * Opens them side by side. With `go-on` those that fail by a fault of their own are left out, and so is one that has returned and
+ * has a container that was made anew elsewhere meanwhile: nobody can say which of the two is meant. Nothing stays open when it rejects.
+ */
+export async function openDisks(options: DisksToOpen): Promise<OpenedDisks> {
+  const { opened, failures } = await openAll(options)
+  const refusal = refusalOf(options, failures, opened.length)
+  if (refusal !== undefined) {
+    for (const disk of opened) await disk.close()
+    throw refusal
+  }
+  const failed = failures.map(({ path, error }): AbsentDisk => ({ path, why: whyOf(error, path) }))
+  const { kept, stale } = await leaveStaleOut(opened, options.returned)
+  return { kept, away: [...options.away, ...failed, ...stale] }
+}
+
+async function openAll({
+  paths,
+  open,
+}: DisksToOpen): Promise<{ readonly opened: readonly DataDisk[]; readonly failures: readonly Failure[] }> {
+  const opened: DataDisk[] = []
+  const failures: Failure[] = []
+  const results = await Promise.allSettled(paths.map(open))
+  for (const [n, result] of results.entries()) {
+    const path = paths[n]
+    assert(path !== undefined, 'there is a result for each disk')
+    if (result.status === 'fulfilled') opened.push(result.value)
+    else failures.push({ path, error: result.reason as unknown })
+  }
+  return { opened, failures }
+}
+
+/** A mistake of a person comes before what disks do: it is the one that can be put right now. */
+function refusalOf({ lostDisks }: DisksToOpen, failures: readonly Failure[], opened: number): unknown {
+  const mistake = failures.find(({ error }) => !isFaultOfDisk(error))
+  if (mistake !== undefined) return mistake.error
+  const [first] = failures
+  if (first === undefined || (lostDisks === 'go-on' && opened > 0)) return undefined
+  const { path, error } = first
+  const text =
+    lostDisks === 'refuse'
+      ? `the disk ${path} cannot be used: ${whyOf(error, path)}`
+      : `none of the disks can be used: ${failures.map((each) => `${each.path}: ${whyOf(each.error, each.path)}`).join('; ')}`
+  return error instanceof StoreError
+    ? new StoreError(error.code, text, { details: error.details, cause: error })
+    : error
+}
+
+function whyOf(error: unknown, path: string): string {
+  return error instanceof StoreError ? diskFailureText(error, path) : String(error)
+}
+
+async function leaveStaleOut(
+  disks: readonly DataDisk[],
+  returned: readonly string[],
+): Promise<{ readonly kept: readonly DataDisk[]; readonly stale: readonly AbsentDisk[] }> {
+  const stale: AbsentDisk[] = []
+  const kept: DataDisk[] = []
+  // Those that never were away come first: what they have is what has been worked with.
+  const ordered = disks.toSorted((a, b) => Number(returned.includes(a.path)) - Number(returned.includes(b.path)))
+  for (const disk of ordered) {
+    const twice = [...disk.containers.keys()].find((id) => kept.some(({ containers }) => containers.has(id)))
+    if (twice === undefined || !returned.includes(disk.path)) {
+      kept.push(disk)
+      continue
+    }
+    await disk.close()
+    stale.push({ path: disk.path, why: `while it was away, container ${twice} was made anew on another disk` })
+  }
+  return { kept, stale }
+}
