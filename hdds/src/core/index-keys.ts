@@ -67,12 +67,8 @@ export function allGenerations(container: ContainerId): KeyRange {
   return { from: prefix, to: after(prefix) }
 }
 
-/** What other generations than the current one have left. */
-export function otherGenerations(container: ContainerId, generation: number): readonly KeyRange[] {
-  const all = allGenerations(container)
-  const current = blockKeyPrefix(container, generation)
-  return [
-    { from: all.from, to: current },
-    { from: after(current), to: all.to },
-  ]
+/** All rows of one file. */
+export function rowsOfFile({ container, generation }: ReturnType<typeof fileOfBlockKey>): KeyRange {
+  const prefix = blockKeyPrefix(container, generation)
+  return { from: prefix, to: after(prefix) }
 }

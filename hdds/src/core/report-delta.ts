@@ -7,32 +7,53 @@ export interface ContainerNews {
   readonly containers: readonly ContainerReport[]
 }
 
-/** What one member of SCM has answered to, so that the next heartbeat to it says only what is new. */
+/**
+ * What one member of SCM has answered to, so that the next heartbeat to it says only what is new. Its cost is a look at each
+ * container, so it keeps the reports themselves, which are the same objects while nothing changes.
+ */
 export class ReportDelta {
-  /** Undefined: what it knows is uncertain. */
-  private answered: ReadonlyMap<ContainerId, string> | undefined
+  private readonly answered = new Map<ContainerId, ContainerReport>()
+  /** What it knows is uncertain. */
+  private isUncertain = true
 
   /** What the member has not got in this form. All when that is uncertain, or when one is gone: a delta cannot say so. */
   news(reports: readonly ContainerReport[]): ContainerNews {
-    const { answered } = this
-    if (answered === undefined) return { full: true, containers: reports }
-    const known = reports.filter(({ id }) => answered.has(id)).length
-    if (known < answered.size) return { full: true, containers: reports }
-    return { full: false, containers: reports.filter((report) => answered.get(report.id) !== factsOf(report)) }
+    if (this.isUncertain) return { full: true, containers: reports }
+    const containers: ContainerReport[] = []
+    let known = 0
+    for (const report of reports) {
+      const before = this.answered.get(report.id)
+      if (before !== undefined) known++
+      if (before === undefined || !isSame(before, report)) containers.push(report)
+    }
+    return known < this.answered.size ? { full: true, containers: reports } : { full: false, containers }
   }
 
   /** It has answered a heartbeat that was made of these reports. */
   noteAnswered(reports: readonly ContainerReport[]): void {
-    this.answered = new Map(reports.map((report) => [report.id, factsOf(report)]))
+    for (const report of reports) this.answered.set(report.id, report)
+    if (this.answered.size > reports.length) {
+      this.answered.clear()
+      for (const report of reports) this.answered.set(report.id, report)
+    }
+    this.isUncertain = false
   }
 
   /** It did not answer, and may have heard or not; or it asks for all. */
   noteUncertain(): void {
-    this.answered = undefined
+    this.isUncertain = true
   }
 }
 
-function factsOf(report: ContainerReport): string {
-  const { state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline } = report
-  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount} ${contentHash} ${pipeline}`
+function isSame(a: ContainerReport, b: ContainerReport): boolean {
+  return (
+    a === b ||
+    (a.state === b.state &&
+      a.generation === b.generation &&
+      a.usedBytes === b.usedBytes &&
+      a.liveBytes === b.liveBytes &&
+      a.blockCount === b.blockCount &&
+      a.contentHash === b.contentHash &&
+      a.pipeline === b.pipeline)
+  )
 }

@@ -72,6 +72,7 @@ export class Container {
   private restoration: RestorationWatch | undefined
   private restorations = 0
   private isReplacing = false
+  private reported: { readonly version: number; readonly report: ContainerReport } | undefined
 
   constructor(options: ContainerOptions) {
     this.id = options.file.name.container
@@ -134,7 +135,13 @@ export class Container {
     return this.changes
   }
 
+  /** The same object until something in it changes: most do not for days, and each heartbeat asks for all. */
   report(): ContainerReport {
+    if (this.reported?.version !== this.changes) this.reported = { version: this.changes, report: this.describe() }
+    return this.reported.report
+  }
+
+  private describe(): ContainerReport {
     const { ledgerOfView: ledger } = this
     return {
       id: this.id,

@@ -15,13 +15,12 @@ import type { ContainerFileName } from '../core/container-name.ts'
 import {
   allBlocks,
   allCheckpoints,
-  allGenerations,
   blockKeyPrefix,
   blockRange,
   containerOfKey,
   fileOfBlockKey,
   localOfKey,
-  otherGenerations,
+  rowsOfFile,
 } from '../core/index-keys.ts'
 import { applyChange } from './container-view.ts'
 import { ContainerFile } from './container-file.ts'
@@ -54,10 +53,12 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
   const { names, copies } = await containerFiles(scope)
   const checkpoints = await readCheckpoints(scope)
   const containers: RecoveredFile[] = []
+  const present = new Map(names.map(({ container, generation }) => [container, generation]))
+  await removeOrphanRows(scope, ({ container, generation }) => {
+    return present.has(container) ? present.get(container) === generation : checkpoints.has(container)
+  })
   for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
   scope.env.at('hdds.recover.before-checkpoint')
-  const present = new Set(names.map((name) => name.container))
-  await removeOrphanRows(scope, (container) => present.has(container) || checkpoints.has(container))
   const lost: LostContainer[] = []
   for (const [container, checkpoint] of checkpoints) {
     if (!present.has(container)) lost.push({ container, checkpoint })
@@ -110,23 +111,26 @@ async function readCheckpoints(scope: DiskScope): Promise<Map<ContainerId, Index
   }
 }
 
-/** Rows of containers that were deleted just before a crash. One seek for each container. */
-async function removeOrphanRows(scope: DiskScope, isKnown: (container: ContainerId) => boolean): Promise<void> {
+/**
+ * Rows of containers that were deleted just before a crash, and those that a compaction has left of the file before it, or
+ * of one that it did not finish. One seek for each file that has rows.
+ */
+async function removeOrphanRows(scope: DiskScope, isKnown: (file: ContainerFileName) => boolean): Promise<void> {
   const { store } = scope.index
-  const orphans: ContainerId[] = []
+  const orphans: ContainerFileName[] = []
   const cursor = await store.cursor(allBlocks)
   try {
     for (;;) {
       const [entry] = await cursor.next(1)
       if (entry === undefined) break
-      const container = fileOfBlockKey(entry.key).container
-      if (!isKnown(container)) orphans.push(container)
-      cursor.seek(allGenerations(container).to)
+      const file = fileOfBlockKey(entry.key)
+      if (!isKnown(file)) orphans.push(file)
+      cursor.seek(rowsOfFile(file).to)
     }
   } finally {
     await cursor.close()
   }
-  for (const container of orphans) await scope.index.deleteRange(allGenerations(container))
+  for (const file of orphans) await scope.index.deleteRange(rowsOfFile(file))
 }
 
 async function recoverFile(
@@ -139,7 +143,7 @@ async function recoverFile(
   return await recoverInto(scope, file, checkpoint)
 }
 
-/** Brings the index up to this file. */
+/** Brings the index up to this file. There are no rows of other generations any more. */
 export async function recoverInto(
   scope: DiskScope,
   file: ContainerFile,
@@ -149,7 +153,6 @@ export async function recoverInto(
   const { name } = file
   const keyPrefix = blockKeyPrefix(name.container, name.generation)
   const known = checkpoint?.generation === name.generation ? checkpoint : undefined
-  for (const range of otherGenerations(name.container, name.generation)) await index.deleteRange(range)
   const opened = await file.acquire()
   try {
     const recovered = await recoverContainer({

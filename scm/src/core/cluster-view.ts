@@ -106,8 +106,8 @@ export interface ClusterView {
   container(id: ContainerId): ClusterContainer | undefined
   /** In no order. */
   containerIds(): Iterable<ContainerId>
-  /** Whose row names it, or that it reports. Also ids that have no row. */
-  containersOn(datanode: DatanodeId): ReadonlySet<ContainerId>
+  /** Whose row names it, or that it reports, each once. Also ids that have no row. Of this moment: not for after an `await`. */
+  containersOn(datanode: DatanodeId): Iterable<ContainerId>
   /** Those that are open or closing. */
   containersOf(pipeline: PipelineId): ReadonlySet<ContainerId>
   /** The last id that was given out: one up to this without a row is gone for good. */

@@ -100,10 +100,16 @@ export function nodeInfoOf(
     disks: live?.disks ?? [],
     rack: row.rack,
     pipelines: open.length,
-    containers: view.containersOn(id).size,
+    containers: countOf(view.containersOn(id)),
     ...(row.maintenanceUntilMs === undefined ? {} : { maintenanceUntilMs: row.maintenanceUntilMs }),
     ...(departure === undefined ? {} : { departure }),
   }
+}
+
+function countOf(items: Iterable<unknown>): number {
+  let count = 0
+  for (const _ of items) count += 1
+  return count
 }
 
 export function countStates(view: ClusterView): Record<ContainerState, number> {

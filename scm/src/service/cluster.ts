@@ -174,9 +174,10 @@ export class Cluster implements ClusterView {
     return this.containerRows.keys()
   }
 
-  containersOn(datanode: DatanodeId): ReadonlySet<ContainerId> {
-    const reported = this.registry.view(datanode)?.containers.keys() ?? []
-    return new Set([...this.named.get(datanode), ...reported])
+  *containersOn(datanode: DatanodeId): Iterable<ContainerId> {
+    const named = this.named.get(datanode)
+    yield* named
+    for (const id of this.registry.view(datanode)?.containers.keys() ?? []) if (!named.has(id)) yield id
   }
 
   containersOf(pipeline: PipelineId): ReadonlySet<ContainerId> {

@@ -115,6 +115,9 @@ export class NodeRegistry {
   private takeContainers(node: LiveNode, reports: readonly ContainerReport[], isFull: boolean): void {
     if (isFull) this.dropUnreported(node, reports)
     for (const report of reports) {
+      const before = node.containers.get(report.id)
+      // A full report says mostly what is known. Told as news, all that a datanode has would be planned again.
+      if (before !== undefined && isSameReport(before, report)) continue
       node.containers.set(report.id, report)
       const known = this.replicas.get(report.id)
       if (known === undefined) this.replicas.set(report.id, new Map([[node.id, report]]))
@@ -142,6 +145,18 @@ export class NodeRegistry {
       if (factsOf(before.get(id)) !== factsOf(after.get(id))) this.listener?.({ kind: 'pipeline', pipeline: id })
     }
   }
+}
+
+function isSameReport(a: ContainerReport, b: ContainerReport): boolean {
+  return (
+    a.state === b.state &&
+    a.generation === b.generation &&
+    a.usedBytes === b.usedBytes &&
+    a.liveBytes === b.liveBytes &&
+    a.blockCount === b.blockCount &&
+    a.contentHash === b.contentHash &&
+    a.pipeline === b.pipeline
+  )
 }
 
 function factsOf(report: PipelineReport | undefined): string {

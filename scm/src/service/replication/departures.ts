@@ -70,13 +70,13 @@ export class Departures {
     if (leaving !== undefined) leaving.copiedBytes += bytes
   }
 
-  /** The steps to take now; `unjudged`: datanodes of which something has changed since. */
-  due(view: ClusterView, nowMs: number, unjudged: ReadonlySet<DatanodeId>): readonly DepartureStep[] {
+  /** The steps to take now; `isUnjudged`: whether something of a datanode has changed since. Asked only of those that leave. */
+  due(view: ClusterView, nowMs: number, isUnjudged: (datanode: DatanodeId) => boolean): readonly DepartureStep[] {
     const steps: DepartureStep[] = []
     for (const node of view.nodes.values()) {
       const leaving = this.leaving.get(node.id)
       const isKnown = leaving?.operational === node.row.operational && leaving.isJudged
-      if (isLeaving(node) && (!isKnown || unjudged.has(node.id))) continue
+      if (isLeaving(node) && (!isKnown || isUnjudged(node.id))) continue
       const { to, progress } = planDeparture(this.factsOf(node, leaving, view, nowMs))
       if (progress === undefined) this.progress.delete(node.id)
       else this.progress.set(node.id, progress)

@@ -10,7 +10,7 @@ export interface ReplicationConfig extends RepairLimits, TaskLimits, EncodingLim
   /** Of all copies, reconstructions and moves together; see `ByteBudget`. */
   readonly bytesPerSecond: number
   readonly reserveBytes: number
-  /** Containers judged in one round, and tasks begun in one. */
+  /** Containers judged in one round, at 10 µs each: a round is to hold up nobody. And tasks begun in one. */
   readonly maxJudged: number
   readonly maxBegun: number
   /** The wait after the first failure, doubled with each; and the longest. */
@@ -41,7 +41,7 @@ export const defaultReplicationConfig: ReplicationConfig = {
   maxTasks: 200,
   bytesPerSecond: 512 * 1024 ** 2,
   reserveBytes: 4 * 1024 ** 3,
-  maxJudged: 5_000,
+  maxJudged: 2_000,
   maxBegun: 64,
   firstBackoffMs: 5_000,
   mostBackoffMs: 300_000,

@@ -385,13 +385,12 @@ export class ReplicationManager {
 
   private async depart(): Promise<void> {
     const view = this.parts.view()
-    const unjudged = new Set<DatanodeId>()
-    for (const unit of this.dirty) {
-      for (const id of this.judgements.membersOf(unit, view)) {
-        for (const datanode of view.container(id)?.row.datanodes ?? []) unjudged.add(datanode)
-      }
+    let unjudged: ReadonlySet<DatanodeId> | 'any' | undefined
+    const isUnjudged = (datanode: DatanodeId): boolean => {
+      unjudged ??= this.unjudged(view)
+      return unjudged === 'any' || unjudged.has(datanode)
     }
-    for (const { datanode, to } of this.departures.due(view, this.parts.clock.monotonicMs(), unjudged)) {
+    for (const { datanode, to } of this.departures.due(view, this.parts.clock.monotonicMs(), isUnjudged)) {
       try {
         await this.parts.execute({ kind: 'set-operational', datanode, to, untilMs: undefined })
       } catch (error) {
@@ -399,6 +398,18 @@ export class ReplicationManager {
         if (!isStoreError(error, 'ConcurrentChange')) throw error
       }
     }
+  }
+
+  /** The datanodes of what is still to be judged. While there is more than a round takes, it may be any. */
+  private unjudged(view: ClusterView): ReadonlySet<DatanodeId> | 'any' {
+    if (this.dirty.size > this.parts.config.maxJudged) return 'any'
+    const found = new Set<DatanodeId>()
+    for (const unit of this.dirty) {
+      for (const id of this.judgements.membersOf(unit, view)) {
+        for (const datanode of view.container(id)?.row.datanodes ?? []) found.add(datanode)
+      }
+    }
+    return found
   }
 }
 
