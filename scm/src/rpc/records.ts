@@ -87,9 +87,11 @@ export const diskReport = record<DiskReport>({
   usedBytes: count,
 })
 
-export const containerReport = record<ContainerReport>({
+type SentReport = Omit<ContainerReport, 'state' | 'isOrigin'> & { readonly state: ContainerReport['state'] | 'ORIGIN' }
+
+const sentReport = record<SentReport>({
   id: count,
-  state: word('OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED'),
+  state: word('OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED', 'ORIGIN'),
   generation: count,
   usedBytes: count,
   liveBytes: count,
@@ -97,6 +99,16 @@ export const containerReport = record<ContainerReport>({
   contentHash: optional(text),
   pipeline: optional(text),
 })
+
+/** An origin that is `QUASI_CLOSED` has a word of its own there. */
+export const containerReport: Codec<ContainerReport> = {
+  write: (writer, { isOrigin, ...report }) =>
+    sentReport.write(writer, isOrigin ? { ...report, state: 'ORIGIN' } : report),
+  read: (reader) => {
+    const { state, ...report } = sentReport.read(reader)
+    return state === 'ORIGIN' ? { ...report, state: 'QUASI_CLOSED', isOrigin: true } : { ...report, state }
+  },
+}
 
 export const pipelineReport = record<PipelineReport>({
   id: text,
@@ -159,6 +171,7 @@ export const datanodeCommand = oneOf<DatanodeCommand>({
   'reconcile-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
   'encode-container': record({ ...taskFields, policy: ecPolicy, shards: listOf(newShard) }),
   'reconstruct-shards': record({ ...taskFields, layout: ecLayout, wanted: listOf(count) }),
+  'salvage-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
 })
 
 /** Commands that an answer does not hold come with a later heartbeat: SCM repeats them until they are done. */
