@@ -180,6 +180,7 @@ export class ModelDatanode {
       case 'close-pipeline':
       case 'copy-container':
       case 'reconcile-container':
+      case 'salvage-container':
       case 'encode-container':
       case 'reconstruct-shards':
         throw new Error(`SCM asked a datanode that knows nothing of it to ${command.kind}`)

@@ -134,8 +134,11 @@ type MaybePromise<T> = T | Promise<T>
 
 /** A replica, as whoever makes another one of it sees it. */
 export interface ReplicaSummary {
-  /** `none`: it takes blocks. `alone`: closed when its pipeline was lost; it may lack blocks (`QUASI_CLOSED`). */
-  readonly seal: 'none' | 'agreed' | 'alone'
+  /**
+   * `none`: it takes blocks. `alone`: closed when its pipeline was lost; it may lack blocks (`QUASI_CLOSED`). `origin`: so too, by a
+   * member that still had all that it ever acknowledged.
+   */
+  readonly seal: 'none' | 'agreed' | 'alone' | 'origin'
   /** Some of it does not verify (`UNHEALTHY`). */
   readonly damaged: boolean
   readonly generation: number

@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
-import type { BlockInfo, ReplicaSource } from '../api/api.ts'
+import type { BlockInfo, ReplicaSource, ReplicaSummary } from '../api/api.ts'
 import { emptyHash, withBlock } from '../core/content-hash.ts'
 import type { ContentHash } from '../core/content-hash.ts'
 import { planWindow } from '../core/copy-plan.ts'
@@ -21,6 +21,8 @@ const queueLimits = { maxBytes: 8 * 1024 * 1024, maxBlocks: 256 }
 export interface Pass {
   readonly changed: boolean
   readonly byAuthority: boolean
+  /** Of the sources that did not fail. */
+  readonly from: readonly ReplicaSummary[]
   readonly refused: number
   readonly unavailable: readonly LocalId[]
   /** Of the blocks that were here. */
@@ -77,9 +79,16 @@ export class PassWalk {
       })
       await this.window(own.cut(upTo), listings)
     }
-    const byAuthority = this.participants.some((each) => isAuthority(each) && !this.failed.has(each.index))
+    const sound = this.participants.filter(({ index }) => !this.failed.has(index))
     const { taken, refused, unavailable } = this
-    return { changed: taken > 0, byAuthority, refused, unavailable, hash: this.ownHash }
+    return {
+      changed: taken > 0,
+      byAuthority: sound.some(isAuthority),
+      from: sound.map(({ summary }) => summary),
+      refused,
+      unavailable,
+      hash: this.ownHash,
+    }
   }
 
   private async window(own: readonly ListedBlock[], listings: readonly Listing[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { LocalId } from '@o3/scm/api'
+import type { ReplicaSummary } from '../api/api.ts'
 import { recordBytes } from '../core/record-layout.ts'
 import { buriedBlocks } from '../storage/buried-blocks.ts'
 import type { Container } from '../storage/container.ts'
@@ -18,9 +19,18 @@ import type { SyncResult } from './sync-options.ts'
  * that was closed by agreement and rewritten since does not know any more what it lacks and what was deleted; it takes
  * nothing, and where that leaves it different from a sound source it must be made anew.
  *
+ * Two origins together have all that was acknowledged, and one that was closed by agreement has it alone. Whoever has taken
+ * from others only may lack some, and must not be `CLOSED`: where it is, what others have more counts as deleted. SCM asks for the
+ * right sources, but those that it means may be gone by now, or made anew by a copy: so it is looked at here. `anybody`: SCM knows
+ * that nobody else is left; then all of the sources must have given what they have.
+ *
  * Rejects with `ContainerNotFound`, `Damaged` (it does not verify here, or a block differs: a finding), and as `copyContainer`.
  */
-export async function reconcileContainer(scope: CopyScope, task: CopyTask): Promise<void> {
+export async function reconcileContainer(
+  scope: CopyScope,
+  task: CopyTask,
+  from: 'origins' | 'anybody' = 'origins',
+): Promise<void> {
   const { container, disk } = find(scope, task)
   if (!container.isSealed) throw new StoreError('InvalidArgument', `container ${task.container} takes blocks still`)
   if (container.isDamaged) {
@@ -33,7 +43,11 @@ export async function reconcileContainer(scope: CopyScope, task: CopyTask): Prom
     // One that began before knows nothing of what is written now.
     await disk.compactionSettled()
     const unknown = await deletedHere(scope, task, container)
-    const { refused } = await sync(scope, task, { container, restoration, unknown })
+    // Nobody else has anything of it.
+    const isLast = from === 'anybody' && task.sources.length === 0
+    const { refused, from: sources } = isLast ? nothing : await sync(scope, task, { container, restoration, unknown })
+    if (from === 'origins') assertWhole(container, sources)
+    else if (sources.length < task.sources.length) throw notAll(task)
     if (refused > 0 && unknown === 'anything') {
       throw new StoreError('Incompatible', `container ${task.container} lacks blocks that may have been deleted here`, {
         details: { container: task.container, blocks: refused },
@@ -44,6 +58,25 @@ export async function reconcileContainer(scope: CopyScope, task: CopyTask): Prom
   }
   await container.agree()
   scope.log.info({ container: task.container, hash: container.report().contentHash }, 'a container was reconciled')
+}
+
+const nothing: Pick<SyncResult, 'refused' | 'from'> = { refused: 0, from: [] }
+
+/** With all that these sources have. `Unavailable`: there may be blocks that were acknowledged beside those. */
+function assertWhole({ id, ledger }: Container, sources: readonly ReplicaSummary[]): void {
+  const { sealState } = ledger
+  const makesWhole = ({ seal, damaged }: ReplicaSummary): boolean =>
+    !damaged && (seal === 'agreed' || (seal === 'origin' && sealState === 'origin'))
+  if (sealState === 'agreed' || sources.some(makesWhole)) return
+  throw new StoreError('Unavailable', `the replicas of container ${id} that are there may lack blocks all of them`, {
+    details: { container: id },
+  })
+}
+
+function notAll({ container }: CopyTask): StoreError {
+  return new StoreError('Unavailable', `not all that is left of container ${container} can be read`, {
+    details: { container },
+  })
 }
 
 /** What may not be taken: these ids, or nothing may, because the file does not know what was deleted from it. */

@@ -21,6 +21,8 @@ export interface SyncResult {
   readonly byAuthority: boolean
   /** Blocks that a source has and that were not taken, because they were deleted here. */
   readonly refused: number
+  /** What the sources are that gave all they have. */
+  readonly from: readonly ReplicaSummary[]
 }
 
 /** A source of this attempt. */

@@ -19,7 +19,7 @@ export interface IndexCheckpoint {
 const bareVersion = 1
 const version = 2
 /** The order is persisted: append, never reorder. */
-const seals = ['none', 'agreed', 'alone'] as const
+const seals = ['none', 'agreed', 'alone', 'origin'] as const
 
 export function encodeCheckpoint({ generation, scanFrom, sums }: IndexCheckpoint): Uint8Array {
   return new ByteWriter(64)

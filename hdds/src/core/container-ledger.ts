@@ -27,12 +27,16 @@ export interface LedgerRecord extends Pick<
 }
 
 /**
- * How a container was closed: `agreed`, with all that was ever acknowledged; or `alone`, with what was there when its
- * pipeline was lost.
+ * How a container was closed: `agreed`, with all that was ever acknowledged; or, when its pipeline was lost, with what was there.
+ * As an `origin`, when its member still has all that it ever acknowledged itself: a majority of those has all that was ever
+ * acknowledged (ADR 11). `alone`, when it cannot say so.
  */
-export type SealState = 'none' | 'agreed' | 'alone'
+export type SealState = 'none' | 'agreed' | 'alone' | 'origin'
 
-/** What a seal's `blockOffset` says: that nobody else was asked. */
+/** How a container is closed. */
+export type Sealing = Exclude<SealState, 'none'>
+
+/** What a seal's `blockOffset` says: that nobody else was asked. With the flag `whole` it is that of an origin. */
 export const aloneMark = 1
 
 /** Part of the file that does not verify although it was durable once. `to` is exclusive. */
@@ -228,8 +232,10 @@ export class ContainerLedger {
   }
 
   /** The last seal counts, and agreement is never taken back: of a scan that began before the checkpoint as well. */
-  private applySeal({ blockOffset }: LedgerRecord): undefined {
-    if (this.seal !== 'agreed') this.seal = blockOffset === aloneMark ? 'alone' : 'agreed'
+  private applySeal({ blockOffset, whole }: LedgerRecord): undefined {
+    if (this.seal === 'agreed') return
+    if (blockOffset !== aloneMark) this.seal = 'agreed'
+    else this.seal = whole ? 'origin' : 'alone'
   }
 
   private applyTombstone(tombstone: Tombstone | undefined): LedgerChange | undefined {

@@ -11,27 +11,38 @@ export interface PipelineDescription {
   readonly state: 'member' | 'withdrawn'
   /** Those that are, or may be, open here. */
   readonly containers: readonly ContainerId[]
+  /**
+   * Its log was lost once, or part of it: what it had acknowledged by then has come back from the others, or is still to come. It
+   * vouches for nothing that it could not fetch.
+   */
+  readonly isRejoined: boolean
+  /** Containers that were lost with their disk, and may have been begun anew since: what they had is not in the log any more. */
+  readonly partial: readonly ContainerId[]
 }
 
-const version = 1
+/** Of a member that has lost nothing. */
+const plainVersion = 1
+const version = 2
 // The order is persisted: append, never reorder.
 const states = ['member', 'withdrawn'] as const satisfies readonly PipelineDescription['state'][]
 
-export function encodeDescription({ pipeline, members, state, containers }: PipelineDescription): Uint8Array {
-  return new ByteWriter(128)
-    .u8(version)
+export function encodeDescription(description: PipelineDescription): Uint8Array {
+  const { pipeline, members, state, containers, isRejoined, partial } = description
+  const isPlain = !isRejoined && partial.length === 0
+  const writer = new ByteWriter(128)
+    .u8(isPlain ? plainVersion : version)
     .utf8(pipeline)
     .u8(states.indexOf(state))
     .list(members, (each, { datanode, address }) => each.utf8(datanode).utf8(address))
-    .list(containers, (each, container) => each.varint(container))
-    .finish()
+    .list(containers, writeId)
+  return isPlain ? writer.finish() : writer.bool(isRejoined).list(partial, writeId).finish()
 }
 
 /** Throws `Incompatible` for a later release's, `Damaged`. */
 export function decodeDescription(bytes: Uint8Array): PipelineDescription {
   const reader = new ByteReader(bytes)
   const found = reader.u8()
-  if (found !== version) {
+  if (found !== plainVersion && found !== version) {
     throw new StoreError('Incompatible', `the description of a pipeline has the unknown version ${found}`)
   }
   const pipeline = reader.utf8()
@@ -41,6 +52,17 @@ export function decodeDescription(bytes: Uint8Array): PipelineDescription {
     pipeline,
     state,
     members: reader.list((each) => ({ datanode: each.utf8(), address: each.utf8() })),
-    containers: reader.list((each) => each.varint()),
+    containers: reader.list(readId),
+    ...(found === plainVersion
+      ? { isRejoined: false, partial: [] }
+      : { isRejoined: reader.bool(), partial: reader.list(readId) }),
   }
+}
+
+function writeId(writer: ByteWriter, id: ContainerId): void {
+  writer.varint(id)
+}
+
+function readId(reader: ByteReader): ContainerId {
+  return reader.varint()
 }

@@ -4,7 +4,7 @@
  *    0  u32  magic `O3CR`
  *    4  u8   version
  *    5  u8   kind
- *    6  u8   flags: 1 = the payload is the whole block
+ *    6  u8   flags: 1 = the payload is the whole block; of a seal: of an origin (`SealState`)
  *    7  u8   unit checksums that follow
  *    8  u64  container id
  *   16  u32  generation of the container file

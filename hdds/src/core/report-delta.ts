@@ -54,6 +54,7 @@ function isSame(a: ContainerReport, b: ContainerReport): boolean {
       a.liveBytes === b.liveBytes &&
       a.blockCount === b.blockCount &&
       a.contentHash === b.contentHash &&
-      a.pipeline === b.pipeline)
+      a.pipeline === b.pipeline &&
+      a.isOrigin === b.isOrigin)
   )
 }

@@ -13,6 +13,7 @@ import type { AgreeBlockEntry, CloseContainerEntry, PipelineEntry, WriteBlockEnt
 import type { Container } from '../storage/container.ts'
 import { deleteBlocks } from '../storage/container-deletion.ts'
 import type { BlockFetcher } from './block-fetcher.ts'
+import type { PipelineRecord } from './pipeline-record.ts'
 import { keyOf } from './pipeline-streams.ts'
 import type { PipelineStreams } from './pipeline-streams.ts'
 
@@ -32,6 +33,8 @@ export interface EntryApplierOptions {
   readonly fetcher: BlockFetcher
   /** The pipeline knows the container as its own, durably; undefined: it does already. */
   readonly adopt: (id: ContainerId) => Promise<void> | undefined
+  /** What the member still has of what it acknowledged. */
+  readonly kept: Pick<PipelineRecord, 'isWhole' | 'hasKeptLog'>
   /** It is sealed, durably. */
   readonly onSealed: (id: ContainerId) => void
   /** How long a full disk, or holders that do not answer, are left alone. */
@@ -47,6 +50,26 @@ interface Work {
   readonly done: Promise<boolean>
   /** It waits for other members. */
   readonly isFetch: boolean
+}
+
+/** How far the log is carried out in a container. */
+export interface Settled {
+  readonly isWritten: boolean
+  /** And what had to be fetched from others is here. */
+  readonly isFetched: boolean
+}
+
+/**
+ * How a replica is sealed of which nobody can say that it has all that was acknowledged. It has all that its member acknowledged, and
+ * is an origin, when neither the container nor the log lost anything, and the log is carried out. Blocks that are to be fetched
+ * are those that others acknowledged; but where the log was lost, this one may have been one of those: then they must be here.
+ */
+export function sealAlone(
+  kept: Pick<PipelineRecord, 'isWhole' | 'hasKeptLog'>,
+  id: ContainerId,
+  { isWritten, isFetched }: Settled,
+): 'origin' | 'alone' {
+  return kept.isWhole(id) && isWritten && (kept.hasKeptLog || isFetched) ? 'origin' : 'alone'
 }
 
 export class EntryApplier {
@@ -85,8 +108,8 @@ export class EntryApplier {
   }
 
   /** True: everything about the container that was applied by now is in it. False: it could not be fetched in time. */
-  settle(container: ContainerId): Promise<boolean> {
-    return this.settleWorks([...(this.works.get(container) ?? [])])
+  async settle(container: ContainerId): Promise<boolean> {
+    return isComplete(await this.settleWorks([...(this.works.get(container) ?? [])]))
   }
 
   /**
@@ -95,7 +118,7 @@ export class EntryApplier {
    */
   async agreedHash(id: ContainerId): Promise<string | undefined> {
     const container = this.options.containers.find(id)
-    if (container === undefined) return undefined
+    if (container === undefined || !this.options.kept.isWhole(id)) return undefined
     const others: ContentHash[] = []
     for (const local of this.options.streams.unagreedIn(id)) {
       const row = await container.find(container.current, local)
@@ -227,18 +250,20 @@ export class EntryApplier {
    * forgot it. One that differs from the leader's all the same is sealed as one that may lack something, and reconciled.
    */
   private async seal({ container: id, contentHash }: CloseContainerEntry, works: readonly Work[]): Promise<void> {
-    const { streams, onSealed, log } = this.options
-    const isComplete = await this.settleWorks(works)
-    if (!isComplete) this.fetching.get(id)?.abort(new StoreError('Aborted', 'the container is closed'))
+    const { streams, onSealed, log, kept } = this.options
+    const settled = await this.settleWorks(works)
+    const hasAll = isComplete(settled)
+    if (!hasAll) this.fetching.get(id)?.abort(new StoreError('Aborted', 'the container is closed'))
     await Promise.all(works.map(({ done }) => done))
     this.stopping.signal.throwIfAborted()
     await streams.close(id)
-    if (isComplete) await this.discardUnagreed(id)
+    if (hasAll) await this.discardUnagreed(id)
     // Also where no block of it ever came: an empty replica is as good as that of the leader, and must be there to be told of.
     await this.persistently(id, async (container) => {
-      const isSame = contentHash === undefined || container.report().contentHash === contentHash
-      const how = isComplete && isSame ? 'agreed' : 'alone'
-      if (how === 'alone') log.warn({ container: id, isComplete, isSame }, 'a container is closed, and may lack blocks')
+      // Where the leader itself lacks some, every member that lost nothing has all.
+      const isSame = contentHash === undefined ? kept.isWhole(id) : container.report().contentHash === contentHash
+      const how = hasAll && isSame ? 'agreed' : sealAlone(kept, id, settled)
+      if (how !== 'agreed') log.warn({ container: id, hasAll, isSame }, 'a container is closed, and may lack blocks')
       await container.close({ how })
     })
     streams.forget(id)
@@ -259,12 +284,12 @@ export class EntryApplier {
     await this.persistently(id, (container) => deleteBlocks(container, runs))
   }
 
-  private async settleWorks(works: readonly Work[]): Promise<boolean> {
+  private async settleWorks(works: readonly Work[]): Promise<Settled> {
     const { clock, fetchPatienceMs } = this.options
     const writes = works.filter(({ isFetch }) => !isFetch).map(({ done }) => done)
     const fetches = works.filter(({ isFetch }) => isFetch).map(({ done }) => done)
     const isWritten = (await Promise.all(writes)).every(Boolean)
-    if (fetches.length === 0) return isWritten
+    if (fetches.length === 0) return { isWritten, isFetched: true }
     const patience = new AbortController()
     const isOver = clock.sleep(fetchPatienceMs, patience.signal).then(
       () => false,
@@ -272,7 +297,7 @@ export class EntryApplier {
     )
     const isFetched = await Promise.race([Promise.all(fetches).then((all) => all.every(Boolean)), isOver])
     patience.abort(new StoreError('Aborted', 'the blocks are here'))
-    return isWritten && isFetched
+    return { isWritten, isFetched }
   }
 
   // ---------------------------------------------------------------------------------------------------- failures
@@ -307,6 +332,10 @@ export class EntryApplier {
   private isVoid(id: ContainerId, error: unknown): boolean {
     return isStoreError(error, 'Unavailable') && this.options.containers.find(id)?.isOpen === false
   }
+}
+
+function isComplete({ isWritten, isFetched }: Settled): boolean {
+  return isWritten && isFetched
 }
 
 function nothing(): void {}

@@ -19,8 +19,8 @@ import type { BlockSource } from './block-fetcher.ts'
 import { ContainerGate } from './container-gate.ts'
 import type { Admitted } from './container-gate.ts'
 import { drainLog, logOptions } from './drain-log.ts'
-import { EntryApplier } from './entry-applier.ts'
-import type { PipelineContainers } from './entry-applier.ts'
+import { EntryApplier, sealAlone } from './entry-applier.ts'
+import type { PipelineContainers, Settled } from './entry-applier.ts'
 import type { PipelineHome } from './pipeline-home.ts'
 import { PipelineMachine } from './pipeline-machine.ts'
 import { PipelineRecord } from './pipeline-record.ts'
@@ -61,7 +61,7 @@ export class PipelineGroup {
   private readonly gate = new ContainerGate()
   private node: RaftNode | undefined
   private knownTerm = 0
-  private withdrawal: Promise<void> | undefined
+  private withdrawal: Promise<Settled> | undefined
 
   constructor(options: PipelineGroupOptions) {
     const { env, description, config } = options
@@ -83,6 +83,7 @@ export class PipelineGroup {
       streams: this.streams,
       fetcher,
       adopt: (id) => this.record.adopt(id),
+      kept: this.record,
       onSealed: (id) => this.record.release(id),
       ...config,
     })
@@ -264,10 +265,10 @@ export class PipelineGroup {
    * now on this member takes no more part: what it would still acknowledge could not come into the container. `VolumeFailed`.
    */
   async sealAlone(id: ContainerId): Promise<void> {
-    await this.withdraw()
+    const drained = await this.withdraw()
     const container = this.options.containers.find(id)
     if (container === undefined) return
-    await container.close({ how: 'alone' })
+    await container.close({ how: sealAlone(this.record, id, drained) })
     this.streams.forget(id)
     this.record.release(id)
   }
@@ -323,7 +324,11 @@ export class PipelineGroup {
         // Its description says that there was a log: one that is not here was lost, and so was the right to vote.
         log: { ...logOptions(config), expectExisting: true },
         transport,
-        recover: (log) => this.machine.recover(log),
+        recover: async (log) => {
+          // Before it gets back what it lost, and forgets that it had.
+          if (!log.hardState.mayVote) await this.record.rejoin()
+          return await this.machine.recover(log)
+        },
         bootstrap: this.configuration,
         raft: { electionTimeoutMs: config.electionTimeoutMs, heartbeatMs: config.heartbeatMs },
         logger: this.log,
@@ -336,7 +341,7 @@ export class PipelineGroup {
     }
   }
 
-  private withdraw(): Promise<void> {
+  private withdraw(): Promise<Settled> {
     // A disk that is full now may have room when it is asked again.
     this.withdrawal ??= this.leave().catch((error: unknown) => {
       this.withdrawal = undefined
@@ -345,7 +350,7 @@ export class PipelineGroup {
     return this.withdrawal
   }
 
-  private async leave(): Promise<void> {
+  private async leave(): Promise<Settled> {
     const { env, home, config, containers } = this.options
     this.knownTerm = Math.max(this.knownTerm, this.node?.term ?? 0)
     try {
@@ -360,9 +365,10 @@ export class PipelineGroup {
     for (const id of this.record.containers) if (containers.find(id)?.isSealed === false) await this.streams.close(id)
     const { log, applier } = this
     const { durableIndex } = this.machine
-    const term = await drainLog({ env, log, directory: home.logDirectory, config, applier, durableIndex })
-    this.knownTerm = Math.max(this.knownTerm, term)
+    const drained = await drainLog({ env, log, directory: home.logDirectory, config, applier, durableIndex })
+    this.knownTerm = Math.max(this.knownTerm, drained.term)
     applier.stop(new StoreError('Closed', 'this member has left the pipeline'))
+    return drained
   }
 
   private onFailure(error: StoreError): void {
@@ -374,7 +380,7 @@ export class PipelineGroup {
     if (this.node !== undefined) await this.orLog('the log of a pipeline was not closed well', this.node.close())
   }
 
-  private async orLog(message: string, action: Promise<void>): Promise<void> {
+  private async orLog(message: string, action: Promise<unknown>): Promise<void> {
     try {
       await action
     } catch (error) {

@@ -5,6 +5,7 @@ import type { PipelineHome } from './pipeline-home.ts'
 export interface PipelineRecordOptions {
   readonly home: Pick<PipelineHome, 'write'>
   readonly description: PipelineDescription
+  readonly containers: { find(id: ContainerId): unknown }
   /** The container is the pipeline's from now on, or no more: it is sealed. */
   readonly onOwner: (container: ContainerId, owner: 'pipeline' | 'nobody') => void
 }
@@ -17,15 +18,23 @@ export class PipelineRecord {
   private state: PipelineDescription['state']
   /** Durably. */
   private readonly owned: Set<ContainerId>
+  /** See `PipelineDescription.partial`. */
+  private readonly lost: Set<ContainerId>
+  private isRejoined: boolean
   private readonly adopting = new Map<ContainerId, Promise<void>>()
 
   constructor(options: PipelineRecordOptions) {
-    const { pipeline, members, state, containers } = options.description
+    const { pipeline, members, state, containers, isRejoined, partial } = options.description
     this.options = options
     this.id = pipeline
     this.current = members
     this.state = state
-    this.owned = new Set(containers)
+    // What is written down as its own and not here may have had blocks (or was never begun, nobody can tell). It is not owned any
+    // more: whoever begins it anew adopts it first, and so writes down that it is partial, before a start can take it for what was.
+    const isHere = (id: ContainerId): boolean => options.containers.find(id) !== undefined
+    this.owned = new Set(containers.filter(isHere))
+    this.lost = new Set([...partial, ...containers.filter((id) => !isHere(id))])
+    this.isRejoined = isRejoined
   }
 
   get members(): readonly PipelineMember[] {
@@ -34,12 +43,29 @@ export class PipelineRecord {
 
   /** Those that are open here, as far as is known. */
   get containers(): readonly ContainerId[] {
-    return [...new Set([...this.owned, ...this.adopting.keys()])]
+    return [...new Set([...this.owned, ...this.adopting.keys(), ...this.lost])]
   }
 
   /** As it was read; to be called once. */
   announce(): void {
-    for (const container of this.owned) this.options.onOwner(container, 'pipeline')
+    for (const container of this.options.description.containers) this.options.onOwner(container, 'pipeline')
+  }
+
+  /** Of what was written into this replica nothing is missing, as far as disks were lost. */
+  isWhole(id: ContainerId): boolean {
+    return !this.lost.has(id)
+  }
+
+  /** The log has all that it ever had: none of it was lost. */
+  get hasKeptLog(): boolean {
+    return !this.isRejoined
+  }
+
+  /** Part of the log was lost. Durable when it resolves; once is enough. `OutOfSpace`, `VolumeFailed`. */
+  async rejoin(): Promise<void> {
+    if (this.isRejoined) return
+    this.isRejoined = true
+    await this.write()
   }
 
   addressOf(member: DatanodeId): string | undefined {
@@ -73,6 +99,7 @@ export class PipelineRecord {
   /** It is sealed. What is written down says so with the next change; until then its seal tells. */
   release(id: ContainerId): void {
     this.owned.delete(id)
+    this.lost.delete(id)
     this.options.onOwner(id, 'nobody')
   }
 
@@ -83,7 +110,7 @@ export class PipelineRecord {
   }
 
   private write(): Promise<void> {
-    const { id, current: members, state, containers } = this
-    return this.options.home.write({ pipeline: id, members, state, containers })
+    const { id, current: members, state, containers, isRejoined, lost } = this
+    return this.options.home.write({ pipeline: id, members, state, containers, isRejoined, partial: [...lost] })
   }
 }

@@ -6,7 +6,10 @@ import type { CopyScope } from '../copy/copy-scope.ts'
 import { reconcileContainer } from '../copy/reconcile-container.ts'
 import type { TaskRegistry } from '../service/tasks.ts'
 
-export type CopyCommand = Extract<DatanodeCommand, { readonly kind: 'copy-container' | 'reconcile-container' }>
+export type CopyCommand = Extract<
+  DatanodeCommand,
+  { readonly kind: 'copy-container' | 'reconcile-container' | 'salvage-container' }
+>
 
 export interface CopyCommandsOptions {
   readonly scope: CopyScope
@@ -29,12 +32,14 @@ export class CopyCommands {
     const { scope, tasks, source } = this.options
     tasks.begin(task, async ({ signal, progress }) => {
       const sources = places.map(source).filter((each) => each !== undefined)
-      if (sources.length === 0) throw new StoreError('Unavailable', 'no source of the copy can be reached')
+      const fewest = kind === 'salvage-container' ? places.length : 1
+      if (sources.length < fewest) throw new StoreError('Unavailable', 'the sources of the copy cannot be reached')
       if (this.busy.has(container)) throw new StoreError('Busy', `another task works on container ${container}`)
       this.busy.add(container)
       try {
-        const act = kind === 'copy-container' ? copyContainer : reconcileContainer
-        await act(scope, { container, sources, signal, progress })
+        const asked = { container, sources, signal, progress }
+        if (kind === 'copy-container') await copyContainer(scope, asked)
+        else await reconcileContainer(scope, asked, kind === 'salvage-container' ? 'anybody' : 'origins')
       } finally {
         this.busy.delete(container)
       }

@@ -82,6 +82,7 @@ export class ScmCommands {
           break
         case 'copy-container':
         case 'reconcile-container':
+        case 'salvage-container':
           this.options.copies?.take(command)
           break
         case 'delete-blocks':

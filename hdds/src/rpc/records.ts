@@ -279,7 +279,7 @@ export const done = record<undefined>(
 export const byteCount = record<number>((writer, bytes) => writer.varint(bytes), readCount)
 
 // The order is sent: append, never reorder.
-const seals: readonly ReplicaSummary['seal'][] = ['none', 'agreed', 'alone']
+const seals: readonly ReplicaSummary['seal'][] = ['none', 'agreed', 'alone', 'origin']
 
 export const replicaSummary = record<ReplicaSummary>(
   (writer, { seal, damaged, generation, liveBytes, blockCount, contentHash }) => {
@@ -331,7 +331,8 @@ export function isAttested({ checksum, proofs }: BlockReceipt): boolean {
 // ----------------------------------------------------------------------------------------------------------- items
 
 // The order of each of these is sent: append, never reorder.
-const containerStates: readonly ContainerReport['state'][] = ['OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED']
+/** An origin that is `QUASI_CLOSED` has a word of its own. */
+const containerStates = ['OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED', 'ORIGIN'] as const
 const pipelineStates: readonly PipelineReport['state'][] = ['open', 'failed']
 const diskStates: readonly DiskReport['state'][] = ['healthy', 'failed', 'full']
 const findingKinds: readonly ScrubFinding['kind'][] = ['damaged-chunk', 'unreadable', 'index-mismatch', 'quarantined']
@@ -355,23 +356,33 @@ export const blockInfo: ItemCodec<BlockInfo> = {
 }
 
 export const containerReport: ItemCodec<ContainerReport> = {
-  write: (writer, { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline }) => {
-    writer.varint(id).u8(containerStates.indexOf(state)).varint(generation)
+  write: (writer, { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline, isOrigin }) => {
+    writer
+      .varint(id)
+      .u8(containerStates.indexOf(isOrigin ? 'ORIGIN' : state))
+      .varint(generation)
     writer.varint(usedBytes).varint(liveBytes).varint(blockCount)
     writer.optional(contentHash, writeText).optional(pipeline, writeText)
   },
-  read: (reader) =>
-    withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline'>>(
+  read: (reader) => {
+    const id = readContainerId(reader)
+    const word = pick(containerStates, reader.u8())
+    return withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline' | 'isOrigin'>>(
       {
-        id: readContainerId(reader),
-        state: pick(containerStates, reader.u8()),
+        id,
+        state: word === 'ORIGIN' ? 'QUASI_CLOSED' : word,
         generation: readCount(reader),
         usedBytes: readCount(reader),
         liveBytes: readCount(reader),
         blockCount: readCount(reader),
       },
-      { contentHash: reader.optional(readText), pipeline: reader.optional(readText) },
-    ),
+      {
+        contentHash: reader.optional(readText),
+        pipeline: reader.optional(readText),
+        isOrigin: word === 'ORIGIN' ? true : undefined,
+      },
+    )
+  },
 }
 
 export const pipelineReport: ItemCodec<PipelineReport> = {

@@ -344,8 +344,7 @@ export class LocalDatanode implements Datanode, PipelineMembership, ReplicaSourc
 
   /** On a disk that has failed nothing can be relied on, although most of it may still be read: other replicas are to be made. */
   private reportOf(container: Container, disk: DataDisk): ContainerReport {
-    const sound = container.report()
-    const report: ContainerReport = disk.state === 'failed' ? { ...sound, state: 'UNHEALTHY' } : sound
+    const report = disk.state === 'failed' ? distrusted(container.report()) : container.report()
     const owner = container.isSealed ? undefined : this.groups?.ownerOf(container.id)
     return owner === undefined ? report : { ...report, pipeline: owner.id }
   }
@@ -483,4 +482,8 @@ class DatanodeBlockWriter implements BlockWriter {
   abort(): Promise<void> {
     return this.writer.abort()
   }
+}
+
+function distrusted({ isOrigin: _, ...report }: ContainerReport): ContainerReport {
+  return { ...report, state: 'UNHEALTHY' }
 }

@@ -13,7 +13,7 @@ import { StoreError } from '@o3/common/errors'
 import type { ContainerId } from '@o3/scm/api'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName, formatCopyName } from '../core/container-name.ts'
-import type { SealState } from '../core/container-ledger.ts'
+import type { Sealing } from '../core/container-ledger.ts'
 import { ContainerLedger } from '../core/container-ledger.ts'
 import { allGenerations } from '../core/index-keys.ts'
 import { Container } from './container.ts'
@@ -68,7 +68,7 @@ export class ContainerCopy {
   }
 
   /** No block comes any more; durable when it resolves. Idempotent. */
-  async seal(how: Exclude<SealState, 'none'>): Promise<void> {
+  async seal(how: Sealing): Promise<void> {
     const { container, disk } = this
     disk.scope.env.at('hdds.copy.before-seal')
     await container.close({ how })

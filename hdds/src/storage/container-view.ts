@@ -3,7 +3,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { ContainerId, ContainerReport, LocalId } from '@o3/scm/api'
 import { aloneMark } from '../core/container-ledger.ts'
-import type { LedgerChange, SealState } from '../core/container-ledger.ts'
+import type { LedgerChange, Sealing, SealState } from '../core/container-ledger.ts'
 import { blockKey, blockKeyPrefix } from '../core/index-keys.ts'
 import type { HeaderProof } from '../core/record.ts'
 import type { NewRecord } from './appender.ts'
@@ -19,14 +19,16 @@ export interface ContainerView {
 }
 
 /** What is reported of a container that is sound. */
-export const stateOf = { none: 'OPEN', agreed: 'CLOSED', alone: 'QUASI_CLOSED' } as const satisfies Record<
-  SealState,
-  ContainerReport['state']
->
+export const stateOf = {
+  none: 'OPEN',
+  agreed: 'CLOSED',
+  alone: 'QUASI_CLOSED',
+  origin: 'QUASI_CLOSED',
+} as const satisfies Record<SealState, ContainerReport['state']>
 
-export function sealRecord(how: Exclude<SealState, 'none'>): NewRecord {
-  const blockOffset = how === 'alone' ? aloneMark : 0
-  return { kind: 'seal', local: 0, whole: false, blockOffset, length: 0, checksums: [], pieces: [] }
+export function sealRecord(how: Sealing): NewRecord {
+  const blockOffset = how === 'agreed' ? 0 : aloneMark
+  return { kind: 'seal', local: 0, whole: how === 'origin', blockOffset, length: 0, checksums: [], pieces: [] }
 }
 
 /** Does to the index what a record has done to its container. */

@@ -9,7 +9,7 @@ import { maxChunkBytes } from '../api/api.ts'
 import type { BlockRow } from '../core/block-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import { checksumOfUnits } from '../core/block-checksum.ts'
-import type { ContainerLedger, LedgerRecord, SealState } from '../core/container-ledger.ts'
+import type { ContainerLedger, LedgerRecord, Sealing } from '../core/container-ledger.ts'
 import { formatHash } from '../core/content-hash.ts'
 import type { ContentHash } from '../core/content-hash.ts'
 import { blockKey } from '../core/index-keys.ts'
@@ -142,15 +142,18 @@ export class Container {
   }
 
   private describe(): ContainerReport {
-    const { ledgerOfView: ledger } = this
+    const { ledgerOfView: ledger, isDamaged } = this
+    // Of a damaged one nobody knows what it has.
+    const isOrigin = ledger.sealState === 'origin' && !isDamaged
     return {
       id: this.id,
-      state: this.isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
+      state: isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,
       blockCount: ledger.blocks,
       ...(ledger.contentHash === undefined ? {} : { contentHash: formatHash(ledger.contentHash) }),
+      ...(isOrigin && { isOrigin }),
     }
   }
 
@@ -444,11 +447,11 @@ export class Container {
   // ------------------------------------------------------------------------------------------------------ close
 
   /**
-   * No new blocks from now on; when the writers that are under way have ended, the seal is made durable. `alone`: the
-   * pipeline is lost, the writers under way are given up, and it is `QUASI_CLOSED`. Idempotent: a container that is closed,
-   * or being closed, stays as it is.
+   * No new blocks from now on; when the writers that are under way have ended, the seal is made durable. `alone`,
+   * `origin`: the pipeline is lost, the writers under way are given up, and it is `QUASI_CLOSED`. Idempotent: a container that is
+   * closed, or being closed, stays as it is.
    */
-  close({ how = 'agreed' }: { readonly how?: Exclude<SealState, 'none'> } = {}): Promise<void> {
+  close({ how = 'agreed' }: { readonly how?: Sealing } = {}): Promise<void> {
     if (this.isSealed) return Promise.resolve()
     this.closing ??= this.seal(how).catch((error: unknown) => {
       this.closing = undefined
@@ -460,16 +463,16 @@ export class Container {
   /** What it may have lacked is there: `QUASI_CLOSED` becomes `CLOSED`, durably. Idempotent; nothing for an open one. */
   agree(): Promise<void> {
     return this.turns.run(async () => {
-      if (this.ledgerOfView.sealState !== 'alone') return
+      if (!this.isSealed || this.ledgerOfView.sealState === 'agreed') return
       this.assertWritable()
       this.scope.env.at('hdds.close.before-agreed')
       await this.append(sealRecord('agreed'), 'durable')
     })
   }
 
-  private async seal(how: Exclude<SealState, 'none'>): Promise<void> {
+  private async seal(how: Sealing): Promise<void> {
     this.scope.health.assertWritable()
-    if (how === 'alone') for (const writer of this.writers.values()) writer.cancel()
+    if (how !== 'agreed') for (const writer of this.writers.values()) writer.cancel()
     if (this.writers.size > 0) {
       await new Promise<void>((resolve) => {
         this.whenNoWriters = resolve

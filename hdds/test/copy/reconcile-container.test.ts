@@ -4,7 +4,7 @@ import type { Container } from '../../src/storage/container.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { auditDatanode } from '../harness/audit.ts'
 import { sameBytes } from '../harness/bytes.ts'
-import { contentOf, copy, reconcile, replicas } from '../harness/copying.ts'
+import { contentOf, copy, reconcile, replicas, salvage } from '../harness/copying.ts'
 import { collect, rejection } from '../harness/expect-error.ts'
 import type { MemoryReplica } from '../harness/memory-replica.ts'
 import { withDatanode } from '../harness/with-datanode.ts'
@@ -19,7 +19,11 @@ function here(datanode: LocalDatanode): Container {
 }
 
 /** Some of the blocks of the sources, closed in this way. */
-async function write(datanode: LocalDatanode, locals: readonly number[], how: 'alone' | 'agreed'): Promise<void> {
+async function write(
+  datanode: LocalDatanode,
+  locals: readonly number[],
+  how: 'alone' | 'origin' | 'agreed',
+): Promise<void> {
   for (const local of locals) {
     const bytes = contentOf(local, lengths[local] ?? 100)
     const writer = await datanode.openWriter(block(local))
@@ -38,12 +42,60 @@ async function expectSame(datanode: LocalDatanode, { blocks, hash }: MemoryRepli
   await auditDatanode(datanode)
 }
 
+describe('what takes from others is closed when that makes it whole', () => {
+  type Seal = 'alone' | 'origin' | 'agreed'
+  const all = async (seal: Seal, sources: readonly (Seal | 'damaged' | 'gone')[], how: typeof reconcile) => {
+    let state: string | undefined
+    await withDatanode(async ({ machine, datanode }) => {
+      const there = replicas(machine, sources.length, lengths)
+      for (const [i, each] of there.entries()) {
+        const as = sources[i] ?? 'agreed'
+        each.seal = as === 'damaged' || as === 'gone' ? 'agreed' : as
+        each.isDamaged = as === 'damaged'
+        if (as === 'gone') each.faults = { unreachable: () => true }
+      }
+      await write(datanode, [1, 7, 25], seal)
+      try {
+        await how(machine, there)
+      } catch (error) {
+        if (!isStoreError(error, 'Unavailable')) throw error
+      }
+      state = datanode.containers()[0]?.state
+    })
+    return state
+  }
+
+  test.each<[Seal, readonly (Seal | 'damaged' | 'gone')[], string]>([
+    ['origin', ['origin'], 'CLOSED'],
+    ['origin', ['alone', 'origin'], 'CLOSED'],
+    ['origin', ['agreed'], 'CLOSED'],
+    ['alone', ['agreed'], 'CLOSED'],
+    // A copy of it, or what a member has that lost its disk: there may be more.
+    ['origin', ['alone'], 'QUASI_CLOSED'],
+    ['origin', ['alone', 'gone'], 'QUASI_CLOSED'],
+    ['origin', ['damaged'], 'QUASI_CLOSED'],
+    ['alone', ['alone', 'alone'], 'QUASI_CLOSED'],
+    // Two origins have all, but they may not have taken from one another yet.
+    ['alone', ['origin', 'origin'], 'QUASI_CLOSED'],
+  ])('%s from %j: %s', async (seal, sources, state) => expect(await all(seal, sources, reconcile)).toBe(state))
+
+  test.each<[Seal, readonly (Seal | 'gone')[], string]>([
+    ['origin', ['alone'], 'CLOSED'],
+    ['alone', ['alone', 'origin'], 'CLOSED'],
+    ['alone', [], 'CLOSED'],
+    // All that is left is to be in it.
+    ['origin', ['alone', 'gone'], 'QUASI_CLOSED'],
+  ])('where nobody else is left: %s from %j: %s', async (seal, sources, state) => {
+    expect(await all(seal, sources, salvage)).toBe(state)
+  })
+})
+
 describe('a replica that was closed alone', () => {
-  test.each(['agreed', 'alone'] as const)('takes what it lacks from one closed %s, and is closed', async (seal) => {
+  test.each(['agreed', 'origin'] as const)('takes what it lacks from one closed %s, and is closed', async (seal) => {
     await withDatanode(async ({ machine, datanode, crash }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
       source.seal = seal
-      await write(datanode, [1, 7, 25], 'alone')
+      await write(datanode, [1, 7, 25], 'origin')
       await reconcile(machine, [source])
       await expectSame(datanode, source)
       await reconcile(machine, [source])
@@ -57,13 +109,13 @@ describe('a replica that was closed alone', () => {
   })
 
   test('keeps what nobody else has, unless one that was closed by agreement says that it is nothing', async () => {
-    for (const seal of ['alone', 'agreed'] as const) {
+    for (const seal of ['origin', 'agreed'] as const) {
       await withDatanode(async ({ machine, datanode }) => {
         const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
         source.seal = seal
-        await write(datanode, [1, 99], 'alone')
+        await write(datanode, [1, 99], 'origin')
         await reconcile(machine, [source])
-        if (seal === 'alone') source.blocks.set(99, contentOf(99, 100))
+        if (seal === 'origin') source.blocks.set(99, contentOf(99, 100))
         await expectSame(datanode, source)
       })
     }
@@ -72,7 +124,7 @@ describe('a replica that was closed alone', () => {
   test('does not take back what was deleted here', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1, 7, 25], 'alone')
+      await write(datanode, [1, 7, 25], 'origin')
       await datanode.deleteBlocks([{ container: 1, firstLocal: 7, count: 1 }])
       await reconcile(machine, [source])
       source.blocks.delete(7)
@@ -83,7 +135,7 @@ describe('a replica that was closed alone', () => {
   test('does not take what is deleted meanwhile', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       let deletion: Promise<void> | undefined
       source.onBlock = (local) => {
         if (local !== 30) return
@@ -100,7 +152,7 @@ describe('a replica that was closed alone', () => {
   test('does not take what is deleted meanwhile here and not there', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       source.onBlock = (local) => {
         if (local === 30) void datanode.deleteBlocks([{ container: 1, firstLocal: 60, count: 1 }])
       }
@@ -113,7 +165,7 @@ describe('a replica that was closed alone', () => {
   test('is done again after a power cut amid it', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       const { node } = machine
       source.onBlock = (local) => {
         if (local === 40 && node.isUp) node.crash()
@@ -130,7 +182,7 @@ describe('a replica that was closed alone', () => {
   test('stays what it is while its sources fail, and serves what it has', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       source.faults = { damaged: (local) => local === 30 }
       await rejection(reconcile(machine, [source]), 'Unavailable')
       expect(datanode.containers()[0]?.state).toBe('QUASI_CLOSED')
@@ -143,7 +195,7 @@ describe('a replica that was closed alone', () => {
   test('is not compacted: its tombstones are needed', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, lengths) as [MemoryReplica]
-      await write(datanode, [1, 3, 4], 'alone')
+      await write(datanode, [1, 3, 4], 'origin')
       await datanode.deleteBlocks([{ container: 1, firstLocal: 3, count: 2 }])
       expect(await datanode.compact()).toBe(0)
       await reconcile(machine, [source])
@@ -194,7 +246,7 @@ describe('the same block with other bytes', () => {
   test('that both verify is a finding, and nothing is changed', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, { 1: 5000, 25: 100 }) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       source.blocks.set(1, contentOf(4711, 5000))
       await rejection(reconcile(machine, [source]), 'Damaged')
       expect(datanode.findings()).toMatchObject([{ kind: 'index-mismatch', container: 1, local: 1 }])
@@ -206,7 +258,7 @@ describe('the same block with other bytes', () => {
   test('that are rotten at the source: this one stands', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, { 1: 5000, 25: 100 }) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       source.blocks.set(1, contentOf(4711, 5000))
       source.faults = { corrupts: (local) => local === 1 }
       await reconcile(machine, [source])
@@ -218,7 +270,7 @@ describe('the same block with other bytes', () => {
   test('that are rotten here: the replica is unhealthy, and is to be made anew', async () => {
     await withDatanode(async ({ machine, datanode }) => {
       const [source] = replicas(machine, 1, { 1: 5000, 25: 100 }) as [MemoryReplica]
-      await write(datanode, [1], 'alone')
+      await write(datanode, [1], 'origin')
       const file = await machine.env.disk.open('/disk1/containers/1.1.cnt', 'read-write')
       await file.write([Uint8Array.of(1, 2, 3)], 1000)
       await file.close()

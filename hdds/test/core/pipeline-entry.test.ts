@@ -57,15 +57,24 @@ describe('a description', () => {
       { datanode: 'dn-2', address: 'two:2' },
     ],
     containers: [1, 300],
+    isRejoined: false,
+    partial: [],
   }
+  const rest = '03702d31010204646e2d31056f6e653a3104646e2d320574776f3a320201ac02'
 
-  test('has the bytes that it always had', () => {
-    const bytes = '0103702d31010204646e2d31056f6e653a3104646e2d320574776f3a320201ac02'
-    expect(hex(encodeDescription(description))).toBe(bytes)
-    expect(decodeDescription(Buffer.from(bytes, 'hex'))).toEqual(description)
+  test.each<[string, PipelineDescription, string]>([
+    ['as it always was', description, `01${rest}`],
+    ['of a member that lost its log', { ...description, isRejoined: true }, `02${rest}0100`],
+    ['of one that lost a container', { ...description, partial: [300] }, `02${rest}0001ac02`],
+  ])('has these bytes: %s', (_, described, bytes) => {
+    expect(hex(encodeDescription(described))).toBe(bytes)
+    expect(decodeDescription(Buffer.from(bytes, 'hex'))).toEqual(described)
     for (let length = 0; length < bytes.length / 2; length++) {
       expect(() => decodeDescription(Buffer.from(bytes, 'hex').subarray(0, length))).toThrow(StoreError)
     }
+  })
+
+  test('of a later release is refused', () => {
     expect(() => decodeDescription(Buffer.of(9))).toThrow('version 9')
   })
 })

@@ -74,6 +74,11 @@ describe('version 2 is these bytes', () => {
       encodeCheckpoint(alone),
       '020380208827ac0202' + '02' + '01' + '04030201fcfdfeff' + '01408001',
     ],
+    [
+      'a checkpoint of an origin',
+      encodeCheckpoint({ ...alone, sums: { ...alone.sums, seal: 'origin' } }),
+      '020380208827ac0202' + '03' + '01' + '04030201fcfdfeff' + '01408001',
+    ],
     ['the payload of a commit', commitPayload(checksum), '839206e3'],
   ])('%s', (_, bytes, expected) => {
     expect(hex(bytes)).toBe(expected)
@@ -83,6 +88,8 @@ describe('version 2 is these bytes', () => {
     expect(decodeRow(encodeRow(whole))).toEqual(whole)
     expect(decodeTombstone(encodeTombstone({ ...tombstone, hash }))).toEqual({ ...tombstone, hash })
     expect(decodeCheckpoint(encodeCheckpoint(alone))).toEqual(alone)
+    const origin = { ...alone, sums: { ...alone.sums, seal: 'origin' } } as const
+    expect(decodeCheckpoint(encodeCheckpoint(origin))).toEqual(origin)
     expect(checksumOfCommit(commitPayload(checksum))).toBe(checksum)
     expect(checksumOfCommit(new Uint8Array(0))).toBeUndefined()
   })

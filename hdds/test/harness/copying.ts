@@ -40,6 +40,12 @@ export async function reconcile(machine: Machine, sources: readonly ReplicaSourc
   await reconcileContainer(scopeOf(machine), { container, sources, signal, progress: () => {} })
 }
 
+/** As `reconcile`, where nobody else is left. */
+export async function salvage(machine: Machine, sources: readonly ReplicaSource[]): Promise<void> {
+  const { signal } = new AbortController()
+  await reconcileContainer(scopeOf(machine), { container: 1, sources, signal, progress: () => {} }, 'anybody')
+}
+
 /** Replicas with the same blocks: local id → length. */
 export function replicas(machine: Machine, count: number, lengths: Readonly<Record<number, number>>): MemoryReplica[] {
   return Array.from({ length: count }, (_, i) => {

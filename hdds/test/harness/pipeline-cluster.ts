@@ -71,6 +71,8 @@ export class PipelineCluster {
   /** Disks take so many times as long. */
   readonly slowness = new Map<string, number>()
   private readonly options: PipelineClusterOptions
+  /** Of machine and path: how often what was there was lost. */
+  private readonly losses = new Map<string, number>()
   private readonly memory: MemoryNetwork | undefined
 
   constructor(options: PipelineClusterOptions) {
@@ -126,6 +128,18 @@ export class PipelineCluster {
   crash(id: string): void {
     this.up.delete(id)
     this.node(id).crash()
+  }
+
+  /** One of its disks is taken out, of a machine that is down: files and index. What is under the path is blank then. */
+  async loseDisk(id: string, path: string): Promise<void> {
+    const node = this.node(id)
+    const key = `${id} ${path}`
+    const losses = (this.losses.get(key) ?? 0) + 1
+    this.losses.set(key, losses)
+    const { disk } = node.boot()
+    await disk.rename(path, `/lost-${losses}${path.replaceAll('/', '-')}`)
+    await disk.syncDirectory('/')
+    node.kill()
   }
 
   /** An orderly end. */
@@ -192,6 +206,11 @@ export class PipelineCluster {
     }
   }
 
+  private lossesOf(id: string, path: string): string {
+    const lost = [...this.losses].find(([key]) => `${id} ${path}`.startsWith(`${key}/`))
+    return lost === undefined ? '' : ` ${lost[1]}`
+  }
+
   private async open(id: string, node: SimNode, process: SimProcess): Promise<ClusterMember> {
     const { config, pipeline, log = nullLogger, disks = ['/disk1'], plant = {} } = this.options
     const env = plant.env?.(process) ?? process
@@ -209,7 +228,7 @@ export class PipelineCluster {
       config: { ...smallConfig, ...config, pipeline: { ...smallPipelines, ...pipeline } },
       log: log.child({ node: id }),
       metrics: createMetrics(),
-      openKv: (path) => node.openKv(path),
+      openKv: (path) => node.openKv(`${path}${this.lossesOf(id, path)}`),
       company: { transport, peer: (peer, at) => directory.find(peer, at) },
     })
     const server = new RpcServer<undefined>({

@@ -74,6 +74,7 @@ export const exchangeSamples: {
         contentHash: '0123456789abcdef',
       },
       { seal: 'agreed', damaged: false, generation: 1, liveBytes: 64, blockCount: 1, contentHash: 'ffffffffffffffff' },
+      { seal: 'origin', damaged: false, generation: 1, liveBytes: 64, blockCount: 1, contentHash: 'ffffffffffffffff' },
     ],
   },
   'hdds.readBlocks.1': { requests: [[{ container: 300, firstLocal: 1, count: 256 }]], replies: [undefined] },
@@ -116,14 +117,15 @@ export const itemSamples = {
   },
   containerReport: {
     codec: containerReport,
-    items: (['OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED'] as const).map((state, i) => ({
+    items: (['OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED', 'ORIGIN'] as const).map((state, i) => ({
       id: i + 1,
-      state,
+      state: state === 'ORIGIN' ? ('QUASI_CLOSED' as const) : state,
       generation: 2,
       usedBytes: 5 * 2 ** 30,
       liveBytes: 1000,
       blockCount: 7,
       ...(state === 'OPEN' && { pipeline: 'p-1' }),
+      ...(state === 'ORIGIN' && { isOrigin: true as const }),
       ...(state === 'QUASI_CLOSED' && { contentHash: '00ff00ff00ff00ff' }),
     })),
   },

@@ -166,6 +166,11 @@ export interface ContainerReport {
   readonly contentHash?: string
   /** Of an open container that is written through a pipeline. */
   readonly pipeline?: PipelineId
+  /**
+   * Of one that is `QUASI_CLOSED`: its member still had all that it ever acknowledged of it. A majority of these has every block
+   * that was acknowledged (ADR 11). Whatever else is sealed alone, a copy or what a member has that lost a disk, counts for none.
+   */
+  readonly isOrigin?: true
 }
 
 /** What a datanode says of a pipeline that it is a member of. */
@@ -255,7 +260,10 @@ export type DatanodeCommand =
       readonly container: ContainerId
       readonly sources: readonly ReplicaLocation[]
     }
-  /** Takes from `sources` the blocks that its own sealed replica lacks; then it is `CLOSED`. */
+  /**
+   * Takes from `sources` the blocks that its own sealed replica lacks; then it is `CLOSED`. From an origin only into another origin,
+   * else from those that are `CLOSED`: what is whole by that.
+   */
   | {
       readonly kind: 'reconcile-container'
       readonly task: string
@@ -277,6 +285,13 @@ export type DatanodeCommand =
       readonly container: ContainerId
       readonly layout: EcLayout
       readonly wanted: readonly number[]
+    }
+  /** As `reconcile-container`, from whatever replicas there are: nobody is left who could bring more. */
+  | {
+      readonly kind: 'salvage-container'
+      readonly task: string
+      readonly container: ContainerId
+      readonly sources: readonly ReplicaLocation[]
     }
   | { readonly kind: 'delete-blocks'; readonly transaction: number; readonly blocks: readonly BlockRange[] }
   | { readonly kind: 'full-report' }

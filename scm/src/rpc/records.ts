@@ -88,9 +88,11 @@ export const diskReport = record<DiskReport>({
   problem: optional(text),
 })
 
-export const containerReport = record<ContainerReport>({
+type SentReport = Omit<ContainerReport, 'state' | 'isOrigin'> & { readonly state: ContainerReport['state'] | 'ORIGIN' }
+
+const sentReport = record<SentReport>({
   id: count,
-  state: word('OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED'),
+  state: word('OPEN', 'CLOSED', 'UNHEALTHY', 'QUASI_CLOSED', 'ORIGIN'),
   generation: count,
   usedBytes: count,
   liveBytes: count,
@@ -98,6 +100,16 @@ export const containerReport = record<ContainerReport>({
   contentHash: optional(text),
   pipeline: optional(text),
 })
+
+/** An origin that is `QUASI_CLOSED` has a word of its own there. */
+export const containerReport: Codec<ContainerReport> = {
+  write: (writer, { isOrigin, ...report }) =>
+    sentReport.write(writer, isOrigin ? { ...report, state: 'ORIGIN' } : report),
+  read: (reader) => {
+    const { state, ...report } = sentReport.read(reader)
+    return state === 'ORIGIN' ? { ...report, state: 'QUASI_CLOSED', isOrigin: true } : { ...report, state }
+  },
+}
 
 export const pipelineReport = record<PipelineReport>({
   id: text,
@@ -160,6 +172,7 @@ export const datanodeCommand = oneOf<DatanodeCommand>({
   'reconcile-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
   'encode-container': record({ ...taskFields, policy: ecPolicy, shards: listOf(newShard) }),
   'reconstruct-shards': record({ ...taskFields, layout: ecLayout, wanted: listOf(count) }),
+  'salvage-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
 })
 
 /** Commands that an answer does not hold come with a later heartbeat: SCM repeats them until they are done. */

@@ -3,6 +3,7 @@
 import { isStoreError } from '@o3/common/errors'
 import type { ContainerId, DatanodeCommand, DatanodeId } from '../api/api.ts'
 import { planContainer, planUnknown } from '../core/life/container-life.ts'
+import { isReconcile } from '../core/life/plan.ts'
 import type { Due } from '../core/life/plan.ts'
 import { ReconcileTasks } from './reconcile-tasks.ts'
 import type { TermParts, TermWorker } from './term-worker.ts'
@@ -61,7 +62,7 @@ export class ContainerKeeper implements TermWorker {
       if (commands.length >= this.parts.config.commandsPerHeartbeat) break
       for (const { command } of due) {
         if (command.kind === 'full-report') wantsReport = true
-        else commands.push(command.kind === 'reconcile' ? this.tasks.commandOf(datanode, command) : command)
+        else commands.push(isReconcile(command) ? this.tasks.commandOf(datanode, command) : command)
       }
       // To the end of the line: those that take long do not stand before the others.
       mine.delete(container)
@@ -128,8 +129,7 @@ export class ContainerKeeper implements TermWorker {
 
   private setDue(id: ContainerId, due: readonly Due[]): void {
     for (const datanode of this.dueAt.get(id) ?? []) {
-      if (!due.some((each) => each.datanode === datanode && each.command.kind === 'reconcile'))
-        this.tasks.forget(datanode, id)
+      if (!due.some((each) => each.datanode === datanode && isReconcile(each.command))) this.tasks.forget(datanode, id)
       const at = this.due.get(datanode)
       at?.delete(id)
       if (at?.size === 0) this.due.delete(datanode)

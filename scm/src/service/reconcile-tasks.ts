@@ -26,15 +26,16 @@ export class ReconcileTasks {
     this.limits = limits
   }
 
-  commandOf(datanode: DatanodeId, { container, sources }: ReconcileDue): DatanodeCommand {
+  commandOf(datanode: DatanodeId, due: ReconcileDue): DatanodeCommand {
+    const { kind, container, sources } = due
     const key = keyOf(datanode, container)
     let attempt = this.attempts.get(key)
-    if (attempt === undefined || this.isOver(datanode, container, attempt)) {
+    if (attempt === undefined || this.isOver(datanode, due, attempt)) {
       attempt = { number: (attempt?.number ?? 0) + 1, startedMs: this.cluster.nowMs }
       this.attempts.set(key, attempt)
     }
-    const task = this.nameOf(container, attempt)
-    return { kind: 'reconcile-container', task, container, sources: sources.map((source) => this.placeOf(source)) }
+    const task = this.nameOf(due, attempt)
+    return { kind: `${kind}-container`, task, container, sources: sources.map((source) => this.placeOf(source)) }
   }
 
   /** It is not due any more. */
@@ -42,14 +43,14 @@ export class ReconcileTasks {
     this.attempts.delete(keyOf(datanode, container))
   }
 
-  private isOver(datanode: DatanodeId, container: ContainerId, attempt: Attempt): boolean {
-    const report = this.cluster.nodes.get(datanode)?.live?.tasks.get(this.nameOf(container, attempt))
+  private isOver(datanode: DatanodeId, due: ReconcileDue, attempt: Attempt): boolean {
+    const report = this.cluster.nodes.get(datanode)?.live?.tasks.get(this.nameOf(due, attempt))
     if (report?.state === 'running') return false
     return this.cluster.nowMs - attempt.startedMs >= this.limits.retryTaskMs
   }
 
-  private nameOf(container: ContainerId, { number }: Attempt): string {
-    return `reconcile-${container}-${this.cluster.term}-${number}`
+  private nameOf({ kind, container }: ReconcileDue, { number }: Attempt): string {
+    return `${kind}-${container}-${this.cluster.term}-${number}`
   }
 
   private placeOf(datanode: DatanodeId): ReplicaLocation {

@@ -77,32 +77,44 @@ describe('CLOSING', () => {
 
 describe('QUASI_CLOSED', () => {
   const rows: Rows = [
-    ['alone | dead | dead', {}, ''],
+    ['origin | dead | dead', {}, ''],
     // Two of the three origins: together they have all that was acknowledged.
-    ['alone:1 | alone:2 | dead', {}, 'a takes from b, b takes from a'],
-    ['alone:1 | alone:2 | alone:3', {}, 'a takes from bc, b takes from ac, c takes from ab'],
-    ['closed | alone:2 | dead', {}, 'b takes from a'],
+    ['origin:1 | origin:2 | dead', {}, 'a takes from b, b takes from a'],
+    ['origin:1 | origin:2 | origin:3', {}, 'a takes from bc, b takes from ac, c takes from ab'],
+    ['closed | origin:2 | dead', {}, 'b takes from a'],
     ['closed | closed | dead', {}, 'CLOSED'],
     ['closed:1 | closed:2 | dead', {}, 'a takes from b, b takes from a'],
-    ['closed | closed | alone:2', {}, 'CLOSED'],
+    ['closed | closed | origin:2', {}, 'CLOSED'],
     // All origins have been heard of, and this is all that they have: there is nothing to wait for.
-    ['alone | - | -', { row: { datanodes: ['a'] } }, 'a takes from '],
+    ['origin | - | -', { row: { datanodes: ['a'] } }, 'a salvages from '],
+    ['alone | - | -', { row: { datanodes: ['a'] } }, 'a salvages from '],
     ['closed | - | -', { row: { datanodes: ['a'] } }, 'CLOSED'],
-    ['- | - | - | alone', { row: { datanodes: ['d'] } }, 'd takes from '],
-    ['alone:1 | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'a takes from d, d takes from a'],
-    ['alone | - | unheard', { row: { datanodes: ['a'] } }, ''],
-    ['alone | - | dead', { row: { datanodes: ['a'] } }, ''],
-    ['alone | - | dead givenup', { row: { datanodes: ['a'] } }, 'a takes from '],
+    ['- | - | - | alone', { row: { datanodes: ['d'] } }, 'd salvages from '],
+    ['origin:1 | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'a salvages from d, d salvages from a'],
+    ['closed | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'd takes from a'],
+    ['origin | - | unheard', { row: { datanodes: ['a'] } }, ''],
+    ['origin | - | dead', { row: { datanodes: ['a'] } }, ''],
+    ['origin | - | dead givenup', { row: { datanodes: ['a'] } }, 'a salvages from '],
     // An origin comes back, and has not heard that it is over.
-    ['alone | open | dead', {}, 'b close alone'],
+    ['origin | open | dead', {}, 'b close alone'],
     // A copy of the only origin that is left makes no second origin.
-    ['alone | dead | dead | alone', { row: { datanodes: ['a', 'b', 'c', 'd'] } }, ''],
-    ['alone | dead | dead | alone', { row: { incoming: ['d'] } }, 'replicas abcd'],
-    // Nor does a copy at an origin that has lost what it had: b may have what a lacks.
-    ['alone | alone dead | copied', {}, ''],
-    ['alone | alone:2 | copied', {}, 'a takes from bc, b takes from ac, c takes from ab'],
+    ['origin | dead | dead | alone', { row: { datanodes: ['a', 'b', 'c', 'd'] } }, ''],
+    ['origin | dead | dead | alone', { row: { incoming: ['d'] } }, 'replicas abcd'],
+    // Nor does a copy at an origin that has lost what it had, or what it has begun anew: b may have what a lacks.
+    ['origin | origin dead | alone', {}, ''],
+    ['origin | origin dead | alone:2', {}, ''],
+    ['alone:1 | origin dead | alone:2', {}, ''],
+    // Nor one that does not verify: nobody knows what it has.
+    ['origin | origin dead | damaged', {}, ''],
+    // One that has all by itself does.
+    ['origin | origin dead | closed', {}, 'a takes from c'],
+    ['closed | origin dead | closed', {}, 'CLOSED'],
+    // Whoever is no origin waits until two of them have taken from one another: what takes from others only may lack what none has.
+    ['origin | origin:2 | alone', {}, 'a takes from b, b takes from a'],
+    ['origin | closed:2 | alone', {}, 'a takes from b, c takes from b'],
+    ['origin | alone:2 | alone', {}, 'a salvages from bc, b salvages from ac, c salvages from ab'],
     // One that was given up comes back.
-    ['alone | alone:2', { row: { datanodes: ['a'] } }, 'replicas ab'],
+    ['origin | origin:2', { row: { datanodes: ['a'] } }, 'replicas ab'],
   ]
   test.each(rows)('%s, %j: %s', (places, scene, plan) => {
     expect(planned(sceneOf('QUASI_CLOSED', places, scene))).toBe(plan)
@@ -122,6 +134,8 @@ describe('CLOSED', () => {
     ['closed | alone:2 | closed', {}, 'b takes from ac'],
     ['closed | alone:2 | closed', pending, 'b takes from ac'],
     ['closed | alone:2 silent | closed', {}, ''],
+    // What was sealed alone is no source for another while those that were not are silent.
+    ['closed silent | alone:2 | alone:3', {}, ''],
     // Empty for ever.
     ['closed:empty | closed:empty | closed:empty', {}, 'DELETING'],
     ['closed:empty | closed:empty | closed', {}, 'a takes from bc, b takes from ac, c takes from ab'],

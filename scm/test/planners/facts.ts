@@ -73,17 +73,19 @@ export function cluster(text: string): Topology {
 const replicaStates: Readonly<Record<string, ReplicaFacts['state']>> = {
   '!': 'UNHEALTHY',
   q: 'QUASI_CLOSED',
+  v: 'QUASI_CLOSED',
   o: 'OPEN',
 }
 
-/** `a1 b1! c1q d1o e1#2`: closed, damaged, sealed alone, open; with a content hash behind `#`; a stray with `~`. */
+/** `a1 b1! c1q c1v d1o e1#2`: closed, damaged, sealed alone, as an origin that is vouched for, open; with a content hash behind `#`; a stray with `~`. */
 export function replicas(text: string): readonly ReplicaFacts[] {
   return text.split(/\s+/).flatMap((word) => {
     if (word === '') return []
-    const found = /^([a-z]\d+)([!qo]?)(?:#(\w+))?(~?)$/.exec(word)
+    const found = /^([a-z]\d+)([!qvo]?)(?:#(\w+))?(~?)$/.exec(word)
     if (found === null) throw new Error(`not a replica: ${word}`)
     const [, datanode = '', mark = '', contentHash, stray] = found
-    return [{ datanode, state: replicaStates[mark] ?? 'CLOSED', contentHash, stray: stray === '~' }]
+    const state = replicaStates[mark] ?? 'CLOSED'
+    return [{ datanode, state, contentHash, isOrigin: mark === 'v', stray: stray === '~' }]
   })
 }
 

@@ -19,6 +19,7 @@ import type {
 import { healthOf } from '../../src/core/cluster-view.ts'
 import type { ClusterContainer, ClusterNode, ClusterView, NodeView } from '../../src/core/cluster-view.ts'
 import type { ScmCommand, ScmReply } from '../../src/core/command.ts'
+import { isReconcile } from '../../src/core/life/plan.ts'
 import { planContainer } from '../../src/core/life/container-life.ts'
 import { planScm } from '../../src/core/rules.ts'
 import { containers, counters, nodes, untouched } from '../../src/core/tables.ts'
@@ -232,13 +233,14 @@ export class ModelCluster {
   private makeDue(datanode: DatanodeId, command: ReturnType<typeof planContainer>['due'][number]['command']): void {
     const due = this.due.get(datanode) ?? []
     this.due.set(datanode, due)
-    if (command.kind !== 'reconcile') {
+    if (!isReconcile(command)) {
       due.push(command)
       return
     }
+    const { kind, container, sources } = command
     this.lastTask += 1
-    const sources = command.sources.map((id) => ({ datanode: id, address: `${id}:1` }))
-    due.push({ kind: 'reconcile-container', task: `life-${this.lastTask}`, container: command.container, sources })
+    const places = sources.map((id) => ({ datanode: id, address: `${id}:1` }))
+    due.push({ kind: `${kind}-container`, task: `life-${this.lastTask}`, container, sources: places })
   }
 
   private execute(command: ScmCommand): ScmReply {

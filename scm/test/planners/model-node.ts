@@ -124,6 +124,7 @@ export class ModelNode {
       case 'encode-container':
       case 'reconstruct-shards':
       case 'reconcile-container':
+      case 'salvage-container':
         if (!this.running.has(command.task)) {
           this.running.set(command.task, { command, doneBytes: 0, totalBytes: this.sizeOf(command) })
         }
@@ -150,6 +151,7 @@ export class ModelNode {
       case 'copy-container':
         return this.copy(command.container, command.sources)
       case 'reconcile-container':
+      case 'salvage-container':
         return this.reconcile(command.container, command.sources)
       case 'encode-container':
         return this.encode(command)

@@ -162,10 +162,14 @@ table('sealed alone', [
   ['a1 b1+ c1+ d1 e1', 'a1q', quasi, 'QUASI_CLOSED_STUCK', 'copy a1>d1; copy a1>e1'],
   ['a1 b1+ c1+ d1 e1', 'a1q d1 e1', quasi, 'QUASI_CLOSED_STUCK', ''],
   // Two of three have everything between them.
-  ['a1 b1 c1+ d1', 'a1q#1 b1q#2', quasi, 'DIFFERING', 'reconcile a1<b1'],
-  ['a1 b1 c1+ d1', 'a1#3 b1q#2', quasi, 'DIFFERING', 'reconcile b1<a1'],
-  ['a1 b1 c1+ d1', 'a1#3 b1q#2', { ...quasi, arriving: ['b1'] }, 'DIFFERING', ''],
-  ['a1 b1 c1+ d1 e1', 'a1q#1 b1q#2 d1#1', quasi, 'DIFFERING', 'reconcile a1<b1,d1'],
+  ['a1 b1 c1+ d1', 'a1v#1 b1v#2', quasi, 'DIFFERING', 'reconcile a1<b1'],
+  ['a1 b1 c1+ d1', 'a1#3 b1v#2', quasi, 'DIFFERING', 'reconcile b1<a1'],
+  ['a1 b1 c1+ d1', 'a1#3 b1v#2', { ...quasi, arriving: ['b1'] }, 'DIFFERING', ''],
+  ['a1 b1 c1+ d1 e1', 'a1v#1 b1v#2 d1#1', quasi, 'DIFFERING', 'reconcile a1<b1,d1'],
+  // Unless one of them has lost its disk, and has a copy of the other by now.
+  ['a1 b1 c1+ d1', 'a1v#1 b1q#1', quasi, 'QUASI_CLOSED_STUCK', 'copy a1,b1>d1'],
+  // A damaged one may be the only one that has a block: it makes no room before the container is closed.
+  ['a1 b1 c1', 'a1v#1 b1q#1 c1!', quasi, 'QUASI_CLOSED_STUCK', ''],
 ])
 
 table('different content', [

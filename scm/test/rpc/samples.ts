@@ -37,6 +37,7 @@ export const commands: readonly DatanodeCommand[] = [
   { kind: 'create-pipeline', pipeline: 'pipeline-1', members: [{ datanode: 'dn', address: 'host:1' }] },
   { kind: 'close-pipeline', pipeline: 'pipeline-1' },
   { kind: 'reconcile-container', task: 't', container: 5, sources: [{ datanode: 'dn', address: 'host:1' }] },
+  { kind: 'salvage-container', task: 't', container: 5, sources: [{ datanode: 'dn', address: 'host:1' }] },
 ]
 
 export const calls: {
@@ -54,6 +55,7 @@ export const calls: {
       containers: [
         report,
         { ...report, state: 'QUASI_CLOSED', contentHash: '00ff00ff00ff00ff', pipeline: 'pipeline-1' },
+        { ...report, state: 'QUASI_CLOSED', isOrigin: true },
       ],
       pipelines: [{ id: 'pipeline-1', state: 'open', leader: 'dn', term: 3 }],
     },

@@ -11,8 +11,8 @@ import { leaderOf } from '../cluster-view.ts'
 import { majorityOf } from '../tables.ts'
 import { changeTo, dueOnly, nothing } from './plan.ts'
 import type { ContainerPlan, Due } from './plan.ts'
-import { reconciliations, reconciliationsOfAll } from './reconciliation.ts'
-import { areSameContent, closedReports, isSealed } from './replicas.ts'
+import { reconciliations, salvages } from './reconciliation.ts'
+import { areSameContent, closedReports, isSealed, isVouchedFor } from './replicas.ts'
 import type { ContainerFacts, Replica } from './replicas.ts'
 
 export interface ClosingLimits {
@@ -92,14 +92,15 @@ function isLeftAlone(replica: Replica, { pipeline, held, nowMs }: ContainerFacts
 }
 
 /**
- * Sealed alone, all of them: it waits until a majority of its origins is there, and has taken from one another what it lacks. Or
- * until every origin has been heard of, so that there is nobody left who could bring more: what is there then is all.
+ * Sealed alone, all of them: it waits until a majority of its origins is there, as far as they are vouched for, and has taken from
+ * one another what it lacks. Or until every origin has been heard of, so that there is nobody left who could bring more: what is
+ * there then is all.
  */
 export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const { container, row, held } = facts
   const alive = held.filter(({ health }) => health !== 'DEAD')
   const isAll = facts.origins.every(isAccountedFor)
-  const counted = isAll ? alive : alive.filter((replica) => row.origins.includes(replica.datanode) && !isCopy(replica))
+  const counted = isAll ? alive : alive.filter((each) => row.origins.includes(each.datanode) && isVouchedFor(each))
   const closed = closedReports(counted)
   const majority = majorityOf(row.origins.length)
   const enough = isAll ? Math.min(majority, counted.length) : majority
@@ -108,18 +109,9 @@ export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const due = open.map(({ datanode }): Due => {
     return { datanode, command: { kind: 'close-container', container: container.id, how: 'alone' } }
   })
-  const sealed = counted.filter(({ report }) => isSealed(report))
-  if (sealed.length < enough) return dueOnly(due)
-  return dueOnly([...due, ...(isAll ? reconciliationsOfAll(facts) : reconciliations(facts))])
-}
-
-/**
- * An origin that has lost its disk may have been given a copy since: that has what its sources have, and is no second origin. What
- * was written here is of generation 1, for a file that was sealed alone is not rewritten. A replica that has come to agree with the
- * others may be, in the seconds before its row follows: then it is not counted, and the others are waited for.
- */
-function isCopy({ report }: Replica): boolean {
-  return report !== undefined && report.generation > 1
+  const hasAll = closed.length > 0 || counted.filter(isVouchedFor).length >= majority
+  if (hasAll) return dueOnly([...due, ...reconciliations(facts)])
+  return dueOnly(isAll ? [...due, ...salvages(facts)] : due)
 }
 
 /** It has sealed its replica, or has none; or it will never be heard again. */

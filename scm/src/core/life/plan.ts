@@ -4,14 +4,20 @@ import type { ScmCommand } from '../command.ts'
 /** A command that is due to a datanode until the state of things says that it is done. */
 export interface Due {
   readonly datanode: DatanodeId
-  readonly command: Exclude<DatanodeCommand, { readonly kind: 'reconcile-container' }> | ReconcileDue
+  readonly command:
+    | Exclude<DatanodeCommand, { readonly kind: 'reconcile-container' | 'salvage-container' }>
+    | ReconcileDue
 }
 
 /** Its task gets a name when it is sent: one that failed is tried again under another. */
 export interface ReconcileDue {
-  readonly kind: 'reconcile'
+  readonly kind: 'reconcile' | 'salvage'
   readonly container: ContainerId
   readonly sources: readonly DatanodeId[]
+}
+
+export function isReconcile(command: Due['command']): command is ReconcileDue {
+  return command.kind === 'reconcile' || command.kind === 'salvage'
 }
 
 /** What is to happen to one container. After the change it is planned again. */

@@ -86,6 +86,15 @@ export function areSameContent(reports: readonly ContainerReport[]): boolean {
   return first === undefined || reports.every((each) => isSameContent(first, each))
 }
 
+/**
+ * A majority of the origins of which this is so has all that was acknowledged: an origin that still has all that it acknowledged
+ * itself; or that has all that anybody did, for it was closed by agreement. A datanode that was one may have lost its disk, and
+ * have been given a copy since, or have begun anew.
+ */
+export function isVouchedFor({ report }: Replica): boolean {
+  return report?.isOrigin === true || report?.state === 'CLOSED'
+}
+
 /** Of replicas that are not given up, the reports that are `CLOSED`: each has all that was ever acknowledged. */
 export function closedReports(replicas: readonly Replica[]): readonly ContainerReport[] {
   return replicas.flatMap(({ report, health }) => (report?.state === 'CLOSED' && health !== 'DEAD' ? [report] : []))

@@ -14,6 +14,8 @@ export interface ReplicaFacts {
   readonly datanode: DatanodeId
   readonly state: ContainerReport['state']
   readonly contentHash?: string | undefined
+  /** As in `ContainerReport`. */
+  readonly isOrigin?: boolean | undefined
   /**
    * Its datanode has it, and nobody counts on it: it was dead when the others were told to delete blocks, say. It is good only
    * as far as its content is that of the others.

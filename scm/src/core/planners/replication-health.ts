@@ -101,9 +101,14 @@ function healthOf(container: ContainerFacts, found: Omit<Assessment, 'health'>):
   return found.misplaced > 0 ? 'MIS_REPLICATED' : 'HEALTHY'
 }
 
-/** The members of its pipeline that have a replica which can be read. Two of three have every acknowledged block between them. */
+/**
+ * Those of members of its pipeline, as far as they are vouched for (`isVouchedFor` in `core/life`). Two of three have every
+ * acknowledged block between them.
+ */
 export function originsAmong(container: ContainerFacts, replicas: readonly ReplicaFacts[]): readonly ReplicaFacts[] {
-  return replicas.filter((replica) => container.origins.includes(replica.datanode))
+  return replicas.filter(({ datanode, state, isOrigin }) => {
+    return container.origins.includes(datanode) && (isOrigin === true || state === 'CLOSED')
+  })
 }
 
 function exists(sorted: Sorted): boolean {

@@ -159,6 +159,8 @@ function makeMissing(container: ContainerFacts, found: Assessment, context: Plan
 function makeRoom(container: ContainerFacts, found: Assessment, blocked: RepairPlan['blocked']): RepairPlan {
   const [bad] = [...found.damaged.solid, ...found.stray.solid]
   const hopeless = blocked !== undefined && blocked.refusal !== 'busy' && container.arriving.length === 0
+  // Before it is closed a damaged one may be the only one that has a block.
+  if (container.state !== 'CLOSED') return { actions: [], blocked }
   if (!hopeless || bad === undefined || found.good.solid.length < 2) return { actions: [], blocked }
   return { actions: [{ kind: 'delete', container: container.id, datanode: bad.datanode }], blocked }
 }

@@ -48,8 +48,8 @@ function replicasIn(container: ClusterContainer, view: ClusterView): Pick<Contai
   return { replicas, absent }
 }
 
-function replicaOf(datanode: DatanodeId, { state, contentHash }: ContainerReport): ReplicaFacts {
-  return { datanode, state, contentHash }
+function replicaOf(datanode: DatanodeId, { state, contentHash, isOrigin }: ContainerReport): ReplicaFacts {
+  return { datanode, state, contentHash, isOrigin }
 }
 
 function isHeard(datanode: DatanodeId, view: ClusterView): boolean {
