@@ -30,8 +30,8 @@ export interface EcReaderOptions extends ShardDoors {
   readonly hedgeAfterMs?: number
   /** For so long a datanode that was slow or away is asked last. Default 10 s. */
   readonly suspectMs?: number
-  /** A shard had to be done without: its place may be out of date. */
-  readonly onDegraded?: (container: ContainerId, shard: number, why: StoreError | 'slow') => void
+  /** A shard is done without, `poor` without having been asked: its place may be out of date. */
+  readonly onDegraded?: (container: ContainerId, shard: number, why: StoreError | 'slow' | 'poor') => void
 }
 
 /** Where an encoded container is, as `locate` says. */
@@ -157,13 +157,15 @@ export class EcReader {
     const { stream } = encoding
     const ranges = cellsOf(stream, entry.offset + offset, length)
     const isPoor = (shard: number): boolean => this.isPoor(reads, shard)
+    const poor = ranges.find(({ shard }) => isPoor(shard))
+    if (poor !== undefined) this.options.onDegraded?.(reads.parent, poor.shard, 'poor')
     const cells = new CellReads({
       reads,
       stream,
       code: this.options.code,
       memories: this.memories,
       hedge: this.hedge,
-      willDecode: ranges.some(({ shard }) => isPoor(shard)),
+      willDecode: poor !== undefined,
       isPoor,
       onFailure: (shard, failure) => this.noteFailure(reads, shard, failure),
     })
