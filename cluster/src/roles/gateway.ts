@@ -39,7 +39,7 @@ export function startGatewayRole(config: GatewayRoleConfig, options: RoleOptions
       env,
       locations: scm,
       datanode: datanodes.find,
-      encoded: new EcReader({ datanode: datanodes.find, code, clock }),
+      encoded: (onDegraded) => new EcReader({ datanode: datanodes.find, code, clock, onDegraded }),
       metrics: seat.metrics,
       ...(endpoints.rack === undefined ? {} : { rack: endpoints.rack }),
     })

@@ -3,7 +3,7 @@
 import type { Env } from '@o3/common/env'
 import { StoreError, isStoreError } from '@o3/common/errors'
 import type { Metrics } from '@o3/common/metrics'
-import type { BlockId, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
+import type { BlockId, ContainerId, DatanodeId, PipelineId, ScmLocationProtocol } from '@o3/scm/api'
 import type { BlockAccess, BlockReceipt, BlockStore, BlockWriter, Datanode, ReadRange } from '../api/api.ts'
 import { HedgePolicy } from '../core/hedge-policy.ts'
 import { mayHaveMoved } from '../core/replica-failures.ts'
@@ -28,8 +28,11 @@ export interface BlockClientOptions {
   readonly env: Pick<Env, 'clock' | 'random'>
   readonly locations: ScmLocationProtocol
   readonly datanode: FindDatanode
-  /** Without it blocks of encoded containers are `Unavailable`. */
-  readonly encoded?: EncodedReader
+  /**
+   * Makes what reads encoded containers, which calls `doubt` when a shard is not where it is said to be. Without it their blocks are
+   * `Unavailable`.
+   */
+  readonly encoded?: (doubt: (container: ContainerId) => void) => EncodedReader
   /** Default: counted, and shown to nobody. */
   readonly metrics?: Metrics
   /** The datanode of this process, which is nearer than all others. One without an address is of this process anyway. */
@@ -82,6 +85,7 @@ export class BlockClient implements BlockStore {
   private readonly options: BlockClientOptions
   private readonly patience: BlockPatience
   private readonly places: ContainerPlaces
+  private readonly encodedReader: EncodedReader | undefined
   private readonly leaders: PipelineLeaders
   private readonly reading: ReadContext
 
@@ -93,6 +97,10 @@ export class BlockClient implements BlockStore {
     this.patience = { ...defaultBlockPatience, ...options.patience }
     const { tryMs, silenceMs } = this.patience
     this.places = new ContainerPlaces(locations, clock)
+    this.encodedReader = options.encoded?.((container) => {
+      const place = this.places.get(container)
+      if (place !== undefined) this.places.doubt(place)
+    })
     this.leaders = new PipelineLeaders({ clock, random, datanode, metrics, local, tryMs })
     const hedging = new HedgePolicy()
     this.reading = { clock, places: this.places, datanode, hedging, metrics, local, rack, silenceMs }
@@ -173,8 +181,7 @@ export class BlockClient implements BlockStore {
   }
 
   private encoded({ container }: EncodedPlace): EncodedReader {
-    const { encoded } = this.options
-    if (encoded !== undefined) return encoded
+    if (this.encodedReader !== undefined) return this.encodedReader
     throw new StoreError('Unavailable', 'this process reads no erasure-coded containers', { details: { container } })
   }
 

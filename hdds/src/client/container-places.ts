@@ -93,7 +93,7 @@ export class ContainerPlaces {
     }
   }
 
-  /** One of the replicas was not where it is said to be, and another one served: the next caller asks SCM, not too often. */
+  /** A replica or a shard was not where it is said to be, and others served: the next caller asks SCM, not too often. */
   doubt(place: KnownPlace): void {
     if (this.containers.get(place.container) !== place) return
     if (this.clock.monotonicMs() - place.locatedMs >= doubtMs) this.containers.delete(place.container)

@@ -1,5 +1,5 @@
 import type { ContainerId, LocalId } from '@o3/scm/api'
-import type { Datanode, ReadRange } from '../api/api.ts'
+import type { Datanode } from '../api/api.ts'
 
 export interface ListedBlock {
   readonly local: LocalId
@@ -12,11 +12,14 @@ export interface ListedBlock {
 export interface BlockSource {
   /** In any order. */
   list(): Promise<readonly ListedBlock[]>
-  /** At most 1 MiB. The errors of `BlockStore.readSmall`. */
-  read(local: LocalId, range: ReadRange): Promise<Uint8Array>
+  /** Fills `target`, at most 1 MiB, with the bytes from `offset` on. The errors of `BlockStore.readSmall`. */
+  copy(local: LocalId, offset: number, target: Uint8Array): Promise<void>
   /** Of all blocks, where it is known. */
   contentHash(): Promise<string | undefined>
 }
+
+/** From here on the buffers of a stream, which are used again, cost less than fresh memory. */
+const worthAStreamBytes = 256 * 1024
 
 /** The replica of a closed container at a datanode. */
 export function replicaSource(datanode: Datanode, container: ContainerId): BlockSource {
@@ -25,7 +28,16 @@ export function replicaSource(datanode: Datanode, container: ContainerId): Block
       const blocks = await datanode.listBlocks(container)
       return blocks.map(({ block, lengthBytes, checksum }) => ({ local: block.local, lengthBytes, checksum }))
     },
-    read: (local, range) => datanode.readSmall({ container, local }, range),
+    copy: async (local, offset, target) => {
+      const block = { container, local }
+      const range = { offset, length: target.length }
+      if (target.length < worthAStreamBytes) return target.set(await datanode.readSmall(block, range))
+      let at = 0
+      for await (const piece of datanode.read(block, range)) {
+        target.set(piece, at)
+        at += piece.length
+      }
+    },
     contentHash: async () => (await datanode.containers()).find(({ id }) => id === container)?.contentHash,
   }
 }

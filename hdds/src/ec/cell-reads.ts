@@ -6,12 +6,16 @@ import type { ErasureCode } from './erasure-code.ts'
 import type { ShardReads } from './shard-reads.ts'
 import { someOfMany } from './some-of-many.ts'
 import type { Hedge } from './some-of-many.ts'
+import type { StripeMemories } from './stripe-memories.ts'
 
 export interface CellReadsOptions {
   readonly reads: ShardReads
   readonly stream: EcStream
   readonly code: ErasureCode
+  readonly memories: StripeMemories
   readonly hedge: Hedge
+  /** A cell that the reader wants is poor: it will decode. */
+  readonly willDecode: boolean
   /** Better read from others first. */
   readonly isPoor: (shard: number) => boolean
   readonly onFailure: (shard: number, failure: StoreError | 'slow') => void
@@ -30,17 +34,18 @@ const decoded = 1
  * Cells for one reader. A cell is read from its shard; where that fails, or takes too long, the same rows of the others are read
  * beside it and decoded, and the first to arrive is taken.
  *
- * A reader that has had to decode keeps the cells of the stripes that it is in: those that are decoded from are those that it
+ * A reader that decodes keeps the cells of the stripes that it is in: those that are decoded from are those that it
  * wants next, and would be read twice. That is at most two stripes with their parity.
  */
 export class CellReads {
   private readonly options: CellReadsOptions
   private readonly cells = new Map<number, Map<number, Kept<Uint8Array>>>()
-  private readonly stripes = new Map<number, Kept<readonly Uint8Array[]>>()
-  private keeps = false
+  private readonly stripes = new Map<number, Kept<ReadonlyMap<number, Uint8Array>>>()
+  private keeps: boolean
 
   constructor(options: CellReadsOptions) {
     this.options = options
+    this.keeps = options.willDecode
   }
 
   /** `Unavailable`, `Damaged`. */
@@ -85,16 +90,32 @@ export class CellReads {
   private async decode(shard: number, stripe: Stripe, from: number, to: number): Promise<Uint8Array> {
     this.keeps = true
     const kept = this.stripes.get(stripe.number)
-    if (kept?.from === from && kept.to === to) return (await kept.value)[shard] as Uint8Array
-    const { stream, code, hedge, isPoor, onFailure } = this.options
-    const candidates = shardOrder(stream, isPoor).filter((other) => other !== shard)
-    const value = decodeRows(
-      { stream, code, hedge, onFailure, read: this.readCell },
-      { stripe, from, to, candidates, wantedCells: stream.dataShards },
-    )
-    // All data cells come of it: another one that is missing in these rows takes it from here.
+    const cell = kept?.from === from && kept.to === to ? (await kept.value).get(shard) : undefined
+    if (cell !== undefined) return cell
+    const value = this.decodeMissing(shard, stripe, from, to)
+    // All missing data cells come of it: another one takes these rows from here.
     this.stripes.set(stripe.number, { from, to, value })
     value.catch(() => this.stripes.delete(stripe.number))
-    return (await value)[shard] as Uint8Array
+    return (await value).get(shard) as Uint8Array
+  }
+
+  private async decodeMissing(
+    shard: number,
+    stripe: Stripe,
+    from: number,
+    to: number,
+  ): Promise<ReadonlyMap<number, Uint8Array>> {
+    const { stream, code, memories, hedge, isPoor, onFailure } = this.options
+    const candidates = shardOrder(stream, isPoor).filter((other) => other !== shard)
+    const memory = memories.take(stream, to - from)
+    try {
+      const { cells, decoded } = await decodeRows(
+        { stream, code, hedge, onFailure, read: this.readCell, memory },
+        { stripe, from, to, candidates, wantedCells: stream.dataShards },
+      )
+      return new Map(decoded.map((missing) => [missing, (cells[missing] as Uint8Array).slice()]))
+    } finally {
+      memories.give(memory)
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { ErasureCode, Holes } from './erasure-code.ts'
-import { cellsOfStripe, stripeMemory } from './erasure-code.ts'
+import { cellsOfStripe } from './erasure-code.ts'
 import type { EcStream, Stripe } from '../core/ec/stripe-layout.ts'
 import { storedCellBytes } from '../core/ec/stripe-layout.ts'
 import { shardCount } from '../core/ec/ec-shape.ts'
@@ -23,20 +23,26 @@ export interface RowTools {
   readonly read: (shard: number, stripe: Stripe, from: number, to: number) => Promise<Uint8Array>
   readonly hedge?: Hedge | undefined
   readonly onFailure?: Gathering<Uint8Array>['onFailure']
-  /** As long as the rows in all cells; it is overwritten. Default: new. */
-  readonly memory?: Uint8Array
+  /** As long as the rows in all cells; it is overwritten. */
+  readonly memory: Uint8Array
+}
+
+/** Views of `memory`, in the order of the code, as long as each other. */
+export interface DecodedRows {
+  /** What was read, and what is wanted of the rest; other cells are undefined. */
+  readonly cells: readonly Uint8Array[]
+  /** The wanted ones that were not read. */
+  readonly decoded: readonly number[]
 }
 
 /**
- * The rows in all cells, in the order of the code, as long as each other: what was read, and what is wanted of the rest (other
- * cells are undefined). Zeros that pad a short cell are read from nowhere. `Unavailable`, `Damaged`: fewer are left than the
- * code needs.
+ * The rows in all cells. Zeros that pad a short cell are read from nowhere. `Unavailable`, `Damaged`: fewer are left than the code
+ * needs.
  */
-export async function decodeRows(tools: RowTools, wanted: RowsWanted): Promise<readonly Uint8Array[]> {
-  const { stream, code } = tools
-  const { stripe, from, to } = wanted
-  const rows = tools.memory ?? stripeMemory(stream, to - from)
-  const cells = cellsOfStripe(rows, stream)
+export async function decodeRows(tools: RowTools, wanted: RowsWanted): Promise<DecodedRows> {
+  const { stream, code, memory } = tools
+  const { stripe, from, to, wantedCells } = wanted
+  const cells = cellsOfStripe(memory, stream)
   const stored = cells.map((_, shard) => Math.max(0, Math.min(to, storedCellBytes(stream, stripe, shard)) - from))
   const present = stored.map((bytes) => bytes === 0)
   const known = present.filter(Boolean).length
@@ -52,8 +58,8 @@ export async function decodeRows(tools: RowTools, wanted: RowsWanted): Promise<r
     present[shard] = true
   }
   for (const [shard, cell] of cells.entries()) if (present[shard] === true) cell.fill(0, stored[shard])
-  await code.reconstruct(rows, stream, { present, wantedCells: wanted.wantedCells })
-  return cells
+  await code.reconstruct(memory, stream, { present, wantedCells })
+  return { cells, decoded: present.flatMap((isThere, shard) => (isThere || shard >= wantedCells ? [] : [shard])) }
 }
 
 /** All shards, data before parity; those for which `isPoor` holds come last. */

@@ -18,6 +18,7 @@ import type { ErasureCode } from './erasure-code.ts'
 import { ShardReads } from './shard-reads.ts'
 import type { ShardDoors } from './shard-reads.ts'
 import type { Hedge } from './some-of-many.ts'
+import { StripeMemories } from './stripe-memories.ts'
 import { Suspects } from './suspects.ts'
 
 export interface EcReaderOptions extends ShardDoors {
@@ -29,8 +30,8 @@ export interface EcReaderOptions extends ShardDoors {
   readonly hedgeAfterMs?: number
   /** For so long a datanode that was slow or away is asked last. Default 10 s. */
   readonly suspectMs?: number
-  /** A shard had to be done without: its place may be out of date. */
-  readonly onDegraded?: (container: ContainerId, shard: number, why: StoreError | 'slow') => void
+  /** A shard is done without, `poor` without having been asked: its place may be out of date. */
+  readonly onDegraded?: (container: ContainerId, shard: number, why: StoreError | 'slow' | 'poor') => void
 }
 
 /** Where an encoded container is, as `locate` says. */
@@ -56,6 +57,7 @@ interface Found {
 export class EcReader {
   private readonly options: EcReaderOptions
   private readonly cache: EncodingCache
+  private readonly memories = new StripeMemories()
   private readonly suspects: Suspects
   private readonly hedge: Hedge
 
@@ -108,7 +110,9 @@ export class EcReader {
         const blocks = await this.listBlocks(place)
         return blocks.map(({ block: { local }, lengthBytes, checksum }) => ({ local, lengthBytes, checksum }))
       },
-      read: (local, range) => this.readSmall(place, { container, local }, range),
+      copy: async (local, offset, target) => {
+        target.set(await this.readSmall(place, { container, local }, { offset, length: target.length }))
+      },
       contentHash: async () => (await this.encoding(this.reads(place))).descriptor.contentHash,
     }
   }
@@ -151,15 +155,21 @@ export class EcReader {
       })
     }
     const { stream } = encoding
+    const ranges = cellsOf(stream, entry.offset + offset, length)
+    const isPoor = (shard: number): boolean => this.isPoor(reads, shard)
+    const poor = ranges.find(({ shard }) => isPoor(shard))
+    if (poor !== undefined) this.options.onDegraded?.(reads.parent, poor.shard, 'poor')
     const cells = new CellReads({
       reads,
       stream,
       code: this.options.code,
+      memories: this.memories,
       hedge: this.hedge,
-      isPoor: (shard) => this.isPoor(reads, shard),
+      willDecode: poor !== undefined,
+      isPoor,
       onFailure: (shard, failure) => this.noteFailure(reads, shard, failure),
     })
-    return { entry, cells, ranges: cellsOf(stream, entry.offset + offset, length) }
+    return { entry, cells, ranges }
   }
 
   private async encoding(reads: ShardReads): Promise<Encoding> {

@@ -56,12 +56,19 @@ export class WasmErasureCode implements ErasureCode {
   }
 }
 
+/**
+ * The library copies what it is given and all that it returns. Windows of 64 KiB stay in a core's cache, and their copies in memory that is
+ * used again; of whole cells every copy is fresh pages of the system, which costs a third more (measured: 16 KiB to 1 MiB).
+ */
+const windowBytes = 64 * 1024
+
 /** The parity cells, at once. */
 export function encodeNow(stripe: Uint8Array, shape: CodeShape): void {
-  const cells = cellsOfStripe(stripe, shape)
   const { dataShards, parityShards } = shape
-  const coded = encode(cells.slice(0, dataShards), parityShards)
-  for (let i = dataShards; i < cells.length; i++) (cells[i] as Uint8Array).set(coded[i] as Uint8Array)
+  for (const window of windowsOf(cellsOfStripe(stripe, shape))) {
+    const coded = encode(window.slice(0, dataShards), parityShards)
+    for (let i = dataShards; i < window.length; i++) (window[i] as Uint8Array).set(coded[i] as Uint8Array)
+  }
 }
 
 /** The missing cells, at once. */
@@ -73,8 +80,18 @@ export function reconstructNow(stripe: Uint8Array, { dataShards }: CodeShape, { 
   const used = Math.max(wantedCells, present.lastIndexOf(true) + 1)
   const missing = present.slice(0, used).flatMap((isPresent, i) => (isPresent ? [] : [i]))
   const cells = cellsOfStripe(stripe, { dataShards, parityShards: present.length - dataShards })
-  const coded = reconstruct(cells.slice(0, used), used - dataShards, Uint32Array.from(missing))
-  for (const i of missing) if (i < wantedCells) (cells[i] as Uint8Array).set(coded[i] as Uint8Array)
+  for (const window of windowsOf(cells.slice(0, used))) {
+    const coded = reconstruct(window, used - dataShards, Uint32Array.from(missing))
+    for (const i of missing) if (i < wantedCells) (window[i] as Uint8Array).set(coded[i] as Uint8Array)
+  }
+}
+
+/** The same bytes of all cells, front to back. */
+function* windowsOf(cells: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  const cellBytes = cells[0]?.length ?? 0
+  for (let from = 0; from < cellBytes; from += windowBytes) {
+    yield cells.map((cell) => cell.subarray(from, from + windowBytes))
+  }
 }
 
 /** Views of the cells, in the order of the code. */

@@ -145,7 +145,7 @@ class Reconstruction {
   /** All data cells, and parity as far as it is wanted. */
   private async decode({ stream }: Encoding, stripe: Stripe, memory: Uint8Array): Promise<readonly Uint8Array[]> {
     const { order: candidates, hedge, onFailure } = this.manner()
-    return await decodeRows(
+    const { cells } = await decodeRows(
       {
         stream,
         code: this.options.code,
@@ -163,6 +163,7 @@ class Reconstruction {
         wantedCells: Math.max(stream.dataShards, ...this.wanted.map((shard) => shard + 1)),
       },
     )
+    return cells
   }
 
   private manner(): ReadManner {

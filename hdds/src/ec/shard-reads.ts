@@ -36,9 +36,7 @@ export class ShardReads {
   async read(shard: number, local: LocalId, range: ReadRange): Promise<Uint8Array> {
     const { container, replicas } = this.layout.shards[shard] as EcShard
     const block = { container, local }
-    let failure = new StoreError('Unavailable', `shard ${shard} of container ${this.parent} cannot be reached`, {
-      details: { container, shard },
-    })
+    let failure: StoreError | undefined
     for (const { datanode: id, address } of replicas) {
       const datanode = this.doors.datanode(id, address)
       if (datanode === undefined) continue
@@ -49,7 +47,14 @@ export class ShardReads {
         failure = error
       }
     }
-    throw failure
+    throw failure ?? this.nowhere(shard)
+  }
+
+  private nowhere(shard: number): StoreError {
+    const container = this.layout.shards[shard]?.container ?? 0
+    return new StoreError('Unavailable', `shard ${shard} of container ${this.parent} cannot be reached`, {
+      details: { container, shard },
+    })
   }
 
   /** `Damaged` when the shard is of something else. */

@@ -31,9 +31,7 @@ export class StreamReader {
     }
     const queue = places.entries()
     const readSome = async (): Promise<void> => {
-      for (const [{ block, blockOffset, lengthBytes }, place] of queue) {
-        place.set(await this.source.read(block.local, { offset: blockOffset, length: lengthBytes }))
-      }
+      for (const [{ block, blockOffset }, place] of queue) await this.source.copy(block.local, blockOffset, place)
     }
     // All are waited for: nobody may still write into the stripe when this has failed.
     const readers = await Promise.allSettled(Array.from({ length: readsAtATime }, readSome))

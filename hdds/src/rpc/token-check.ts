@@ -11,7 +11,8 @@ import type { Addressed } from './records.ts'
 export interface TokenCheck extends Pick<Vouching, 'admit'> {
   /**
    * The container whose shard this one is, as the shard itself says; undefined: it is none. Who may read a block of an encoded
-   * container reads cells of its shards: OM knows nothing of those, so the token is for the container. Default: there are none.
+   * container reads cells of its shards: OM knows nothing of those, so the token is for the container. `ContainerNotFound`: it may
+   * have been one that has moved, and who is told so looks elsewhere. Default: there are none.
    */
   readonly shardOf?: (container: ContainerId) => ContainerId | undefined | Promise<ContainerId | undefined>
 }
@@ -48,13 +49,15 @@ function isOfParent(
   return claimed?.mode === 'READ' && claimed.container !== container
 }
 
-/** Which of the parent's blocks a cell has is not asked: a token for one of them opens all cells of the shard. */
+/**
+ * Which of the parent's blocks a cell has is not asked: a token for one of them opens all cells of the shard. What the shard says is
+ * looked up for genuine tokens only: nobody else learns which containers are here.
+ */
 async function admitShard(check: TokenCheck, token: Uint8Array, deed: BlockDeed): Promise<number> {
-  const claimed = readToken(token)
+  const { container, firstLocal } = readToken(token) as BlockToken
+  const { maxBytes } = await check.admit(token, { ...deed, container, firstLocal, count: 1 })
   const parent = await check.shardOf?.(deed.container)
-  const isParent = claimed !== undefined && parent === claimed.container
-  const asked = isParent ? { ...deed, container: parent, firstLocal: claimed.firstLocal, count: 1 } : deed
-  return (await check.admit(token, asked)).maxBytes
+  return parent === container ? maxBytes : (await check.admit(token, deed)).maxBytes
 }
 
 async function admitAll(check: TokenCheck, token: Uint8Array | undefined, all: readonly BlockDeed[]): Promise<number> {

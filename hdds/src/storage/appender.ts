@@ -43,7 +43,7 @@ export interface AppenderLimits {
   /** Written and unsynced bytes that start a sync nobody waits for. */
   readonly writeBackBytes: number
   readonly maxUnsyncedBytes: number
-  /** Zeros written ahead of small records: `fdatasync` over allocated space needs no journal commit. 0 = none. */
+  /** Zeros written ahead of small records, at most: `fdatasync` over allocated space needs no journal commit. 0 = none. */
   readonly preallocateBytes: number
 }
 
@@ -76,6 +76,7 @@ interface Entry extends LedgerRecord {
 }
 
 const zeros = new Uint8Array(256 * 1024)
+const firstAheadBytes = 64 * 1024
 
 export class Appender {
   private readonly options: AppenderOptions
@@ -88,6 +89,7 @@ export class Appender {
   private end: number
   private floor: number
   private allocatedEnd: number
+  private aheadBytes = 0
   private scheduled = false
   private writing = false
   private syncing = false
@@ -259,7 +261,9 @@ export class Appender {
     // Large batches pay their own journal commit; zeros in front of them would double what the disk must write.
     if (end <= this.allocatedEnd || preallocateBytes === 0 || end - this.end > preallocateBytes / 4) return pieces
     if (this.options.space.availableBytes < 2 * preallocateBytes) return pieces
-    let ahead = preallocateBytes
+    // More each time: a file that gets three small records, as a shard does, must not pay for the zeros of thousands.
+    this.aheadBytes = Math.min(preallocateBytes, Math.max(firstAheadBytes, 2 * this.aheadBytes))
+    let ahead = this.aheadBytes
     this.allocatedEnd = end + ahead
     for (; ahead > 0; ahead -= zeros.length) pieces.push(ahead >= zeros.length ? zeros : zeros.subarray(0, ahead))
     return pieces

@@ -423,7 +423,40 @@ describe('an erasure-coded container', () => {
         await expectWhole(scene)
         expect(scene.replicas.every(({ calls }) => calls.length === 0)).toBe(true)
       },
-      { encoded },
+      { encoded: () => encoded },
+    )
+  })
+
+  test('is looked for anew when a shard is not where it is said to be, and not by everybody', async () => {
+    let doubt: (container: number) => void = () => {}
+    const located: unknown[] = []
+    await withBlock(
+      async (scene) => {
+        scene.place = encodedPlace
+        await readSmall(scene)
+        const moved = { ...encodedPlace, ec: { ...ec } }
+        scene.place = moved
+        doubt(block.container)
+        await readSmall(scene)
+        await scene.clock.sleep(6_000)
+        await readSmall(scene)
+        doubt(block.container)
+        await readSmall(scene)
+        await readSmall(scene)
+        expect(located.map((place) => place === moved.ec)).toEqual([false, false, false, true, true])
+      },
+      {
+        encoded: (given) => {
+          doubt = given
+          return {
+            ...encoded,
+            readSmall: (place, _, range) => {
+              located.push(place.ec)
+              return encoded.readSmall(place, block, range)
+            },
+          }
+        },
+      },
     )
   })
 
@@ -440,7 +473,7 @@ describe('an erasure-coded container', () => {
         expect(sameBytes(Buffer.concat(read), bytes)).toBe(true)
         expect(sameBytes(await readSmall(scene), smallBytes)).toBe(true)
       },
-      { encoded },
+      { encoded: () => encoded },
     )
   })
 

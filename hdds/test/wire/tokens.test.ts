@@ -12,6 +12,7 @@ import type { ServedDatanode } from '../../src/rpc/rpc.ts'
 import { RemoteDatanode } from '../../src/client/client.ts'
 import { trustedClient } from '@o3/common/rpc'
 import type { TokenCheck } from '../../src/rpc/rpc.ts'
+import { ShardParents } from '../../src/ec/shard-parents.ts'
 import { copyTokens } from '../../src/service/copy-tokens.ts'
 import { SigningDatanode } from '../../src/service/signing-datanode.ts'
 import { testKeys } from '../harness/scripted-scm.ts'
@@ -294,6 +295,27 @@ describe('a shard', () => {
       },
       async (id) => (id === container ? parent : undefined),
     ))
+
+  test('that is not here any more is not found, and for who has no genuine token it is refused', () => {
+    let parents: ShardParents | undefined
+    return withTokens(
+      async ({ datanode, local, token }) => {
+        parents = new ShardParents(local)
+        await expect(datanode.readSmall(block, whole, token('READ', ofParent))).rejects.toThrow(
+          code('ContainerNotFound'),
+        )
+        const forged = (token('READ', ofParent).token as Uint8Array).with(40, 0).with(41, 0)
+        for (const access of [
+          { token: forged },
+          token('READ', { ...ofParent, expiresMs: 0 }),
+          token('WRITE', ofParent),
+        ]) {
+          await expect(datanode.readSmall(block, whole, access)).rejects.toThrow(code('AccessDenied'))
+        }
+      },
+      (id) => parents?.of(id),
+    )
+  })
 
   test('that is none wants a token for itself', () =>
     withTokens(async ({ datanode, local, token }) => {

@@ -47,8 +47,12 @@ export class Gateway {
     this.scm = new RemoteScm(scm)
     this.directory = new DatanodeDirectory({ env, authentication: trustedClient, deadlineMs: 4_000 })
     const datanode = this.directory.find
-    const encoded = new EcReader({ datanode, code: new WasmErasureCode(), clock: env.clock })
-    this.blocks = new BlockClient({ env, locations: this.scm, datanode, encoded })
+    this.blocks = new BlockClient({
+      env,
+      locations: this.scm,
+      datanode,
+      encoded: (onDegraded) => new EcReader({ datanode, code: new WasmErasureCode(), clock: env.clock, onDegraded }),
+    })
   }
 
   close(): void {
