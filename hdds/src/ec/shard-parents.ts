@@ -19,7 +19,10 @@ export class ShardParents {
     this.blocks = blocks
   }
 
-  /** Undefined for a container that is no shard, or not whole yet. Rejects when its descriptor cannot be read. */
+  /**
+   * Undefined for a container that is no shard, or not whole yet. Rejects when its descriptor cannot be read; `ContainerNotFound`
+   * where there is no such container: a reader whose place is out of date is to look for another, and not to be sent away.
+   */
   readonly of = (container: ContainerId): ContainerId | undefined | Promise<ContainerId | undefined> =>
     this.parents.get(container) ?? this.read(container)
 
@@ -30,7 +33,7 @@ export class ShardParents {
       this.parents.set(container, parent)
       return parent
     } catch (error) {
-      if (isStoreError(error, 'BlockNotFound', 'ContainerNotFound')) return undefined
+      if (isStoreError(error, 'BlockNotFound')) return undefined
       throw error
     }
   }

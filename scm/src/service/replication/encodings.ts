@@ -1,14 +1,20 @@
-import type { ContainerId, DatanodeId } from '../../api/api.ts'
+import type { ContainerId, DatanodeId, EcPolicy } from '../../api/api.ts'
 import type { ClusterView } from '../../core/cluster-view.ts'
-import { ecPolicyOf } from '../../core/planners/container-facts.ts'
-import { planEncoding, shardBytesOf } from '../../core/planners/encoding.ts'
+import { ecPolicyOf, ecShape } from '../../core/planners/container-facts.ts'
+import {
+  encodedBlocks,
+  planEncoding,
+  planEncodingAnew,
+  shardBytesOf,
+  wantsEncodingAnew,
+} from '../../core/planners/encoding.ts'
 import type { EncodingPlan } from '../../core/planners/encoding.ts'
 import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
 import { freeSources } from '../../core/planners/replication-plan.ts'
 import type { PlanContext } from '../../core/planners/replication-plan.ts'
+import type { ContainerRow } from '../../core/tables.ts'
 import type { Judged, Judgements } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
-import type { TaskCommands } from './task-commands.ts'
 import type { UnitMemory } from './unit-memory.ts'
 
 export interface EncodingRound {
@@ -19,6 +25,13 @@ export interface EncodingRound {
   readonly memory: UnitMemory
 }
 
+export interface ChosenEncoding {
+  readonly unit: ContainerId
+  readonly plan: Extract<EncodingPlan, { kind: 'encode' }>
+  /** `anew`: it is encoded, and its deleted blocks are to be left out. */
+  readonly how: 'first' | 'anew'
+}
+
 /** Containers looked at for one encoding. */
 const examined = 100
 
@@ -27,6 +40,8 @@ export class Encodings {
   private readonly config: ReplicationConfig
   /** Closed ones that are to be encoded one day, and since when they are known to be closed. The oldest first. */
   private readonly waiting = new Map<ContainerId, number>()
+  /** Encoded ones with many deleted blocks. */
+  private readonly anew = new Set<ContainerId>()
 
   /** Begun by another leader, or by this one before it lost the task: their shards have rows. */
   private readonly begun = new Set<ContainerId>()
@@ -35,26 +50,46 @@ export class Encodings {
     this.config = config
   }
 
-  note(unit: ContainerId, judged: Judged | undefined, view: ClusterView, nowMs: number): void {
+  note(unit: ContainerId, judged: Judged | undefined, { view, memory, now }: Omit<EncodingRound, 'tasks' | 'judgements'>): void {
     const row = view.container(unit)?.row
     if (row?.encoding === undefined) this.begun.delete(unit)
     else this.begun.add(unit)
-    const wants =
-      judged?.kind === 'container' &&
-      row?.state === 'CLOSED' &&
-      row.encoding === undefined &&
-      ecPolicyOf(row.replication) !== undefined
-    if (!wants) this.waiting.delete(unit)
-    else if (!this.waiting.has(unit)) this.waiting.set(unit, nowMs)
+    const isAtRest = row?.state === 'CLOSED' && row.encoding === undefined
+    if (!isAtRest || judged?.kind !== 'container' || ecPolicyOf(row.replication) === undefined) this.waiting.delete(unit)
+    else if (!this.waiting.has(unit)) this.waiting.set(unit, now)
+    if (isAtRest && judged?.kind === 'group' && this.wantsAnew(unit, row, memory)) this.anew.add(unit)
+    else this.anew.delete(unit)
   }
 
-  /** The next to encode; undefined when there is none, or enough are under way. */
-  next(
-    round: EncodingRound,
-    context: PlanContext,
-  ): { readonly unit: ContainerId; readonly plan: Extract<EncodingPlan, { kind: 'encode' }> } | undefined {
+  /** The next to encode; undefined when there is none, or enough are under way. Neither kind waits for the other. */
+  next(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
+    const under = round.tasks.all().filter(({ kind }) => kind === 'encode')
+    const anew = under.filter(({ command }) => command?.kind === 'encode-container' && command.from !== undefined).length
+    const { maxEncodings, maxEncodingsAnew } = this.config
+    const first = under.length - anew < maxEncodings ? this.nextFirst(round, context) : undefined
+    return first ?? (anew < maxEncodingsAnew ? this.nextAnew(round, context) : undefined)
+  }
+
+  /** One that was begun and that nobody carries out: asked for again at a datanode with a good replica, or with a shard. */
+  toResume(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
+    const { view, tasks } = round
+    for (const unit of this.begun) {
+      const row = view.container(unit)?.row
+      if (row?.encoding === undefined || isEncoded(tasks, unit)) continue
+      const { policy, shards } = row.encoding
+      const { sources, shardBytes } = this.sourcesOf(unit, policy, round, context)
+      const [encoder] = sources
+      const targets = shards.map((shard) => view.container(shard)?.row.datanodes[0] ?? '')
+      const incoming = (id: DatanodeId): number => context.topology.nodes.get(id)?.incoming ?? 0
+      if (encoder === undefined || targets.some((id) => incoming(id) >= context.limits.maxIncoming)) continue
+      const how = row.ec === undefined ? 'first' : 'anew'
+      return { unit, plan: { kind: 'encode', policy, encoder, sources, targets, shardBytes }, how }
+    }
+    return undefined
+  }
+
+  private nextFirst(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
     const { view, now, tasks, judgements, memory } = round
-    if (tasks.all().filter(({ kind }) => kind === 'encode').length >= this.config.maxEncodings) return undefined
     let looked = 0
     for (const [unit, sinceMs] of this.waiting) {
       if (now - sinceMs < this.config.encodeAfterMs || looked === examined) return undefined
@@ -70,31 +105,57 @@ export class Encodings {
         liveBytes: liveBytesOf(unit, view),
       }
       const plan = planEncoding(facts, this.config, { ...context, avoid })
-      if (plan.kind === 'encode') return { unit, plan }
+      if (plan.kind === 'encode') return { unit, plan, how: 'first' }
     }
     return undefined
   }
 
-  /** One that was begun and that nobody carries out: asked for again at a datanode with a good replica. */
-  resume(round: EncodingRound, context: PlanContext, commands: TaskCommands): RepairTask | undefined {
-    const { view, tasks } = round
-    for (const unit of this.begun) {
-      const container = view.container(unit)
-      const encoding = container?.row.encoding
-      if (container === undefined || encoding === undefined || isEncoded(tasks, unit)) continue
-      const closed = container.row.datanodes.filter((id) => container.reports.get(id)?.state === 'CLOSED')
-      const readable = closed.filter((id) => view.nodes.get(id)?.health === 'HEALTHY')
-      const [encoder] = freeSources(
-        readable.map((datanode) => ({ datanode, state: 'CLOSED' })),
-        context,
-      )
-      if (encoder === undefined) continue
-      const bytes = shardBytesOf(liveBytesOf(unit, view), encoding.policy)
-      const task = commands.forResumedEncoding({ unit, encoding, encoder, bytes }, view)
-      const incoming = (id: DatanodeId): number => context.topology.nodes.get(id)?.incoming ?? 0
-      if (task.targets.every((id) => incoming(id) < context.limits.maxIncoming)) return task
+  private nextAnew(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
+    const { view, now, tasks, judgements, memory } = round
+    let looked = 0
+    for (const unit of this.anew) {
+      if (looked === examined) return undefined
+      if (memory.readyMs(unit) > now || tasks.ofUnit(unit).length > 0) continue
+      const row = view.container(unit)?.row
+      // What the last encoding left out is still being cleared away.
+      if (row?.ec === undefined || row.ec.leaveOut !== undefined || !this.wantsAnew(unit, row, memory)) continue
+      looked += 1
+      const judged = judgements.judge(unit, view, context.topology)
+      if (judged?.kind !== 'group') continue
+      const stayingShare = Math.max(0, 1 - row.deletedBlocks / Math.max(1, encodedBlocks(row)))
+      const facts = { state: row.state, group: judged.facts, found: judged.found, stayingShare }
+      const plan = planEncodingAnew(facts, { ...context, avoid: memory.avoided(unit, now) })
+      if (plan.kind === 'encode') return { unit, plan, how: 'anew' }
     }
     return undefined
+  }
+
+  private wantsAnew(unit: ContainerId, row: ContainerRow, memory: UnitMemory): boolean {
+    const { deletedBlocks } = row
+    const facts = { blocks: encodedBlocks(row), deletedBlocks, declinedAt: memory.declinedAt(unit) }
+    return row.ec !== undefined && wantsEncodingAnew(facts, this.config)
+  }
+
+  private sourcesOf(
+    unit: ContainerId,
+    policy: EcPolicy,
+    { view, judgements }: EncodingRound,
+    context: PlanContext,
+  ): { readonly sources: readonly DatanodeId[]; readonly shardBytes: number } {
+    const judged = judgements.judge(unit, view, context.topology)
+    if (judged?.kind === 'group') {
+      const { policy: read, shardBytes } = judged.facts
+      const maxSources = ecShape[read].data
+      const holders = judged.found.shards.flatMap(({ good }) => good.readable.slice(0, 1))
+      const sources = freeSources(holders, { ...context, limits: { ...context.limits, maxSources } })
+      return { sources: sources.length < maxSources ? [] : sources, shardBytes }
+    }
+    const container = view.container(unit)
+    const closed = (container?.row.datanodes ?? []).filter((id) => container?.reports.get(id)?.state === 'CLOSED')
+    const readable = closed.filter((id) => view.nodes.get(id)?.health === 'HEALTHY')
+    const replicas = readable.map((datanode) => ({ datanode, state: 'CLOSED' as const }))
+    const sources = freeSources(replicas, { ...context, limits: { ...context.limits, maxSources: 1 } })
+    return { sources, shardBytes: shardBytesOf(liveBytesOf(unit, view), policy) }
   }
 }
 

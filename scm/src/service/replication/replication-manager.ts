@@ -18,6 +18,8 @@ import { RepairQueue, urgencyOf } from '../../core/planners/repair-queue.ts'
 import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
 import { planBookkeeping, planRepair } from '../../core/planners/replication-plan.ts'
 import type { PlanContext, RepairAction, RepairPlan } from '../../core/planners/replication-plan.ts'
+import type { Omission, OmissionBounds } from '../../core/recorded-deletions.ts'
+import type { LeftOut } from '../../core/tables.ts'
 import type { Topology } from '../../core/planners/topology.ts'
 import { topologyOfView, unitOf } from '../../core/planners/view-facts.ts'
 import { Balancer } from './balancer.ts'
@@ -27,7 +29,8 @@ import { Judgements } from './judgements.ts'
 import type { Judged } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import { RowChanges } from './row-changes.ts'
-import { TaskCommands } from './task-commands.ts'
+import { TaskCommands, layoutOf } from './task-commands.ts'
+import type { AnewFields } from './task-commands.ts'
 import { TaskKeeper } from './task-keeper.ts'
 import { UnitMemory } from './unit-memory.ts'
 
@@ -42,6 +45,8 @@ export interface ReplicationManagerParts {
   view(): ClusterView
   /** In the name of this term: `NotLeader` once it is over. */
   readonly execute: (command: ScmCommand) => Promise<ScmReply>
+  /** Of the recorded deletions of an encoded container the first ones: see `omissionOf`; none behind `upTo`. */
+  readonly omission: (container: ContainerId, bounds: OmissionBounds) => Promise<Omission | undefined>
 }
 
 /**
@@ -198,7 +203,7 @@ export class ReplicationManager {
   private async judge(unit: ContainerId, view: ClusterView, topology: Topology): Promise<void> {
     const judged = this.judgements.judge(unit, view, topology)
     this.departures.note(unit, judged, view)
-    this.encodings.note(unit, judged, view, this.parts.clock.monotonicMs())
+    this.encodings.note(unit, judged, { view, memory: this.memory, now: this.parts.clock.monotonicMs() })
     this.inherit(unit, view)
     if (judged === undefined) {
       this.queue.withdraw(unit)
@@ -351,18 +356,44 @@ export class ReplicationManager {
     if (!this.keeper.admits()) return
     const context = { topology, limits: config, draw: () => random.fraction() }
     const round = { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory }
-    const resumed = this.encodings.resume(round, context, this.commands)
+    const resumed = this.encodings.toResume(round, context)
     if (resumed !== undefined) {
-      this.keeper.beginRecorded(resumed)
+      const { unit, plan } = resumed
+      const encoding = view.container(unit)?.row.encoding
+      const anew = resumed.how === 'anew' ? await this.anewOf(unit, encoding?.leaveOut?.upTo) : undefined
+      if (encoding === undefined || (resumed.how === 'anew' && anew === undefined)) return
+      this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: encoding.shards, anew: anew?.fields }, view))
       return
     }
     const chosen = this.encodings.next(round, context)
     if (chosen === undefined) return
     const { unit, plan } = chosen
     const { policy, targets } = plan
-    const reply = await this.rows.execute({ kind: 'begin-encoding', container: unit, policy, targets }, unit)
+    const anew = chosen.how === 'anew' ? await this.anewOf(unit) : undefined
+    if (chosen.how === 'anew' && anew === undefined) return
+    const begin = { kind: 'begin-encoding', container: unit, policy, targets, leaveOut: anew?.leaveOut } as const
+    const reply = await this.rows.execute(begin, unit)
     if (reply?.kind !== 'shards') return
-    this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: reply.shards }, view))
+    this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: reply.shards, anew: anew?.fields }, view))
+  }
+
+  /** What is left out, and out of what it is encoded. Undefined: it is encoded no more, or there is nothing to leave out. */
+  private async anewOf(
+    unit: ContainerId,
+    upTo?: number,
+  ): Promise<{ readonly leaveOut: LeftOut; readonly fields: AnewFields } | undefined> {
+    const { config } = this.parts
+    const omission = await this.parts.omission(unit, { mostRanges: config.maxLeftOutRanges, upTo })
+    const view = this.parts.view()
+    const judged = this.judgements.judge(unit, view, topologyOfView(view, this.tasks))
+    const deleted = view.container(unit)?.row.deletedBlocks ?? 0
+    if (omission === undefined || judged?.kind !== 'group') return undefined
+    // Of more than fits into one encoding it is worth as much, block for block.
+    const worthShare = config.worthShare * Math.min(1, omission.leaveOut.blocks / Math.max(1, deleted))
+    return {
+      leaveOut: omission.leaveOut,
+      fields: { from: layoutOf(judged, view), leaveOut: omission.ranges, worthShare },
+    }
   }
 
   private async balance(): Promise<void> {
