@@ -394,7 +394,11 @@ describe('encoding', () => {
     expect(records(rules)).toHaveLength(4)
     close(rules, shards)
     rules.execute({ kind: 'finish-encoding', container: id, blocks: 5 })
-    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 4, ec: { shards, blocks: 5 }, encoding: undefined })
+    expect(rules.get(containers, id)).toMatchObject({
+      deletedBlocks: 4,
+      ec: { shards, blocks: 5 },
+      encoding: undefined,
+    })
     for (const shard of old) expect(rules.get(containers, shard)?.state).toBe('DELETING')
     const begin = { kind: 'begin-encoding', container: id, policy, targets, leaveOut: { upTo: 5, blocks: 4 } } as const
     expect(rules.try(begin)).toMatchObject({ code: 'ConcurrentChange' })

@@ -36,7 +36,8 @@ describe('ranges', () => {
         count: 1 + random.below(4),
       }))
       const found = merged(given)
-      const ids = (of: typeof given) => new Set(of.flatMap(({ firstLocal, count }) => Array.from({ length: count }, (_, n) => firstLocal + n)))
+      const ids = (of: typeof given) =>
+        new Set(of.flatMap(({ firstLocal, count }) => Array.from({ length: count }, (_, n) => firstLocal + n)))
       expect([...ids(found)].toSorted((a, b) => a - b)).toEqual([...ids(given)].toSorted((a, b) => a - b))
       for (const [n, range] of found.entries()) {
         const next = found[n + 1]
@@ -90,7 +91,11 @@ test.each<readonly [string, Partial<ContainerRow>, number]>([
   ],
   [
     'it goes',
-    { state: 'DELETING', ec: { policy: 'rs-3-2-1024k', shards: [], leaveOut: { upTo: 9, blocks: 4 } }, deletedBlocks: 3 },
+    {
+      state: 'DELETING',
+      ec: { policy: 'rs-3-2-1024k', shards: [], leaveOut: { upTo: 9, blocks: 4 } },
+      deletedBlocks: 3,
+    },
     7,
   ],
 ])('spent records: %s', (_, row, blocks) => {

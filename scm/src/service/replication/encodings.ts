@@ -50,12 +50,17 @@ export class Encodings {
     this.config = config
   }
 
-  note(unit: ContainerId, judged: Judged | undefined, { view, memory, now }: Omit<EncodingRound, 'tasks' | 'judgements'>): void {
+  note(
+    unit: ContainerId,
+    judged: Judged | undefined,
+    { view, memory, now }: Omit<EncodingRound, 'tasks' | 'judgements'>,
+  ): void {
     const row = view.container(unit)?.row
     if (row?.encoding === undefined) this.begun.delete(unit)
     else this.begun.add(unit)
     const isAtRest = row?.state === 'CLOSED' && row.encoding === undefined
-    if (!isAtRest || judged?.kind !== 'container' || ecPolicyOf(row.replication) === undefined) this.waiting.delete(unit)
+    if (!isAtRest || judged?.kind !== 'container' || ecPolicyOf(row.replication) === undefined)
+      this.waiting.delete(unit)
     else if (!this.waiting.has(unit)) this.waiting.set(unit, now)
     if (isAtRest && judged?.kind === 'group' && this.wantsAnew(unit, row, memory)) this.anew.add(unit)
     else this.anew.delete(unit)
@@ -64,7 +69,9 @@ export class Encodings {
   /** The next to encode; undefined when there is none, or enough are under way. Neither kind waits for the other. */
   next(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
     const under = round.tasks.all().filter(({ kind }) => kind === 'encode')
-    const anew = under.filter(({ command }) => command?.kind === 'encode-container' && command.from !== undefined).length
+    const anew = under.filter(
+      ({ command }) => command?.kind === 'encode-container' && command.from !== undefined,
+    ).length
     const { maxEncodings, maxEncodingsAnew } = this.config
     const first = under.length - anew < maxEncodings ? this.nextFirst(round, context) : undefined
     return first ?? (anew < maxEncodingsAnew ? this.nextAnew(round, context) : undefined)

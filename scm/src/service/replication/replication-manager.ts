@@ -362,7 +362,9 @@ export class ReplicationManager {
       const encoding = view.container(unit)?.row.encoding
       const anew = resumed.how === 'anew' ? await this.anewOf(unit, encoding?.leaveOut?.upTo) : undefined
       if (encoding === undefined || (resumed.how === 'anew' && anew === undefined)) return
-      this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: encoding.shards, anew: anew?.fields }, view))
+      this.keeper.beginRecorded(
+        this.commands.forEncoding({ unit, plan, shards: encoding.shards, anew: anew?.fields }, view),
+      )
       return
     }
     const chosen = this.encodings.next(round, context)
