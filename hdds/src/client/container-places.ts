@@ -155,7 +155,10 @@ export function isSameLayout(a: EncodedPlace, b: EncodedPlace): boolean {
 
 function layoutText({ ec }: EncodedPlace): string {
   const shards = ec.shards.map(({ container, replicas }) => {
-    return `${container} ${replicas.map(({ datanode, address }) => `${datanode}@${address ?? ''}`).toSorted().join()}`
+    return `${container} ${replicas
+      .map(({ datanode, address }) => `${datanode}@${address ?? ''}`)
+      .toSorted()
+      .join()}`
   })
   return shards.join(';')
 }

@@ -110,7 +110,8 @@ export class ReplicaSearch {
     const { encoded } = this.place
     if (meaningOfReadFailure(failure) === 'answer' || isStoreError(failure, 'BlockNotFound')) throw failure
     this.place = await places.locateAgain(this.block.container, failure)
-    if (encoded !== undefined && this.place.encoded !== undefined && isSameLayout(encoded, this.place.encoded)) throw failure
+    if (encoded !== undefined && this.place.encoded !== undefined && isSameLayout(encoded, this.place.encoded))
+      throw failure
     metrics.switches.add()
   }
 
