@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest'
 import type { BlockAccess, Datanode, PipelineMembership } from '../../src/api/api.ts'
 import type { ServedDatanode } from '../../src/rpc/rpc.ts'
 import { RemoteDatanode } from '../../src/client/client.ts'
+import { ShardParents } from '../../src/ec/shard-parents.ts'
 import { trustedClient } from '@o3/common/rpc'
 import type { TokenCheck } from '../../src/rpc/rpc.ts'
 import { copyTokens } from '../../src/service/copy-tokens.ts'
@@ -40,6 +41,10 @@ interface Scene extends SimulatedScene {
   /** As OM has it. */
   readonly om: Vouching
   token(mode: TokenMode, over?: Partial<TokenGrant>): BlockAccess
+}
+
+const nowhere = {
+  readSmall: () => Promise.reject(new StoreError('ContainerNotFound', 'it is not here')),
 }
 
 const container = 7
@@ -293,6 +298,16 @@ describe('a shard', () => {
         )
       },
       async (id) => (id === container ? parent : undefined),
+    ))
+
+  test('that is not here any more is not found, which tells a reader to look elsewhere', () =>
+    withTokens(
+      async ({ datanode, token }) => {
+        const cell = { container: 8, local: 1 }
+        const read = datanode.readSmall(cell, { offset: 0, length: 1 }, token('READ', ofParent))
+        await expect(read).rejects.toThrow(code('ContainerNotFound'))
+      },
+      async (id) => await new ShardParents(nowhere).of(id),
     ))
 
   test('that is none wants a token for itself', () =>
