@@ -168,7 +168,7 @@ class Program {
     this.acknowledged = this.acknowledged.filter((each) => !blocks.includes(each))
     for (const block of blocks) {
       const { container, local } = block
-      const unasked = [...blocks.slice(blocks.indexOf(block))]
+      const unasked = blocks.slice(blocks.indexOf(block))
       let isAsked = false
       await this.atLeader(async (scm) => {
         await scm.deleteBlocks([{ container, firstLocal: local, count: 1 }])

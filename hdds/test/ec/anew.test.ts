@@ -66,7 +66,7 @@ test('out of the old shards, of which some may be missing: what is left is the s
     ]
     const report = await carryOut(scene, commandOf(scene, { from, leaveOut, worthShare: 0.4 }))
     expect(report).toEqual({ kind: 'encoded', blocks: 4 })
-    expect([...written].toSorted()).toEqual([200, 201, 202, 203, 204])
+    expect(written).toEqual(new Set([200, 201, 202, 203, 204]))
     await expectBlocks(
       scene,
       [...contents].filter(([local]) => local !== first && local !== large),
@@ -170,7 +170,7 @@ test('a reader in mid-stream over the old shards goes on over the new ones, byte
     const pieces = known.client.read({ container: parent, local: large }, range)[Symbol.asyncIterator]()
     const read: Uint8Array[] = []
     for (let step = await pieces.next(); step.done !== true; step = await pieces.next()) {
-      read.push(Uint8Array.from(step.value as Uint8Array))
+      read.push(Uint8Array.from(step.value))
       if (read.length === 2) await replace(scene, known)
     }
     expect(read.length).toBeGreaterThan(2)

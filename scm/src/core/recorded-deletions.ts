@@ -1,6 +1,6 @@
 /** Deletions of encoded containers: recorded until it is encoded anew without their blocks. */
 
-import type { BlockRange, ContainerId, LocalRange } from '../api/api.ts'
+import type { BlockRange, LocalRange } from '../api/api.ts'
 import type { ContainerRow, LeftOut } from './tables.ts'
 
 export interface RecordedDeletion {

@@ -1,18 +1,12 @@
 import type { ContainerId, DatanodeId, EcPolicy } from '../../api/api.ts'
 import type { ClusterView } from '../../core/cluster-view.ts'
 import { ecPolicyOf, ecShape } from '../../core/planners/container-facts.ts'
-import {
-  encodedBlocks,
-  planEncoding,
-  planEncodingAnew,
-  shardBytesOf,
-  wantsEncodingAnew,
-} from '../../core/planners/encoding.ts'
+import { planEncoding, shardBytesOf } from '../../core/planners/encoding.ts'
 import type { EncodingPlan } from '../../core/planners/encoding.ts'
-import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
+import type { RepairTasks } from '../../core/planners/repair-tasks.ts'
 import { freeSources } from '../../core/planners/replication-plan.ts'
 import type { PlanContext } from '../../core/planners/replication-plan.ts'
-import type { ContainerRow } from '../../core/tables.ts'
+import { AnewEncodings } from './anew-encodings.ts'
 import type { Judged, Judgements } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import type { UnitMemory } from './unit-memory.ts'
@@ -40,30 +34,27 @@ export class Encodings {
   private readonly config: ReplicationConfig
   /** Closed ones that are to be encoded one day, and since when they are known to be closed. The oldest first. */
   private readonly waiting = new Map<ContainerId, number>()
-  /** Encoded ones with many deleted blocks. */
-  private readonly anew = new Set<ContainerId>()
-
+  private readonly anew: AnewEncodings
   /** Begun by another leader, or by this one before it lost the task: their shards have rows. */
   private readonly begun = new Set<ContainerId>()
 
   constructor(config: ReplicationConfig) {
     this.config = config
+    this.anew = new AnewEncodings(config)
   }
 
-  note(
-    unit: ContainerId,
-    judged: Judged | undefined,
-    { view, memory, now }: Omit<EncodingRound, 'tasks' | 'judgements'>,
-  ): void {
-    const row = view.container(unit)?.row
+  note(unit: ContainerId, judged: Judged | undefined, known: Pick<EncodingRound, 'view' | 'memory' | 'now'>): void {
+    const row = known.view.container(unit)?.row
     if (row?.encoding === undefined) this.begun.delete(unit)
     else this.begun.add(unit)
-    const isAtRest = row?.state === 'CLOSED' && row.encoding === undefined
-    if (!isAtRest || judged?.kind !== 'container' || ecPolicyOf(row.replication) === undefined)
-      this.waiting.delete(unit)
-    else if (!this.waiting.has(unit)) this.waiting.set(unit, now)
-    if (isAtRest && judged?.kind === 'group' && this.wantsAnew(unit, row, memory)) this.anew.add(unit)
-    else this.anew.delete(unit)
+    const wants =
+      judged?.kind === 'container' &&
+      row?.state === 'CLOSED' &&
+      row.encoding === undefined &&
+      ecPolicyOf(row.replication) !== undefined
+    if (!wants) this.waiting.delete(unit)
+    else if (!this.waiting.has(unit)) this.waiting.set(unit, known.now)
+    this.anew.note(unit, judged, known)
   }
 
   /** The next to encode; undefined when there is none, or enough are under way. Neither kind waits for the other. */
@@ -74,7 +65,7 @@ export class Encodings {
     ).length
     const { maxEncodings, maxEncodingsAnew } = this.config
     const first = under.length - anew < maxEncodings ? this.nextFirst(round, context) : undefined
-    return first ?? (anew < maxEncodingsAnew ? this.nextAnew(round, context) : undefined)
+    return first ?? (anew < maxEncodingsAnew ? this.anew.next(round, context) : undefined)
   }
 
   /** One that was begun and that nobody carries out: asked for again at a datanode with a good replica, or with a shard. */
@@ -115,32 +106,6 @@ export class Encodings {
       if (plan.kind === 'encode') return { unit, plan, how: 'first' }
     }
     return undefined
-  }
-
-  private nextAnew(round: EncodingRound, context: PlanContext): ChosenEncoding | undefined {
-    const { view, now, tasks, judgements, memory } = round
-    let looked = 0
-    for (const unit of this.anew) {
-      if (looked === examined) return undefined
-      if (memory.readyMs(unit) > now || tasks.ofUnit(unit).length > 0) continue
-      const row = view.container(unit)?.row
-      // What the last encoding left out is still being cleared away.
-      if (row?.ec === undefined || row.ec.leaveOut !== undefined || !this.wantsAnew(unit, row, memory)) continue
-      looked += 1
-      const judged = judgements.judge(unit, view, context.topology)
-      if (judged?.kind !== 'group') continue
-      const stayingShare = Math.max(0, 1 - row.deletedBlocks / Math.max(1, encodedBlocks(row)))
-      const facts = { state: row.state, group: judged.facts, found: judged.found, stayingShare }
-      const plan = planEncodingAnew(facts, { ...context, avoid: memory.avoided(unit, now) })
-      if (plan.kind === 'encode') return { unit, plan, how: 'anew' }
-    }
-    return undefined
-  }
-
-  private wantsAnew(unit: ContainerId, row: ContainerRow, memory: UnitMemory): boolean {
-    const { deletedBlocks } = row
-    const facts = { blocks: encodedBlocks(row), deletedBlocks, declinedAt: memory.declinedAt(unit) }
-    return row.ec !== undefined && wantsEncodingAnew(facts, this.config)
   }
 
   private sourcesOf(

@@ -19,18 +19,17 @@ import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.t
 import { planBookkeeping, planRepair } from '../../core/planners/replication-plan.ts'
 import type { PlanContext, RepairAction, RepairPlan } from '../../core/planners/replication-plan.ts'
 import type { Omission, OmissionBounds } from '../../core/recorded-deletions.ts'
-import type { LeftOut } from '../../core/tables.ts'
 import type { Topology } from '../../core/planners/topology.ts'
 import { topologyOfView, unitOf } from '../../core/planners/view-facts.ts'
 import { Balancer } from './balancer.ts'
 import { Departures } from './departures.ts'
+import { EncodingTasks } from './encoding-tasks.ts'
 import { Encodings } from './encodings.ts'
 import { Judgements } from './judgements.ts'
 import type { Judged } from './judgements.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import { RowChanges } from './row-changes.ts'
-import { TaskCommands, layoutOf } from './task-commands.ts'
-import type { AnewFields } from './task-commands.ts'
+import { TaskCommands } from './task-commands.ts'
 import { TaskKeeper } from './task-keeper.ts'
 import { UnitMemory } from './unit-memory.ts'
 
@@ -45,7 +44,7 @@ export interface ReplicationManagerParts {
   view(): ClusterView
   /** In the name of this term: `NotLeader` once it is over. */
   readonly execute: (command: ScmCommand) => Promise<ScmReply>
-  /** Of the recorded deletions of an encoded container the first ones: see `omissionOf`; none behind `upTo`. */
+  /** Of the recorded deletions of an encoded container the first ones: see `OmissionBuilder`. */
   readonly omission: (container: ContainerId, bounds: OmissionBounds) => Promise<Omission | undefined>
 }
 
@@ -65,6 +64,7 @@ export class ReplicationManager {
   private readonly balancer: Balancer
   private readonly departures: Departures
   private readonly encodings: Encodings
+  private readonly encodingTasks: EncodingTasks
   /** Units to judge anew. */
   private readonly dirty = new Set<ContainerId>()
   /** Units that waited for a task of another one to end. */
@@ -82,6 +82,8 @@ export class ReplicationManager {
     this.balancer = new Balancer(config.balance)
     this.departures = new Departures(parts.log)
     this.encodings = new Encodings(config)
+    const { encodings, rows, commands } = this
+    this.encodingTasks = new EncodingTasks({ encodings, rows, commands, config, omission: parts.omission })
     this.keeper = new TaskKeeper({
       ...parts,
       rows: this.rows,
@@ -356,46 +358,8 @@ export class ReplicationManager {
     if (!this.keeper.admits()) return
     const context = { topology, limits: config, draw: () => random.fraction() }
     const round = { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory }
-    const resumed = this.encodings.toResume(round, context)
-    if (resumed !== undefined) {
-      const { unit, plan } = resumed
-      const encoding = view.container(unit)?.row.encoding
-      const anew = resumed.how === 'anew' ? await this.anewOf(unit, encoding?.leaveOut?.upTo) : undefined
-      if (encoding === undefined || (resumed.how === 'anew' && anew === undefined)) return
-      this.keeper.beginRecorded(
-        this.commands.forEncoding({ unit, plan, shards: encoding.shards, anew: anew?.fields }, view),
-      )
-      return
-    }
-    const chosen = this.encodings.next(round, context)
-    if (chosen === undefined) return
-    const { unit, plan } = chosen
-    const { policy, targets } = plan
-    const anew = chosen.how === 'anew' ? await this.anewOf(unit) : undefined
-    if (chosen.how === 'anew' && anew === undefined) return
-    const begin = { kind: 'begin-encoding', container: unit, policy, targets, leaveOut: anew?.leaveOut } as const
-    const reply = await this.rows.execute(begin, unit)
-    if (reply?.kind !== 'shards') return
-    this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: reply.shards, anew: anew?.fields }, view))
-  }
-
-  /** What is left out, and out of what it is encoded. Undefined: it is encoded no more, or there is nothing to leave out. */
-  private async anewOf(
-    unit: ContainerId,
-    upTo?: number,
-  ): Promise<{ readonly leaveOut: LeftOut; readonly fields: AnewFields } | undefined> {
-    const { config } = this.parts
-    const omission = await this.parts.omission(unit, { mostRanges: config.maxLeftOutRanges, upTo })
-    const view = this.parts.view()
-    const judged = this.judgements.judge(unit, view, topologyOfView(view, this.tasks))
-    const deleted = view.container(unit)?.row.deletedBlocks ?? 0
-    if (omission === undefined || judged?.kind !== 'group') return undefined
-    // Of more than fits into one encoding it is worth as much, block for block.
-    const worthShare = config.worthShare * Math.min(1, omission.leaveOut.blocks / Math.max(1, deleted))
-    return {
-      leaveOut: omission.leaveOut,
-      fields: { from: layoutOf(judged, view), leaveOut: omission.ranges, worthShare },
-    }
+    const task = await this.encodingTasks.next(round, context)
+    if (task !== undefined) this.keeper.beginRecorded(task)
   }
 
   private async balance(): Promise<void> {
