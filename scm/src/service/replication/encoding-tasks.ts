@@ -64,7 +64,8 @@ export class EncodingTasks {
     const { unit, plan } = resumed
     const { view } = moment.round
     const encoding = view.container(unit)?.row.encoding
-    const omitting = encoding && (await this.omitting(resumed, moment, encoding.leaveOut?.upTo))
+    if (encoding === undefined) return undefined
+    const omitting = await this.omitting(resumed, moment, encoding.leaveOut?.upTo)
     if (omitting === undefined) return undefined
     return this.parts.commands.forEncoding({ unit, plan, shards: encoding.shards, anew: omitting.anew }, view)
   }
