@@ -325,11 +325,12 @@ describe('encoding', () => {
   test('ends when all shards are closed, in one step', () => {
     const { rules, id, shards } = begun()
     close(rules, shards.slice(1))
-    const finish = { kind: 'finish-encoding', container: id, leftOut: [] } as const
+    const finish = { kind: 'finish-encoding', container: id, blocks: 9 } as const
     expect(rules.try(finish)).toMatchObject({ code: 'ConcurrentChange' })
     close(rules, shards.slice(0, 1))
     rules.execute(finish)
-    expect(rules.get(containers, id)).toMatchObject({ state: 'CLOSED', encoding: undefined, ec: { policy, shards } })
+    const ec = { policy, shards, blocks: 9 }
+    expect(rules.get(containers, id)).toMatchObject({ state: 'CLOSED', encoding: undefined, ec })
     expect(rules.try(finish)).toMatchObject({ code: 'ConcurrentChange' })
   })
 
@@ -345,35 +346,102 @@ describe('encoding', () => {
     const gone = { kind: 'transition-container', container: id, to: 'DELETING' } as const
     expect(rules.try(gone)).toMatchObject({ code: 'ConcurrentChange' })
     close(rules, shards)
-    rules.execute({ kind: 'finish-encoding', container: id, leftOut: [] })
+    rules.execute({ kind: 'finish-encoding', container: id, blocks: 9 })
     rules.execute(gone)
     for (const each of [id, ...shards]) expect(rules.get(containers, each)?.state).toBe('DELETING')
   })
 
-  test('deletions of an encoded container are recorded for the next encoding, which leaves them out', () => {
+  /** Encoded, with three deletions recorded of which the first was asked for while it was being encoded. */
+  function recorded(): { rules: Rules; id: number; old: readonly number[] } {
     const { rules, id, shards } = begun()
-    // Asked for while it was encoded: it stays in the queue, and is moved when nobody can carry it out any more.
+    // It stays in the queue, and is moved when nobody can carry it out any more.
     rules.delete(id, 1)
     close(rules, shards)
-    rules.execute({ kind: 'finish-encoding', container: id, leftOut: [] })
-    rules.execute({ kind: 'settle-deletions', transactions: [1] })
+    rules.execute({ kind: 'finish-encoding', container: id, blocks: 9 })
     rules.delete(id, 3)
-    expect([rules.get(deletions, 1), rules.get(deletions, 2)]).toEqual([undefined, undefined])
-    const [first, second] = [
-      { container: id, transaction: 1 },
-      { container: id, transaction: 2 },
-    ]
-    expect(rules.rows(encodedDeletions).map(({ key, value }) => [key, value[0]?.firstLocal])).toEqual([
-      [first, 1],
-      [second, 3],
-    ])
-    expect(rules.get(containers, id)?.deletedBlocks).toBe(4)
-    const again = rules.execute({ kind: 'begin-encoding', container: id, policy, targets })
+    rules.execute({ kind: 'settle-deletions', transactions: [1] })
+    rules.delete(id, 5)
+    return { rules, id, old: shards }
+  }
+
+  const records = (rules: Rules) =>
+    rules.rows(encodedDeletions).map(({ key, value }) => [key.transaction, value[0]?.firstLocal])
+
+  function anew(rules: Rules, container: number, leaveOut: { upTo: number; blocks: number }): readonly number[] {
+    const again = rules.execute({ kind: 'begin-encoding', container, policy, targets, leaveOut })
     if (again.kind !== 'shards') throw new Error(again.kind)
-    close(rules, again.shards)
-    rules.execute({ kind: 'finish-encoding', container: id, leftOut: [1] })
-    expect(rules.rows(encodedDeletions).map(({ key }) => key)).toEqual([second])
-    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 2, ec: { shards: again.shards } })
+    return again.shards
+  }
+
+  test('deletions of an encoded container are recorded, numbered in the order in which they are', () => {
+    const { rules, id } = recorded()
+    expect(rules.rows(deletions)).toEqual([])
+    // What came out of the queue is behind what was recorded before: a set of records up to one never grows.
+    expect(records(rules)).toEqual([
+      [2, 3],
+      [3, 1],
+      [4, 5],
+    ])
+    expect(rules.get(containers, id)?.deletedBlocks).toBe(6)
+  })
+
+  test('an encoding anew drops the records that it left out, and no other', () => {
+    const { rules, id, old } = recorded()
+    const shards = anew(rules, id, { upTo: 3, blocks: 4 })
+    rules.delete(id, 7)
+    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 8, ec: { shards: old }, encoding: { shards } })
+    rules.execute({ kind: 'drop-records', container: id, transactions: [2, 3, 4, 5] })
+    expect(records(rules)).toHaveLength(4)
+    close(rules, shards)
+    rules.execute({ kind: 'finish-encoding', container: id, blocks: 5 })
+    expect(rules.get(containers, id)).toMatchObject({
+      deletedBlocks: 4,
+      ec: { shards, blocks: 5 },
+      encoding: undefined,
+    })
+    for (const shard of old) expect(rules.get(containers, shard)?.state).toBe('DELETING')
+    const begin = { kind: 'begin-encoding', container: id, policy, targets, leaveOut: { upTo: 5, blocks: 4 } } as const
+    expect(rules.try(begin)).toMatchObject({ code: 'ConcurrentChange' })
+    for (let times = 0; times < 2; times++) {
+      rules.execute({ kind: 'drop-records', container: id, transactions: [2] })
+      expect(rules.get(containers, id)?.ec?.leaveOut).toEqual({ upTo: 3, blocks: 2 })
+    }
+    rules.execute({ kind: 'drop-records', container: id, transactions: [2, 3, 4, 5] })
+    expect(records(rules)).toEqual([
+      [4, 5],
+      [5, 7],
+    ])
+    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 4, ec: { leaveOut: undefined } })
+    rules.execute(begin)
+  })
+
+  test('one that is given up leaves the old shards and the records', () => {
+    const { rules, id, old } = recorded()
+    const shards = anew(rules, id, { upTo: 3, blocks: 4 })
+    rules.execute({ kind: 'abandon-encoding', container: id })
+    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 6, ec: { shards: old }, encoding: undefined })
+    expect(records(rules)).toHaveLength(3)
+    for (const shard of old) expect(rules.get(containers, shard)?.state).toBe('CLOSED')
     for (const shard of shards) expect(rules.get(containers, shard)?.state).toBe('DELETING')
+  })
+
+  test('what is encoded is encoded again only to leave something out, and nothing else leaves anything out', () => {
+    const { rules, id } = recorded()
+    const other = rules.closed()
+    const leaveOut = { upTo: 3, blocks: 4 }
+    const refused = { code: 'ConcurrentChange' }
+    expect(rules.try({ kind: 'begin-encoding', container: id, policy, targets })).toMatchObject(refused)
+    expect(rules.try({ kind: 'begin-encoding', container: other, policy, targets, leaveOut })).toMatchObject(refused)
+  })
+
+  test('records of a container that goes are dropped, and none is made any more', () => {
+    const { rules, id } = recorded()
+    rules.execute({ kind: 'transition-container', container: id, to: 'DELETING' })
+    rules.delete(id, 7)
+    expect(records(rules)).toHaveLength(3)
+    rules.execute({ kind: 'drop-records', container: id, transactions: [2, 3] })
+    expect(rules.get(containers, id)).toMatchObject({ deletedBlocks: 2, state: 'DELETING' })
+    rules.execute({ kind: 'drop-records', container: id, transactions: [4, 5] })
+    expect([records(rules), rules.get(containers, id)?.deletedBlocks]).toEqual([[], 0])
   })
 })

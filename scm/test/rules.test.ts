@@ -177,7 +177,7 @@ describe('persisted forms', () => {
       'container',
       containers,
       container,
-      '02' + '0300' + '00' + '010164' + '00' + '00' + '010164' + 'ac02' + '02' + '00000000',
+      '03' + '0300' + '00' + '010164' + '00' + '00' + '010164' + 'ac02' + '02' + '00000000',
     ],
     [
       'container with everything',
@@ -188,12 +188,12 @@ describe('persisted forms', () => {
         pipeline: 'p',
         incoming: ['e'],
         copies: 3,
-        encoding: { policy: 'rs-6-3-1024k', shards: [7, 8] },
-        ec: { policy: 'rs-3-2-1024k', shards: [9] },
+        encoding: { policy: 'rs-6-3-1024k', shards: [7, 8], leaveOut: { upTo: 10, blocks: 11 } },
+        ec: { policy: 'rs-3-2-1024k', shards: [9], blocks: 12 },
         shardOf: { container: 4, index: 1 },
         deletedBlocks: 6,
       },
-      '02' +
+      '03' +
         '0301' +
         '010170' +
         '010164' +
@@ -203,7 +203,11 @@ describe('persisted forms', () => {
         'ac02' +
         '02' +
         '0101020708' +
+        '00' +
+        '010a0b' +
         '01000109' +
+        '010c' +
+        '00' +
         '010401' +
         '06',
     ],
@@ -226,6 +230,29 @@ describe('persisted forms', () => {
     ['node of this process, version 1', nodes, '01056c6f63616c0005', { ...node, address: undefined, rack: '/default' }],
     ['node, version 2', nodes, '020103613a310005', { ...node, rack: '/default' }],
     ['node of this process, version 2', nodes, '02000005', { ...node, address: undefined, rack: '/default' }],
+    [
+      'encoded container, version 2',
+      containers,
+      '02' +
+        '0300' +
+        '00' +
+        '010164' +
+        '00' +
+        '00' +
+        '010164' +
+        'ac02' +
+        '02' +
+        '0101020708' +
+        '01000109' +
+        '00' +
+        '06',
+      {
+        ...container,
+        encoding: { policy: 'rs-6-3-1024k', shards: [7, 8] },
+        ec: { policy: 'rs-3-2-1024k', shards: [9] },
+        deletedBlocks: 6,
+      },
+    ],
     ['container, version 1', containers, '010300017001' + '0164' + 'ac02' + '02', container],
     [
       'deletion, version 1',
@@ -242,7 +269,7 @@ describe('persisted forms', () => {
   test.each<readonly [string, unknown, number]>([
     ['counter', counters, 2],
     ['node', nodes, 4],
-    ['container', containers, 3],
+    ['container', containers, 4],
     ['deletion', deletions, 3],
     ['pipeline', pipelines, 2],
   ])('a %s row of a later version is refused', (_, table, version) => {

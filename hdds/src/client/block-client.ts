@@ -71,6 +71,9 @@ export const defaultBlockPatience: BlockPatience = {
   silenceMs: 5_000,
 }
 
+/** A container is not encoded anew so often while one small block is read. */
+const maxEncodings = 4
+
 type PipelinePlace = KnownPlace & { readonly pipeline: PipelineId }
 
 /**
@@ -158,12 +161,20 @@ export class BlockClient implements BlockStore {
     const place = this.places.get(block.container) ?? (await this.places.locate(block.container))
     const here = this.onlyHere(place)
     if (here !== undefined) return await here.readSmall(block, range, access)
-    const found = await new ReplicaSearch(this.reading, block, place).find(({ datanode }) => {
-      const signal = new GivingUp()
-      return { answer: datanode.readSmall(block, range, { ...access, signal }), cancel: () => signal.giveUp() }
-    })
-    if (found.kind === 'answer') return found.value
-    return await this.encoded(found.place).readSmall(found.place, block, range, access)
+    const search = new ReplicaSearch(this.reading, block, place)
+    for (let attempt = 1; ; attempt++) {
+      const found = await search.find(({ datanode }) => {
+        const signal = new GivingUp()
+        return { answer: datanode.readSmall(block, range, { ...access, signal }), cancel: () => signal.giveUp() }
+      })
+      if (found.kind === 'answer') return found.value
+      try {
+        return await this.encoded(found.place).readSmall(found.place, block, range, access)
+      } catch (error) {
+        if (attempt === maxEncodings) throw error
+        await search.leftEncoded(error)
+      }
+    }
   }
 
   /**

@@ -148,6 +148,21 @@ export function unreachableContainer(container: ContainerId): StoreError {
   })
 }
 
+/** Shard by shard the same containers at the same places, in whatever order the replicas of one are named. */
+export function isSameLayout(a: EncodedPlace, b: EncodedPlace): boolean {
+  return layoutText(a) === layoutText(b)
+}
+
+function layoutText({ ec }: EncodedPlace): string {
+  const shards = ec.shards.map(({ container, replicas }) => {
+    return `${container} ${replicas
+      .map(({ datanode, address }) => `${datanode}@${address ?? ''}`)
+      .toSorted()
+      .join()}`
+  })
+  return shards.join(';')
+}
+
 /** For a comparison before and after SCM was asked: the addresses of datanodes change in place. */
 export function placeText({ pipeline, members }: KnownPlace): string {
   return `${pipeline ?? ''} ${members.map(({ id, address }) => `${id}@${address ?? ''}`).join(' ')}`

@@ -8,7 +8,7 @@ import { meaningOfReadFailure, mostTelling } from '../core/replica-failures.ts'
 import { answered, failed, isAvoided, orderReplicas, outrun } from '../core/replica-order.ts'
 import type { ReplicaDistance, ReplicaStanding } from '../core/replica-order.ts'
 import type { ClientMetrics } from './client-metrics.ts'
-import { isFaultOf, isHere, unreachableContainer } from './container-places.ts'
+import { isFaultOf, isHere, isSameLayout, unreachableContainer } from './container-places.ts'
 import type {
   BlockReplica,
   ContainerPlaces,
@@ -99,6 +99,20 @@ export class ReplicaSearch {
   get hasOthers(): boolean {
     const nowMs = this.context.clock.monotonicMs()
     return this.place.members.some((member) => !this.wasTried(member) && !isAvoided(member.standing, nowMs))
+  }
+
+  /**
+   * What was encoded could not be read there: it may have been encoded anew since, or its shards moved. Throws the failure where
+   * SCM knows of no other place than that, or it is not one of places.
+   */
+  async leftEncoded(failure: unknown): Promise<void> {
+    const { places, metrics } = this.context
+    const { encoded } = this.place
+    if (meaningOfReadFailure(failure) === 'answer' || isStoreError(failure, 'BlockNotFound')) throw failure
+    this.place = await places.locateAgain(this.block.container, failure)
+    if (encoded !== undefined && this.place.encoded !== undefined && isSameLayout(encoded, this.place.encoded))
+      throw failure
+    metrics.switches.add()
   }
 
   /** The replica that answered has failed since. Throws what is no fault of the replica. */

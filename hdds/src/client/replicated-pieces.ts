@@ -83,12 +83,12 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
       if (failure === undefined) return this.accept(step as Step)
       // The reader has all that it asked for: how the call ends is nothing to it.
       if (this.reached > 0 && this.reached === this.options.range.length) return await this.return()
-      this.leave(failure)
+      await this.leave(failure)
     }
   }
 
   /** The first step of a replica that answers. */
-  private async begin(): Promise<Step> {
+  private async begin(): Promise<Step | StoreError> {
     this.search ??= await this.options.search()
     if (this.isOver) return over
     const range = this.rest()
@@ -101,7 +101,7 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
     }
     const pieces = this.options.encoded(found.place, range)[Symbol.asyncIterator]()
     this.source = { replica: undefined, pieces }
-    return await pieces.next()
+    return await this.more(this.source)
   }
 
   private ask(replica: Replica, range: ReadRange): Asked<{ readonly source: Source; readonly step: Step }> {
@@ -116,9 +116,8 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
 
   /** What came, or why this replica is to be left. */
   private async more({ replica, pieces }: Source): Promise<Step | StoreError> {
-    if (replica === undefined) return await pieces.next()
     try {
-      return await this.waitFor(pieces.next())
+      return await (replica === undefined ? pieces.next() : this.waitFor(pieces.next()))
     } catch (error) {
       if (error instanceof StoreError) return error
       throw error
@@ -159,13 +158,14 @@ export class ReplicatedPieces implements AsyncIterableIterator<Uint8Array, undef
     return step
   }
 
-  private leave(error: StoreError): void {
+  private async leave(error: StoreError): Promise<void> {
     const { source } = this
     this.source = undefined
     if (source === undefined) throw error
     letGo(source.pieces)
-    if (source.replica === undefined || this.switches++ >= maxSwitches) throw error
-    this.search?.left(source.replica, error)
+    if (this.switches++ >= maxSwitches) throw error
+    if (source.replica === undefined) await this.search?.leftEncoded(error)
+    else this.search?.left(source.replica, error)
   }
 
   private rest(): ReadRange {

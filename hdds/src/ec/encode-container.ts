@@ -52,9 +52,11 @@ export interface EncodeOptions extends ShardWork {
   readonly source: BlockSource
 }
 
-/** `leftOutBytes` of `leftOutBytes + streamBytes` are not in the encoding. */
+/** `leftOutBytes` of `leftOutBytes + streamBytes` are not in the encoding, which has so many blocks. */
 export interface EncodeOutcome {
-  readonly kind: 'encoded' | 'not-worth-it'
+  /** `nothing-left`: all blocks are left out, and there would be nothing in the shards. */
+  readonly kind: 'encoded' | 'not-worth-it' | 'nothing-left'
+  readonly blocks: number
   readonly streamBytes: number
   readonly leftOutBytes: number
 }
@@ -99,11 +101,13 @@ class Encoder {
     const streamBytes = totalBytes(blocks)
     const allBytes = listed.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
     const leftOutBytes = allBytes - streamBytes
-    if (leftOutBytes < worthShare * allBytes) return { kind: 'not-worth-it', streamBytes, leftOutBytes }
+    const counts = { blocks: blocks.length, streamBytes, leftOutBytes }
+    if (leaveOut !== undefined && blocks.length === 0) return { kind: 'nothing-left', ...counts }
+    if (leftOutBytes < worthShare * allBytes) return { kind: 'not-worth-it', ...counts }
     // With blocks left out it is the hash of something else.
     const contentHash = blocks.length === listed.length ? await source.contentHash() : undefined
     await this.encode(blocks, contentHash)
-    return { kind: 'encoded', streamBytes, leftOutBytes }
+    return { kind: 'encoded', ...counts }
   }
 
   private async encode(blocks: readonly StreamBlock[], contentHash: string | undefined): Promise<void> {

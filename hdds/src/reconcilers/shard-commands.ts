@@ -19,13 +19,8 @@ export class ShardCommands {
 
   take(command: EcCommand): void {
     const { tasks, pace, ...tools } = this.options
-    tasks.begin(command.task, async ({ signal, progress }) => {
-      await carryOutEcCommand(command, {
-        ...tools,
-        pace: (bytes) => pace.spend(bytes, signal),
-        progress,
-        signal,
-      })
-    })
+    tasks.begin(command.task, ({ signal, progress, encoded }) =>
+      carryOutEcCommand(command, { ...tools, pace: (bytes) => pace.spend(bytes, signal), progress, signal, encoded }),
+    )
   }
 }

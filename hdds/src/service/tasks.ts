@@ -8,7 +8,7 @@
 import { StoreError } from '@o3/common/errors'
 import type { Env, Task } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { TaskReport } from '@o3/scm/api'
+import type { EncodingReport, TaskReport } from '@o3/scm/api'
 
 export interface TaskRegistryOptions {
   readonly env: Pick<Env, 'tasks'>
@@ -20,6 +20,8 @@ export interface TaskRegistryOptions {
 export type TaskWork = (options: {
   readonly signal: AbortSignal
   readonly progress: (doneBytes: number, totalBytes: number) => void
+  /** For an encoding, before it resolves: what became of it. */
+  readonly encoded: (encoding: EncodingReport) => void
 }) => Promise<void>
 
 interface Entry {
@@ -109,8 +111,12 @@ export class TaskRegistry {
       if (entry.report.state === 'running') entry.report = { task, state: 'running', doneBytes, totalBytes }
     }
     try {
-      await entry.work({ signal: entry.abort.signal, progress })
-      entry.report = { ...entry.report, state: 'done' }
+      let encoding: Pick<TaskReport, 'encoding'> = {}
+      const encoded = (known: EncodingReport): void => {
+        encoding = { encoding: known }
+      }
+      await entry.work({ signal: entry.abort.signal, progress, encoded })
+      entry.report = { ...entry.report, ...encoding, state: 'done' }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       if (!this.isStopped) log.warn({ task, error }, 'a task of SCM has failed')

@@ -84,7 +84,7 @@ describe('an encoding', () => {
     await withEcScene(async (scene) => {
       const contents = await scene.fill([70 * KiB, 12])
       const outcome = await scene.encode()
-      expect(outcome).toEqual({ kind: 'encoded', streamBytes: 70 * KiB + 12, leftOutBytes: 0 })
+      expect(outcome).toEqual({ kind: 'encoded', blocks: 2, streamBytes: 70 * KiB + 12, leftOutBytes: 0 })
       expect(states(scene)).toEqual(Array.from({ length: 5 }, () => 'CLOSED'))
       for (let shard = 0; shard < scene.count; shard++) {
         const where = { container: 100 + shard, local: 2 ** 31 }
@@ -326,13 +326,13 @@ describe('encoded anew, without what was deleted', () => {
       ]
       const request = { first: 200, leaveOut }
       const nothing = await scene.encode({ ...request, worthShare: 0.9 }, { source })
-      expect(nothing).toEqual({ kind: 'not-worth-it', streamBytes: 7_530, leftOutBytes: 30_000 })
+      expect(nothing).toEqual({ kind: 'not-worth-it', blocks: 4, streamBytes: 7_530, leftOutBytes: 30_000 })
       expect(states(scene)).toHaveLength(5)
       // The old encoding may be degraded: it is read like by any reader.
       const shards = scene.place().ec.shards.with(1, { container: 101, replicas: [] })
       const degraded = scene.reader().source({ container: parent, ec: { policy: scene.policy, shards } })
       const outcome = await scene.encode({ ...request, worthShare: 0.5 }, { source: degraded })
-      expect(outcome).toEqual({ kind: 'encoded', streamBytes: 7_530, leftOutBytes: 30_000 })
+      expect(outcome).toEqual({ kind: 'encoded', blocks: 4, streamBytes: 7_530, leftOutBytes: 30_000 })
       for (const local of [2, 11]) contents.delete(local)
       await expectBlocks(scene, contents, 200)
       const gone = scene.reader().readSmall(scene.place(200), block(11), { offset: 0, length: 1 })

@@ -135,6 +135,8 @@ export interface ContainerDetails {
   readonly shardOf: { readonly container: ContainerId; readonly index: number } | undefined
   /** Deletion transactions that are not yet carried out. */
   readonly pendingDeletions: number
+  /** Of an encoded one: blocks that were deleted and are still in its shards, some perhaps counted twice. */
+  readonly deletedBlocks: number
 }
 
 export interface PipelineInfo {
@@ -182,6 +184,17 @@ export interface PipelineReport {
   readonly term: number
 }
 
+/** What became of an encoding that was carried out as far as it was worth it. */
+export interface EncodingReport {
+  /**
+   * `declined`: with so few bytes to leave out it was not worth it. `nothing-left`: every block is among those to leave out. In
+   * both cases there are no shards.
+   */
+  readonly kind: 'encoded' | 'declined' | 'nothing-left'
+  /** In the shards; or that would have been. */
+  readonly blocks: number
+}
+
 /** Work that takes time: copies, encodings, reconstructions. The last report of a task says how it ended. */
 export interface TaskReport {
   /** As the command named it. */
@@ -191,6 +204,8 @@ export interface TaskReport {
   readonly totalBytes: number
   /** Why it failed. */
   readonly message?: string
+  /** Of an encoding that is done. */
+  readonly encoding?: EncodingReport
 }
 
 export interface RegisterRequest {
@@ -235,6 +250,9 @@ export interface EcLayout {
   readonly shards: readonly EcShard[]
 }
 
+/** `count` consecutive local ids of a container that is known, from `firstLocal` on. */
+export type LocalRange = Omit<BlockRange, 'container'>
+
 /** What SCM asks of a datanode, in the answer to a heartbeat. Idempotent. */
 export type DatanodeCommand =
   | { readonly kind: 'create-container'; readonly container: ContainerId; readonly pipeline?: PipelineId }
@@ -277,6 +295,12 @@ export type DatanodeCommand =
       readonly container: ContainerId
       readonly policy: EcPolicy
       readonly shards: readonly { readonly container: ContainerId; readonly at: ReplicaLocation }[]
+      /** It is encoded already: out of these shards, which stay. */
+      readonly from?: EcLayout
+      /** Blocks that are not taken over: rising, without overlaps. */
+      readonly leaveOut?: readonly LocalRange[]
+      /** Nothing is done unless so much of the bytes is left out: 0 … 1. Default 0. */
+      readonly worthShare?: number
     }
   /** Makes shards anew, here, out of those that are left. */
   | {

@@ -10,7 +10,7 @@ import type {
   PipelineId,
   ReplicationConfig,
 } from '../api/api.ts'
-import type { PipelineKind, SecretKeyRow } from './tables.ts'
+import type { LeftOut, PipelineKind, SecretKeyRow } from './tables.ts'
 
 /** Where a container's replicas are, and where they are being made. */
 export interface Replicas {
@@ -51,21 +51,27 @@ export type ScmCommand =
       readonly was: Replicas
       readonly becomes: Replicas
     }
-  /** Makes rows for the shards of a closed container, one at each of `targets`; its replicas go on being read. */
+  /**
+   * Makes rows for the shards of a closed container, one at each of `targets`; its replicas, or older shards, go on being read. One
+   * that is encoded already is encoded to leave something out.
+   */
   | {
       readonly kind: 'begin-encoding'
       readonly container: ContainerId
       readonly policy: EcPolicy
       readonly targets: readonly DatanodeId[]
+      readonly leaveOut?: LeftOut | undefined
     }
-  /** When all shards are closed: from now on they are read. `leftOut`: recorded deletions whose blocks are not in them. */
-  | { readonly kind: 'finish-encoding'; readonly container: ContainerId; readonly leftOut: readonly number[] }
+  /** When all shards are closed: from now on they are read. `blocks`: in them, where that is known. */
+  | { readonly kind: 'finish-encoding'; readonly container: ContainerId; readonly blocks: number | undefined }
   /** The shards go, and the replicas stay. */
   | { readonly kind: 'abandon-encoding'; readonly container: ContainerId }
   | { readonly kind: 'delete-blocks'; readonly blocks: readonly BlockRange[] }
   | { readonly kind: 'acknowledge-deletions'; readonly datanode: DatanodeId; readonly transactions: readonly number[] }
   /** Ends those that wait for nobody, for replicas have gone, or their container was encoded meanwhile. */
   | { readonly kind: 'settle-deletions'; readonly transactions: readonly number[] }
+  /** Records of an encoded container, as far as their blocks are in no shard any more, or it is going itself. */
+  | { readonly kind: 'drop-records'; readonly container: ContainerId; readonly transactions: readonly number[] }
   /** The next key, sealed, and those that have expired. */
   | {
       readonly kind: 'add-secret-key'

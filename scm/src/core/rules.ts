@@ -11,6 +11,7 @@ import { beginEncoding } from './commands/begin-encoding.ts'
 import { createContainer } from './commands/create-container.ts'
 import { createPipeline } from './commands/create-pipeline.ts'
 import { deleteBlocks } from './commands/delete-blocks.ts'
+import { dropRecords } from './commands/drop-records.ts'
 import { abandonEncoding, finishEncoding } from './commands/finish-encoding.ts'
 import { registerNode } from './commands/register-node.ts'
 import { setOperational } from './commands/set-operational.ts'
@@ -42,6 +43,7 @@ const plans: { readonly [Kind in ScmCommand['kind']]: PlanOf<Kind> } = {
   'finish-encoding': finishEncoding,
   'abandon-encoding': abandonEncoding,
   'settle-deletions': settleDeletions,
+  'drop-records': dropRecords,
   'add-secret-key': addSecretKey,
 }
 
@@ -57,6 +59,7 @@ const freeing: ReadonlySet<ScmCommand['kind']> = new Set([
   'delete-blocks',
   'acknowledge-deletions',
   'settle-deletions',
+  'drop-records',
   'set-replicas',
   'set-operational',
   'transition-pipeline',

@@ -10,7 +10,7 @@ import { secretKeys } from './rows/secret-key-row.ts'
 import { readVersion } from './rows/row-codec.ts'
 
 export { containers, majorityOf, untouched } from './rows/container-row.ts'
-export type { ContainerRow, EncodedAs } from './rows/container-row.ts'
+export type { ContainerRow, EncodedAs, LeftOut } from './rows/container-row.ts'
 export { deletions, encodedDeletions } from './rows/deletion-row.ts'
 export type { DeletionRow, EncodedDeletionKey } from './rows/deletion-row.ts'
 export { defaultRack, nodes } from './rows/node-row.ts'

@@ -43,6 +43,8 @@ import type {
   EcShard,
   PipelineMember,
   PipelineReport,
+  EncodingReport,
+  LocalRange,
   TaskReport,
 } from '../api/api.ts'
 import { containerHealths, replicationConfigs } from '../api/api.ts'
@@ -118,12 +120,15 @@ export const pipelineReport = record<PipelineReport>({
   term: count,
 })
 
+const encodingReport = record<EncodingReport>({ kind: word('encoded', 'declined', 'nothing-left'), blocks: count })
+
 export const taskReport = record<TaskReport>({
   task: text,
   state: word('running', 'done', 'failed'),
   doneBytes: count,
   totalBytes: count,
   message: optional(text),
+  encoding: optional(encodingReport),
 })
 
 export const registerRequest = record<RegisterRequest>({
@@ -144,6 +149,12 @@ export const heartbeat = record<Heartbeat>({
   pipelines: optional(listOf(pipelineReport)),
   tasks: optional(listOf(taskReport)),
 })
+
+/** 0 … 1, to a millionth. */
+const share: Codec<number> = {
+  write: (writer, value) => void writer.varint(Math.round(value * 1e6)),
+  read: (reader) => reader.varint() / 1e6,
+}
 
 const pipelineMember = record<PipelineMember>({ datanode: text, address: text })
 const newShard = record<{ readonly container: number; readonly at: ReplicaLocation }>({
@@ -170,7 +181,14 @@ export const datanodeCommand = oneOf<DatanodeCommand>({
   'close-pipeline': record({ pipeline: text }),
   'copy-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
   'reconcile-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
-  'encode-container': record({ ...taskFields, policy: ecPolicy, shards: listOf(newShard) }),
+  'encode-container': record<Fieldset<'encode-container'>>({
+    ...taskFields,
+    policy: ecPolicy,
+    shards: listOf(newShard),
+    from: optional(ecLayout),
+    leaveOut: optional(listOf(record<LocalRange>({ firstLocal: count, count }))),
+    worthShare: optional(share),
+  }),
   'reconstruct-shards': record({ ...taskFields, layout: ecLayout, wanted: listOf(count) }),
   'salvage-container': record({ ...taskFields, sources: listOf(replicaLocation) }),
 })
@@ -265,6 +283,7 @@ export const containerDetails = record<ContainerDetails>({
   ec: orUndefined(record<NonNullable<ContainerDetails['ec']>>({ policy: ecPolicy, shards: listOf(count) })),
   shardOf: orUndefined(record<NonNullable<ContainerDetails['shardOf']>>({ container: count, index: count })),
   pendingDeletions: count,
+  deletedBlocks: count,
 })
 
 export const safemodeStatus = record<SafemodeStatus>({ on: flag, reasons: listOf(text), repairs: flag })
@@ -296,12 +315,6 @@ export const replicationReport = record<ReplicationReport>({
   tasks: count,
   settled: flag,
 })
-
-/** 0 … 1, to a millionth. */
-const share: Codec<number> = {
-  write: (writer, value) => void writer.varint(Math.round(value * 1e6)),
-  read: (reader) => reader.varint() / 1e6,
-}
 
 export const balancerStatus = record<BalancerStatus>({
   on: flag,

@@ -59,9 +59,10 @@ export function detailsOf(container: ClusterContainer, row: ContainerRow, view: 
       ...row.incoming.map((datanode) => replica(datanode, 'incoming')),
       ...strays.map((datanode) => replica(datanode, 'stray')),
     ],
-    ec: row.ec,
+    ec: row.ec && { policy: row.ec.policy, shards: row.ec.shards },
     shardOf: row.shardOf,
     pendingDeletions,
+    deletedBlocks: row.deletedBlocks,
   }
 }
 

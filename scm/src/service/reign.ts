@@ -15,6 +15,7 @@ import { ContainerKeeper } from './container-keeper.ts'
 import { DeletionQueue } from './deletion-queue.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import { PipelineKeeper } from './pipeline-keeper.ts'
+import { RecordedDeletions } from './recorded-deletions.ts'
 import type { MakeWorker, TermParts, TermWorker } from './term-worker.ts'
 
 export interface ReignParts {
@@ -50,6 +51,7 @@ export class Reign {
       new PipelineKeeper(shared),
       new ContainerKeeper(shared, registry.reported()),
       this.deletions,
+      new RecordedDeletions(shared),
       ...parts.workers.map((make) => make(shared)),
     ]
   }

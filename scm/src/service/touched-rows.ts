@@ -33,6 +33,7 @@ export function touchedBy(
     case 'create-container':
       return reply?.kind === 'container' ? { ...nothing, containers: [reply.container] } : nothing
     case 'set-replicas':
+    case 'drop-records':
       return { ...nothing, containers: [command.container] }
     case 'begin-encoding': {
       const shards = reply?.kind === 'shards' ? reply.shards : []

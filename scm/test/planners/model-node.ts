@@ -6,6 +6,9 @@ import type {
   DatanodeCommand,
   DatanodeId,
   DiskReport,
+  EcLayout,
+  EcPolicy,
+  EncodingReport,
   TaskReport,
 } from '../../src/api/api.ts'
 import { ecShape } from '../../src/core/planners/container-facts.ts'
@@ -15,7 +18,12 @@ export interface ModelReplica {
   readonly state: ContainerReport['state']
   /** Grows with each deletion of blocks; the content hash says it. */
   readonly version: number
+  /** Of a shard: the blocks of its parent that it was made with, all of one size. */
+  readonly holds?: ReadonlySet<number> | undefined
 }
+
+/** Local ids of the blocks of a container before it is encoded. */
+export const modelBlocks: ReadonlySet<number> = new Set(Array.from({ length: 10 }, (_, n) => n + 1))
 
 interface Running {
   readonly command: Extract<DatanodeCommand, { readonly task: string }>
@@ -29,6 +37,8 @@ export interface ModelNeighbours {
   /** Before a replica is deleted. */
   deleting(node: ModelNode, container: ContainerId): void
   fails(): boolean
+  /** What became of an encoding out of older shards. */
+  encodedAnew(kind: EncodingReport['kind']): void
 }
 
 const bytesPerStep = 200 * 1024 ** 2
@@ -106,9 +116,12 @@ export class ModelNode {
       running.doneBytes = Math.min(running.totalBytes, running.doneBytes + bytesPerStep)
       if (running.doneBytes < running.totalBytes) continue
       this.running.delete(task)
-      const message = this.neighbours.fails() ? 'bad luck' : this.finish(running.command)
+      const found = this.neighbours.fails() ? 'bad luck' : this.finish(running.command)
+      const isAnew = running.command.kind === 'encode-container' && running.command.from !== undefined
+      if (isAnew && typeof found === 'object') this.neighbours.encodedAnew(found.kind)
       const { doneBytes, totalBytes } = running
-      const outcome = message === undefined ? { state: 'done' as const } : { state: 'failed' as const, message }
+      const done = { state: 'done' as const, ...(typeof found === 'object' && { encoding: found }) }
+      const outcome = typeof found === 'string' ? { state: 'failed' as const, message: found } : done
       this.ended.push({ task, doneBytes, totalBytes, ...outcome })
     }
   }
@@ -146,7 +159,8 @@ export class ModelNode {
     return this.neighbours.node(command.sources[0]?.datanode ?? '')?.replicas.get(command.container)?.bytes ?? 1
   }
 
-  private finish(command: Running['command']): string | undefined {
+  /** Why it failed; or what became of an encoding. */
+  private finish(command: Running['command']): string | EncodingReport | undefined {
     switch (command.kind) {
       case 'copy-container':
         return this.copy(command.container, command.sources)
@@ -171,7 +185,8 @@ export class ModelNode {
     if (whole === undefined && found.length < 2) return 'no source is whole'
     const bytes = found[0]?.bytes ?? 0
     if (bytes > this.capacityBytes - this.usedBytes) return 'no space is left'
-    this.replicas.set(container, { bytes, state: 'CLOSED', version: (whole ?? found[0])?.version ?? 0 })
+    const { version = 0, holds } = whole ?? found[0] ?? {}
+    this.replicas.set(container, { bytes, state: 'CLOSED', version, holds })
     return undefined
   }
 
@@ -186,16 +201,46 @@ export class ModelNode {
     return undefined
   }
 
-  private encode(command: Extract<DatanodeCommand, { kind: 'encode-container' }>): string | undefined {
-    const own = this.replicas.get(command.container)
-    if (own?.state !== 'CLOSED') return 'it is not closed here'
+  private encode(command: Extract<DatanodeCommand, { kind: 'encode-container' }>): string | EncodingReport {
+    const source = command.from === undefined ? this.ownSource(command) : this.shardSource(command.from)
+    if (typeof source === 'string') return source
+    const leftOut = (command.leaveOut ?? []).flatMap(({ firstLocal, count }) =>
+      Array.from({ length: count }, (_, n) => firstLocal + n),
+    )
+    const holds = new Set([...source.holds].filter((local) => !leftOut.includes(local)))
+    if (command.leaveOut !== undefined && holds.size === 0) return { kind: 'nothing-left', blocks: 0 }
+    const share = 1 - holds.size / source.holds.size
+    if (share < (command.worthShare ?? 0)) return { kind: 'declined', blocks: holds.size }
     const targets = command.shards.map(({ at }) => this.neighbours.node(at.datanode))
     if (targets.some((target) => target?.isUp !== true)) return 'a target is away'
-    const bytes = Math.ceil(own.bytes / ecShape[command.policy].data)
+    const bytes = Math.ceil(source.bytes * (1 - share))
     for (const [index, { container }] of command.shards.entries()) {
-      targets[index]?.replicas.set(container, { bytes, state: 'CLOSED', version: 0 })
+      targets[index]?.replicas.set(container, { bytes, state: 'CLOSED', version: 0, holds })
     }
-    return undefined
+    return { kind: 'encoded', blocks: holds.size }
+  }
+
+  /** `bytes`: of a shard with all of it. */
+  private ownSource({
+    container,
+    policy,
+  }: {
+    readonly container: ContainerId
+    readonly policy: EcPolicy
+  }): Source | string {
+    const own = this.replicas.get(container)
+    if (own?.state !== 'CLOSED') return 'it is not closed here'
+    return { bytes: Math.ceil(own.bytes / ecShape[policy].data), holds: modelBlocks }
+  }
+
+  private shardSource({ policy, shards }: EcLayout): Source | string {
+    const whole = shards.flatMap(({ container, replicas }) => {
+      const there = replicas.map(({ datanode }) => this.readable(datanode, container))
+      return there.find((replica) => replica?.state === 'CLOSED') ?? []
+    })
+    const [first] = whole
+    if (first?.holds === undefined || whole.length < ecShape[policy].data) return 'too few shards are left'
+    return { bytes: first.bytes, holds: first.holds }
   }
 
   private reconstruct(command: Extract<DatanodeCommand, { kind: 'reconstruct-shards' }>): string | undefined {
@@ -205,15 +250,17 @@ export class ModelNode {
       return !wanted.includes(index) && there.some((replica) => replica?.state === 'CLOSED')
     })
     if (others.length < ecShape[layout.policy].data) return 'too few shards are left'
-    const bytes = Math.max(...others.flatMap((shard) => this.sizesOf(shard.container, shard.replicas)))
+    const source = this.shardSource({ policy: layout.policy, shards: others })
+    if (typeof source === 'string') return source
     for (const index of wanted) {
       const shard = layout.shards[index]?.container
-      if (shard !== undefined) this.replicas.set(shard, { bytes, state: 'CLOSED', version: 0 })
+      if (shard !== undefined) this.replicas.set(shard, { ...source, state: 'CLOSED', version: 0 })
     }
     return undefined
   }
+}
 
-  private sizesOf(container: ContainerId, at: readonly { readonly datanode: DatanodeId }[]): number[] {
-    return at.flatMap(({ datanode }) => this.readable(datanode, container)?.bytes ?? [])
-  }
+interface Source {
+  readonly bytes: number
+  readonly holds: ReadonlySet<number>
 }

@@ -38,6 +38,23 @@ export const commands: readonly DatanodeCommand[] = [
   { kind: 'close-pipeline', pipeline: 'pipeline-1' },
   { kind: 'reconcile-container', task: 't', container: 5, sources: [{ datanode: 'dn', address: 'host:1' }] },
   { kind: 'salvage-container', task: 't', container: 5, sources: [{ datanode: 'dn', address: 'host:1' }] },
+  {
+    kind: 'encode-container',
+    task: 't',
+    container: 6,
+    policy: 'rs-3-2-1024k',
+    shards: [{ container: 12, at: { datanode: 'dn', address: 'host:1' } }],
+  },
+  {
+    kind: 'encode-container',
+    task: 't',
+    container: 6,
+    policy: 'rs-3-2-1024k',
+    shards: [],
+    from: { policy: 'rs-6-3-1024k', shards: [{ container: 7, replicas: [{ datanode: 'dn', address: undefined }] }] },
+    leaveOut: [{ firstLocal: 4_000_000_000, count: 3 }],
+    worthShare: 0.375,
+  },
 ]
 
 export const calls: {
@@ -69,7 +86,10 @@ export const calls: {
       containers: [report],
       deletedTransactions: [1, 300],
       pipelines: [{ id: 'pipeline-1', state: 'failed', leader: undefined, term: 0 }],
-      tasks: [{ task: 't', state: 'failed', doneBytes: 1, totalBytes: 300, message: 'no' }],
+      tasks: [
+        { task: 't', state: 'failed', doneBytes: 1, totalBytes: 300, message: 'no' },
+        { task: 'u', state: 'done', doneBytes: 1, totalBytes: 1, encoding: { kind: 'declined', blocks: 300 } },
+      ],
     },
     reply: { term: undefined, commands: { items: commands.slice(0, 1), truncated: true } },
   },
@@ -191,6 +211,7 @@ export const calls: {
       ec: { policy: 'rs-3-2-1024k', shards: [8, 9] },
       shardOf: { container: 3, index: 1 },
       pendingDeletions: 4,
+      deletedBlocks: 5,
     },
   },
   'scm.setOperational.1': {

@@ -4,6 +4,7 @@ import type { Change, Decision, PlanView, Stamp } from '@o3/ratis/api'
 import type { ContainerId } from '../../api/api.ts'
 import type { ScmCommand, ScmReply } from '../command.ts'
 import { containers, counters, untouched } from '../tables.ts'
+import type { ContainerRow } from '../tables.ts'
 
 /** Rows before bytes: what is made at a target is known to be a shard from its first report on. */
 export function beginEncoding(
@@ -11,10 +12,10 @@ export function beginEncoding(
   command: Extract<ScmCommand, { kind: 'begin-encoding' }>,
   stamp: Stamp,
 ): Decision<ScmReply> | Refusal {
-  const { container, policy, targets } = command
+  const { container, policy, targets, leaveOut } = command
   const row = view.get(containers, container)
   if (row === undefined) return refuse('ContainerNotFound', `there is no container ${container}`)
-  if (row.state !== 'CLOSED' || row.encoding !== undefined || row.shardOf !== undefined || row.incoming.length > 0) {
+  if (!mayBegin(row) || (row.ec !== undefined) !== (leaveOut !== undefined)) {
     return refuse('ConcurrentChange', `container ${container} cannot be encoded now`)
   }
   const last = view.get(counters, 'container') ?? 0
@@ -37,8 +38,14 @@ export function beginEncoding(
     reply: { kind: 'shards', shards },
     changes: [
       { table: counters, key: 'container', value: last + targets.length },
-      { table: containers, key: container, value: { ...row, encoding: { policy, shards } } },
+      { table: containers, key: container, value: { ...row, encoding: { policy, shards, leaveOut } } },
       ...rows,
     ],
   }
+}
+
+/** Records that the last encoding left out go first: they would be counted as left out twice. */
+function mayBegin(row: ContainerRow): boolean {
+  if (row.state !== 'CLOSED' || row.shardOf !== undefined) return false
+  return row.encoding === undefined && row.incoming.length === 0 && row.ec?.leaveOut === undefined
 }

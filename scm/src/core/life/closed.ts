@@ -5,6 +5,7 @@ import type { Replicas } from '../command.ts'
 import { changeTo, dueOnly } from './plan.ts'
 import type { ContainerPlan, Due } from './plan.ts'
 import { reconciliations } from './reconciliation.ts'
+import { spentBlocks } from '../recorded-deletions.ts'
 import { isSameContent, isSealed, wantedReplicas } from './replicas.ts'
 import type { ContainerFacts, Replica } from './replicas.ts'
 
@@ -92,10 +93,14 @@ function deletionOf({ datanode, isHeard, report }: Replica, { container }: Conta
   ]
 }
 
-/** The dead are not waited for: whoever comes back with a container that has no row is told to delete it. */
+/**
+ * The dead are not waited for: whoever comes back with a container that has no row is told to delete it. Records of its deleted
+ * blocks go first: without the row nobody would look for them.
+ */
 export function planDeleting(facts: ContainerFacts): ContainerPlan {
-  const { container, held, strays } = facts
-  if (held.every(({ health, isHeard, report }) => health === 'DEAD' || (isHeard && report === undefined))) {
+  const { container, row, held, strays } = facts
+  const isGone = held.every(({ health, isHeard, report }) => health === 'DEAD' || (isHeard && report === undefined))
+  if (isGone && spentBlocks(row) === 0) {
     return changeTo({ kind: 'transition-container', container: container.id, to: 'DELETED' })
   }
   return dueOnly([...held, ...strays].flatMap((replica) => deletionOf(replica, facts)))

@@ -1,8 +1,10 @@
-/** Which closed containers are erasure-coded now, and where their shards go. */
+/** Which closed containers are erasure-coded now, the first time or anew without what was deleted, and where their shards go. */
 
-import type { DatanodeId, EcPolicy } from '../../api/api.ts'
+import type { ContainerState, DatanodeId, EcPolicy } from '../../api/api.ts'
+import type { ContainerRow } from '../tables.ts'
 import { ecPolicyOf, ecShape, holdersOf } from './container-facts.ts'
-import type { ContainerFacts } from './container-facts.ts'
+import type { ContainerFacts, EcGroupFacts } from './container-facts.ts'
+import type { GroupAssessment } from './erasure-plan.ts'
 import { choosePlaces } from './placement.ts'
 import type { PlacementRefusal } from './placement.ts'
 import { freeSources } from './replication-plan.ts'
@@ -22,12 +24,20 @@ export interface EncodingLimits {
   readonly encodeAfterMs: number
 }
 
+export interface AnewLimits {
+  /** With so much of its blocks deleted, by count, an encoded container is encoded anew. */
+  readonly anewShare: number
+  /** After its datanode found the bytes too few: so much of its blocks more. */
+  readonly anewStep: number
+}
+
 export type EncodingPlan =
   | {
       readonly kind: 'encode'
       readonly policy: EcPolicy
-      /** Has a good replica, reads it and writes the shards. */
+      /** Has a good replica, or one of the shards; reads it, with the others of `sources`, and writes the new shards. */
       readonly encoder: DatanodeId
+      readonly sources: readonly DatanodeId[]
       /** In the order of the code. */
       readonly targets: readonly DatanodeId[]
       readonly shardBytes: number
@@ -54,13 +64,48 @@ export function planEncoding(facts: EncodingFacts, limits: EncodingLimits, conte
     const message = 'every datanode with a good replica has enough to do'
     return { kind: 'blocked', refusal: 'busy', message }
   }
-  const { data, parity } = ecShape[policy]
-  const shardBytes = shardBytesOf(facts.liveBytes, policy)
+  return placed({ policy, encoder, sources: [encoder], shardBytes: shardBytesOf(facts.liveBytes, policy) }, context)
+}
+
+export interface AnewFacts {
+  readonly state: ContainerState
+  readonly group: EcGroupFacts
+  readonly found: GroupAssessment
+  /** Of the blocks that it has, those that stay; 0 … 1. What the shards will take follows from it. */
+  readonly stayingShare: number
+}
+
+/**
+ * Out of as many shards as it takes, while all are at rest where they can be relied on: what is missing is made first, and a place
+ * that could be better is no reason to wait. The new shards go where they would go if there were none yet.
+ */
+export function planEncodingAnew(facts: AnewFacts, context: PlanContext): EncodingPlan {
+  const { group, found, stayingShare } = facts
+  if (facts.state !== 'CLOSED') return { kind: 'not-now', why: 'changing' }
+  if (!found.shards.every(({ worth }) => worth === 'solid')) return { kind: 'not-now', why: 'unhealthy' }
+  const { policy } = group
+  const { data } = ecShape[policy]
+  const holders = found.shards.flatMap(({ good }) => good.readable.slice(0, 1))
+  const sources = freeSources(holders, { ...context, limits: { ...context.limits, maxSources: data } })
+  const [encoder] = sources
+  if (encoder === undefined || sources.length < data) {
+    const message = 'too many datanodes with shards have enough to do'
+    return { kind: 'blocked', refusal: 'busy', message }
+  }
+  const shardBytes = Math.ceil(group.shardBytes * stayingShare) + cellBytes
+  return placed({ policy, encoder, sources, shardBytes }, context)
+}
+
+function placed(
+  asked: Pick<Extract<EncodingPlan, { kind: 'encode' }>, 'policy' | 'encoder' | 'sources' | 'shardBytes'>,
+  context: PlanContext,
+): EncodingPlan {
+  const { data, parity } = ecShape[asked.policy]
   const placement = choosePlaces(
     {
       count: data + parity,
       total: data + parity,
-      bytes: shardBytes,
+      bytes: asked.shardBytes,
       existing: [],
       excluded: context.avoid ?? [],
       maxIncoming: context.limits.maxIncoming,
@@ -69,7 +114,7 @@ export function planEncoding(facts: EncodingFacts, limits: EncodingLimits, conte
     context.draw,
   )
   if (placement.kind === 'refused') return { ...placement, kind: 'blocked' }
-  return { kind: 'encode', policy, encoder, targets: placement.places, shardBytes }
+  return { ...asked, kind: 'encode', targets: placement.places }
 }
 
 /** Here a hash that is not known yet is a reason to wait: what is encoded becomes the only truth. */
@@ -85,7 +130,20 @@ export function shardBytesOf(liveBytes: number, policy: EcPolicy): number {
   return (Math.ceil(liveBytes / (ecShape[policy].data * cellBytes)) + 1) * cellBytes
 }
 
-/** Deleted blocks of an encoded container take space until it is encoded without them; worth it when they are half of it. */
-export function wantsEncodingAnew(facts: { readonly blocks: number; readonly deletedBlocks: number }): boolean {
-  return facts.deletedBlocks > 0 && facts.deletedBlocks * 2 >= facts.blocks
+export interface DeletedShare {
+  readonly blocks: number
+  readonly deletedBlocks: number
+  /** As many were deleted when a datanode last found it not worth it. */
+  readonly declinedAt?: number | undefined
+}
+
+/** Deleted blocks of an encoded container take space until it is encoded without them; worth it when they are about half of it. */
+export function wantsEncodingAnew({ blocks, deletedBlocks, declinedAt }: DeletedShare, limits: AnewLimits): boolean {
+  if (deletedBlocks === 0 || deletedBlocks < blocks * limits.anewShare) return false
+  return declinedAt === undefined || deletedBlocks - declinedAt >= Math.max(1, blocks * limits.anewStep)
+}
+
+/** In its shards. Where an earlier release made them, no more than were ever handed out. */
+export function encodedBlocks({ ec, nextLocal }: Pick<ContainerRow, 'ec' | 'nextLocal'>): number {
+  return ec?.blocks ?? nextLocal - 1
 }

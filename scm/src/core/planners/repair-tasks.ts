@@ -1,6 +1,6 @@
 /** The tasks under way: what they take of datanodes, what is asked for them, and how they end. */
 
-import type { ContainerId, DatanodeCommand, DatanodeId } from '../../api/api.ts'
+import type { ContainerId, DatanodeCommand, DatanodeId, EncodingReport } from '../../api/api.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { worthOf } from './container-facts.ts'
 import type { NodeFacts } from './topology.ts'
@@ -25,7 +25,7 @@ export interface RepairTask {
 }
 
 export type TaskOutcome =
-  | { readonly task: RepairTask; readonly kind: 'done' }
+  | { readonly task: RepairTask; readonly kind: 'done'; readonly encoding: EncodingReport | undefined }
   /** Also one that nobody hears of any more. */
   | { readonly task: RepairTask; readonly kind: 'failed'; readonly message: string }
 
@@ -152,7 +152,7 @@ export class RepairTasks {
     if (left !== undefined) return failed(`datanode ${left} takes no more copies`)
     const report = node.live?.tasks.get(task.id)
     if (report?.state === 'failed') return failed(report.message ?? 'it failed')
-    if (report?.state === 'done') return { task, kind: 'done' }
+    if (report?.state === 'done') return { task, kind: 'done', encoding: report.encoding }
     if (report !== undefined) {
       live.heardMs = view.nowMs
       if (report.doneBytes > live.doneBytes) live.progressMs = view.nowMs

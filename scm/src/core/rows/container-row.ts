@@ -16,6 +16,20 @@ import { pick, readId, readText, readVersion, writeId, writeText } from './row-c
 export interface EncodedAs {
   readonly policy: EcPolicy
   readonly shards: readonly ContainerId[]
+  /** In the shards. Undefined while they are being made, and where an earlier release made them. */
+  readonly blocks?: number | undefined
+  /** Recorded deletions whose blocks are not in the shards. Once their records have gone, undefined. */
+  readonly leaveOut?: LeftOut | undefined
+}
+
+/**
+ * Of the recorded deletions of one container all up to a transaction. Records are numbered in the order in which they are made, so
+ * this is the same set whenever it is looked at: what is recorded later comes behind it.
+ */
+export interface LeftOut {
+  readonly upTo: number
+  /** That the records name. */
+  readonly blocks: number
 }
 
 export interface ContainerRow {
@@ -42,20 +56,33 @@ export interface ContainerRow {
   readonly ec: EncodedAs | undefined
   /** Of which container it is a shard, and which one. A shard never takes allocations, and goes when its parent does. */
   readonly shardOf: { readonly container: ContainerId; readonly index: number } | undefined
-  /** Blocks that were deleted since it was encoded, some perhaps twice: when to encode it anew. */
+  /** Blocks that were deleted since it was encoded and are still in the shards, some perhaps counted twice: when to encode it anew. */
   readonly deletedBlocks: number
 }
 
 // The order is persisted: append, never reorder.
 const containerStates: readonly ContainerState[] = ['OPEN', 'CLOSING', 'QUASI_CLOSED', 'CLOSED', 'DELETING', 'DELETED']
 
-const version = 2
+const version = 3
 
-function writeEncoded(writer: ByteWriter, { policy, shards }: EncodedAs): void {
-  writer.u8(ecPolicies.indexOf(policy)).list(shards, writeId)
+function writeEncoded(writer: ByteWriter, { policy, shards, blocks, leaveOut }: EncodedAs): void {
+  writer
+    .u8(ecPolicies.indexOf(policy))
+    .list(shards, writeId)
+    .optional(blocks, (to, each) => to.varint(each))
+    .optional(leaveOut, (to, each) => to.varint(each.upTo).varint(each.blocks))
 }
 
 function readEncoded(reader: ByteReader): EncodedAs {
+  return {
+    ...readPlainlyEncoded(reader),
+    blocks: reader.optional((from) => from.varint()),
+    leaveOut: reader.optional((from) => ({ upTo: from.varint(), blocks: from.varint() })),
+  }
+}
+
+/** Version 2 knew of no encoding that leaves anything out. */
+function readPlainlyEncoded(reader: ByteReader): EncodedAs {
   return { policy: pick(ecPolicies, reader.u8()), shards: reader.list(readId) }
 }
 
@@ -111,7 +138,9 @@ export const containers: Table<ContainerId, ContainerRow> = {
       .finish(),
   decode: (bytes) => {
     const reader = new ByteReader(bytes)
-    if (readVersion(reader, 'container', version) === 1) return readFirstVersion(reader)
+    const found = readVersion(reader, 'container', version)
+    if (found === 1) return readFirstVersion(reader)
+    const readEncoding = found === 2 ? readPlainlyEncoded : readEncoded
     return {
       state: pick(containerStates, reader.u8()),
       replication: pick(replicationConfigs, reader.u8()),
@@ -122,8 +151,8 @@ export const containers: Table<ContainerId, ContainerRow> = {
       origins: reader.list(readText),
       createdMs: reader.varint(),
       nextLocal: reader.varint(),
-      encoding: reader.optional(readEncoded),
-      ec: reader.optional(readEncoded),
+      encoding: reader.optional(readEncoding),
+      ec: reader.optional(readEncoding),
       shardOf: reader.optional((each) => ({ container: each.varint(), index: each.varint() })),
       deletedBlocks: reader.varint(),
     }

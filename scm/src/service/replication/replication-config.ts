@@ -1,10 +1,10 @@
 import type { BalanceLimits } from '../../core/planners/balance.ts'
-import type { EncodingLimits } from '../../core/planners/encoding.ts'
+import type { AnewLimits, EncodingLimits } from '../../core/planners/encoding.ts'
 import type { TaskLimits } from '../../core/planners/repair-tasks.ts'
 import type { RepairLimits } from '../../core/planners/replication-plan.ts'
 
 /** How much of a cluster repairs, moves and encodings may take. */
-export interface ReplicationConfig extends RepairLimits, TaskLimits, EncodingLimits {
+export interface ReplicationConfig extends RepairLimits, TaskLimits, EncodingLimits, AnewLimits {
   /** Tasks under way in the whole cluster. */
   readonly maxTasks: number
   /** Of all copies, reconstructions and moves together; see `ByteBudget`. */
@@ -29,8 +29,13 @@ export interface ReplicationConfig extends RepairLimits, TaskLimits, EncodingLim
     readonly bytesPerInterval: number
     readonly intervalMs: number
   }
-  /** Encodings under way at the same time. */
+  /** Encodings under way at the same time; and beside them those of what is encoded already. */
   readonly maxEncodings: number
+  readonly maxEncodingsAnew: number
+  /** An encoding that would leave out less than this share of the bytes is not worth it; its datanode counts them. */
+  readonly worthShare: number
+  /** Ranges of blocks that one encoding leaves out; with more, the others wait for the next. */
+  readonly maxLeftOutRanges: number
 }
 
 export const defaultReplicationConfig: ReplicationConfig = {
@@ -52,6 +57,11 @@ export const defaultReplicationConfig: ReplicationConfig = {
   stallMs: 300_000,
   encodeAfterMs: 600_000,
   maxEncodings: 4,
+  maxEncodingsAnew: 2,
+  anewShare: 0.5,
+  anewStep: 0.125,
+  worthShare: 0.4,
+  maxLeftOutRanges: 65_536,
   balance: {
     atStart: 'on',
     threshold: 0.1,

@@ -18,10 +18,12 @@ import { RepairQueue, urgencyOf } from '../../core/planners/repair-queue.ts'
 import type { RepairTask, RepairTasks } from '../../core/planners/repair-tasks.ts'
 import { planBookkeeping, planRepair } from '../../core/planners/replication-plan.ts'
 import type { PlanContext, RepairAction, RepairPlan } from '../../core/planners/replication-plan.ts'
+import type { Omission, OmissionBounds } from '../../core/recorded-deletions.ts'
 import type { Topology } from '../../core/planners/topology.ts'
 import { topologyOfView, unitOf } from '../../core/planners/view-facts.ts'
 import { Balancer } from './balancer.ts'
 import { Departures } from './departures.ts'
+import { EncodingTasks } from './encoding-tasks.ts'
 import { Encodings } from './encodings.ts'
 import { Judgements } from './judgements.ts'
 import type { Judged } from './judgements.ts'
@@ -42,6 +44,8 @@ export interface ReplicationManagerParts {
   view(): ClusterView
   /** In the name of this term: `NotLeader` once it is over. */
   readonly execute: (command: ScmCommand) => Promise<ScmReply>
+  /** Of the recorded deletions of an encoded container the first ones: see `OmissionBuilder`. */
+  readonly omission: (container: ContainerId, bounds: OmissionBounds) => Promise<Omission | undefined>
 }
 
 /**
@@ -60,6 +64,7 @@ export class ReplicationManager {
   private readonly balancer: Balancer
   private readonly departures: Departures
   private readonly encodings: Encodings
+  private readonly encodingTasks: EncodingTasks
   /** Units to judge anew. */
   private readonly dirty = new Set<ContainerId>()
   /** Units that waited for a task of another one to end. */
@@ -77,6 +82,8 @@ export class ReplicationManager {
     this.balancer = new Balancer(config.balance)
     this.departures = new Departures(parts.log)
     this.encodings = new Encodings(config)
+    const { encodings, rows, commands } = this
+    this.encodingTasks = new EncodingTasks({ encodings, rows, commands, config, omission: parts.omission })
     this.keeper = new TaskKeeper({
       ...parts,
       rows: this.rows,
@@ -198,7 +205,7 @@ export class ReplicationManager {
   private async judge(unit: ContainerId, view: ClusterView, topology: Topology): Promise<void> {
     const judged = this.judgements.judge(unit, view, topology)
     this.departures.note(unit, judged, view)
-    this.encodings.note(unit, judged, view, this.parts.clock.monotonicMs())
+    this.encodings.note(unit, judged, { view, memory: this.memory, now: this.parts.clock.monotonicMs() })
     this.inherit(unit, view)
     if (judged === undefined) {
       this.queue.withdraw(unit)
@@ -351,18 +358,8 @@ export class ReplicationManager {
     if (!this.keeper.admits()) return
     const context = { topology, limits: config, draw: () => random.fraction() }
     const round = { view, now, tasks: this.tasks, judgements: this.judgements, memory: this.memory }
-    const resumed = this.encodings.resume(round, context, this.commands)
-    if (resumed !== undefined) {
-      this.keeper.beginRecorded(resumed)
-      return
-    }
-    const chosen = this.encodings.next(round, context)
-    if (chosen === undefined) return
-    const { unit, plan } = chosen
-    const { policy, targets } = plan
-    const reply = await this.rows.execute({ kind: 'begin-encoding', container: unit, policy, targets }, unit)
-    if (reply?.kind !== 'shards') return
-    this.keeper.beginRecorded(this.commands.forEncoding({ unit, plan, shards: reply.shards }, view))
+    const task = await this.encodingTasks.next(round, context)
+    if (task !== undefined) this.keeper.beginRecorded(task)
   }
 
   private async balance(): Promise<void> {

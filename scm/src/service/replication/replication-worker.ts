@@ -2,6 +2,7 @@ import type { Random } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
 import type { DatanodeCommand, DatanodeId, NodeDepartureProgress } from '../../api/api.ts'
 import type { ScmCommand, ScmReply } from '../../core/command.ts'
+import { readOmission } from '../recorded-deletions.ts'
 import type { MakeWorker, TermParts, TermWorker } from '../term-worker.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import { ReplicationManager } from './replication-manager.ts'
@@ -18,7 +19,7 @@ export class ReplicationWorker implements TermWorker {
 
   constructor(parts: TermParts, { config, random }: ReplicationWorkerOptions) {
     this.parts = parts
-    const { cluster, clock, log } = parts
+    const { cluster, clock, log, store } = parts
     this.manager = new ReplicationManager({
       clock,
       random,
@@ -27,6 +28,7 @@ export class ReplicationWorker implements TermWorker {
       term: cluster.term,
       view: () => cluster,
       execute: (command) => this.execute(command),
+      omission: (container, bounds) => readOmission(store, container, bounds),
     })
     cluster.subscribe((event) => this.manager.notice(event))
   }

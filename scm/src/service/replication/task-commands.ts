@@ -1,13 +1,17 @@
 import { assert } from '@o3/common/errors'
-import type { ContainerId, DatanodeId, EcLayout, ReplicaLocation } from '../../api/api.ts'
+import type { ContainerId, DatanodeCommand, DatanodeId, EcLayout, ReplicaLocation } from '../../api/api.ts'
 import type { ClusterContainer, ClusterView } from '../../core/cluster-view.ts'
 import type { Move } from '../../core/planners/balance.ts'
 import type { EncodingPlan } from '../../core/planners/encoding.ts'
 import type { RepairTask } from '../../core/planners/repair-tasks.ts'
 import type { RepairAction } from '../../core/planners/replication-plan.ts'
 import { bytesOf } from '../../core/planners/view-facts.ts'
-import type { EncodedAs } from '../../core/tables.ts'
 import type { Judged } from './judgements.ts'
+
+/** What an encoding out of older shards is told beside where to. */
+export type AnewFields = Required<
+  Pick<Extract<DatanodeCommand, { kind: 'encode-container' }>, 'from' | 'leaveOut' | 'worthShare'>
+>
 
 type Making = Extract<RepairAction, { kind: 'copy' | 'reconstruct' }>
 
@@ -55,10 +59,12 @@ export class TaskCommands {
       readonly unit: ContainerId
       readonly plan: Extract<EncodingPlan, { kind: 'encode' }>
       readonly shards: readonly ContainerId[]
+      /** Of one that is encoded anew. */
+      readonly anew?: AnewFields | undefined
     },
     view: ClusterView,
   ): RepairTask {
-    const { unit, plan, shards } = chosen
+    const { unit, plan, shards, anew } = chosen
     const task = this.name('encode', unit)
     const made = shards.map((container, index) => ({ container, at: locationOf(plan.targets[index] ?? '', view) }))
     return {
@@ -67,27 +73,11 @@ export class TaskCommands {
       unit,
       container: unit,
       at: plan.encoder,
-      sources: [plan.encoder],
+      sources: plan.sources,
       targets: plan.targets,
       bytes: plan.shardBytes,
-      command: { kind: 'encode-container', task, container: unit, policy: plan.policy, shards: made },
+      command: { kind: 'encode-container', task, container: unit, policy: plan.policy, shards: made, ...anew },
     }
-  }
-
-  /** Under a new name: what the datanode has done already it finds done. */
-  forResumedEncoding(
-    found: {
-      readonly unit: ContainerId
-      readonly encoding: EncodedAs
-      readonly encoder: DatanodeId
-      readonly bytes: number
-    },
-    view: ClusterView,
-  ): RepairTask {
-    const { unit, encoding, encoder } = found
-    const targets = encoding.shards.map((shard) => view.container(shard)?.row.datanodes[0] ?? '')
-    const plan = { kind: 'encode', policy: encoding.policy, encoder, targets, shardBytes: found.bytes } as const
-    return this.forEncoding({ unit, plan, shards: encoding.shards }, view)
   }
 
   /** With the name that its datanode gives it, if it speaks of one for this container. */
@@ -159,7 +149,7 @@ export function locationOf(datanode: DatanodeId, view: ClusterView): ReplicaLoca
   return node === undefined ? { datanode, address } : { datanode, address, rack: node.row.rack }
 }
 
-function layoutOf(judged: Extract<Judged, { kind: 'group' }>, view: ClusterView): EcLayout {
+export function layoutOf(judged: Extract<Judged, { kind: 'group' }>, view: ClusterView): EcLayout {
   const { facts, found } = judged
   const shards = facts.shards.map(({ container }, index) => {
     const readable = found.shards[index]?.good.readable ?? []

@@ -1,6 +1,6 @@
 import type { Clock } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { DatanodeId } from '../../api/api.ts'
+import type { DatanodeId, EncodingReport } from '../../api/api.ts'
 import type { ClusterContainer, ClusterView } from '../../core/cluster-view.ts'
 import { ByteBudget } from '../../core/planners/byte-budget.ts'
 import { RepairTasks } from '../../core/planners/repair-tasks.ts'
@@ -101,12 +101,7 @@ export class TaskKeeper {
     const { task } = outcome
     const now = clock.monotonicMs()
     if (outcome.kind === 'done') {
-      if (task.kind === 'encode' && areShardsClosed(task, view)) {
-        this.forget(task)
-        memory.succeeded(task.unit)
-        await rows.execute({ kind: 'finish-encoding', container: task.unit, leftOut: [] }, task.unit)
-        return
-      }
+      if (task.kind === 'encode' && (await this.endEncoding(task, outcome.encoding, view))) return
       // Reports follow; if they do not, what was made was lost in the last step.
       if (!memory.isOverdue(task.id, now)) return
     }
@@ -118,6 +113,28 @@ export class TaskKeeper {
     if (task.kind === 'encode') {
       await rows.execute({ kind: 'abandon-encoding', container: task.unit }, task.unit)
     } else if (container !== undefined) await rows.expectNoMore(container, task.targets, task.unit)
+  }
+
+  /** False while the rows of the shards do not say yet that they are closed. */
+  private async endEncoding(task: RepairTask, said: EncodingReport | undefined, view: ClusterView): Promise<boolean> {
+    const { memory, rows } = this.parts
+    const { unit } = task
+    const isMade = said === undefined || said.kind === 'encoded'
+    if (isMade && !areShardsClosed(task, view)) return false
+    this.forget(task)
+    if (isMade) {
+      memory.encoded(unit)
+      await rows.execute({ kind: 'finish-encoding', container: unit, blocks: said?.blocks }, unit)
+      return true
+    }
+    memory.succeeded(unit)
+    if (said.kind === 'declined') memory.noteDeclined(unit, view.container(unit)?.row.deletedBlocks ?? 0)
+    await rows.execute({ kind: 'abandon-encoding', container: unit }, unit)
+    // Every block of it was deleted, and it takes no more.
+    if (said.kind === 'nothing-left') {
+      await rows.execute({ kind: 'transition-container', container: unit, to: 'DELETING' }, unit)
+    }
+    return true
   }
 
   private forget(task: RepairTask): void {

@@ -19,6 +19,7 @@ export class UnitMemory {
   private readonly waiting = new Map<ContainerId, Map<DatanodeId, number>>()
   private readonly blocked = new Map<ContainerId, number>()
   private readonly moved = new Map<ContainerId, DatanodeId>()
+  private readonly declined = new Map<ContainerId, number>()
   private readonly recording = new Set<string>()
   private readonly doneMs = new Map<string, number>()
 
@@ -38,6 +39,12 @@ export class UnitMemory {
   succeeded(unit: ContainerId): void {
     this.failures.delete(unit)
     this.blocked.delete(unit)
+  }
+
+  /** Its shards are new: what was found of the old ones says nothing of them. */
+  encoded(unit: ContainerId): void {
+    this.succeeded(unit)
+    this.declined.delete(unit)
   }
 
   /** Not to be tried before. */
@@ -66,6 +73,15 @@ export class UnitMemory {
   isImpatient(unit: ContainerId, datanode: DatanodeId, nowMs: number): boolean {
     const sinceMs = this.waiting.get(unit)?.get(datanode)
     return sinceMs !== undefined && nowMs - sinceMs >= this.config.patienceMs
+  }
+
+  /** With so many deleted blocks its datanode did not find an encoding worth it. */
+  noteDeclined(unit: ContainerId, deletedBlocks: number): void {
+    this.declined.set(unit, deletedBlocks)
+  }
+
+  declinedAt(unit: ContainerId): number | undefined {
+    return this.declined.get(unit)
   }
 
   noteMoved(container: ContainerId, from: DatanodeId): void {
@@ -116,5 +132,6 @@ export class UnitMemory {
     this.waiting.delete(unit)
     this.blocked.delete(unit)
     this.moved.delete(unit)
+    this.declined.delete(unit)
   }
 }
