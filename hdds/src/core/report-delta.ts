@@ -1,3 +1,4 @@
+import { isSameReport } from '@o3/scm/api'
 import type { ContainerId, ContainerReport } from '@o3/scm/api'
 
 /** What a heartbeat says of the containers. */
@@ -24,7 +25,7 @@ export class ReportDelta {
     for (const report of reports) {
       const before = this.answered.get(report.id)
       if (before !== undefined) known++
-      if (before === undefined || !isSame(before, report)) containers.push(report)
+      if (before === undefined || !isSameReport(before, report)) containers.push(report)
     }
     return known < this.answered.size ? { full: true, containers: reports } : { full: false, containers }
   }
@@ -43,18 +44,4 @@ export class ReportDelta {
   noteUncertain(): void {
     this.isUncertain = true
   }
-}
-
-function isSame(a: ContainerReport, b: ContainerReport): boolean {
-  return (
-    a === b ||
-    (a.state === b.state &&
-      a.generation === b.generation &&
-      a.usedBytes === b.usedBytes &&
-      a.liveBytes === b.liveBytes &&
-      a.blockCount === b.blockCount &&
-      a.contentHash === b.contentHash &&
-      a.pipeline === b.pipeline &&
-      a.isOrigin === b.isOrigin)
-  )
 }

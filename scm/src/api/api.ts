@@ -175,6 +175,23 @@ export interface ContainerReport {
   readonly isOrigin?: true
 }
 
+const factsOfReport = Object.keys({
+  id: 0,
+  state: 0,
+  generation: 0,
+  usedBytes: 0,
+  liveBytes: 0,
+  blockCount: 0,
+  contentHash: 0,
+  pipeline: 0,
+  isOrigin: 0,
+} satisfies Record<keyof ContainerReport, 0>) as readonly (keyof ContainerReport)[]
+
+/** Whether the second says nothing that the first has not said. */
+export function isSameReport(a: ContainerReport, b: ContainerReport): boolean {
+  return a === b || factsOfReport.every((fact) => a[fact] === b[fact])
+}
+
 /** What a datanode says of a pipeline that it is a member of. */
 export interface PipelineReport {
   readonly id: PipelineId

@@ -51,6 +51,8 @@ export class Cluster implements ClusterView {
   private readonly byNode = new Map<DatanodeId, ClusterNode>()
   private readonly byPipeline = new Map<PipelineId, ClusterPipeline>()
   private readonly named = new KeyedSets<DatanodeId, ContainerId>()
+  /** By their origins, those that were sealed alone. */
+  private readonly awaiting = new KeyedSets<DatanodeId, ContainerId>()
   private readonly written = new KeyedSets<PipelineId, ContainerId>()
   private readonly open = new Map<ReplicationConfig, Map<ContainerId, ContainerRow>>()
   private lastContainerId: ContainerId = 0
@@ -180,6 +182,11 @@ export class Cluster implements ClusterView {
     for (const id of this.registry.view(datanode)?.containers.keys() ?? []) if (!named.has(id)) yield id
   }
 
+  /** Those that are `QUASI_CLOSED` with it among their origins: when they are whole depends on it, whether or not it has a replica. */
+  containersAwaiting(datanode: DatanodeId): ReadonlySet<ContainerId> {
+    return this.awaiting.get(datanode)
+  }
+
   containersOf(pipeline: PipelineId): ReadonlySet<ContainerId> {
     return this.written.get(pipeline)
   }
@@ -268,6 +275,8 @@ export class Cluster implements ClusterView {
     const held = (row: ContainerRow | undefined) => (row === undefined ? [] : [...row.datanodes, ...row.incoming])
     for (const datanode of held(before)) this.named.delete(datanode, id)
     for (const datanode of held(after)) this.named.add(datanode, id)
+    for (const origin of awaitedBy(before)) this.awaiting.delete(origin, id)
+    for (const origin of awaitedBy(after)) this.awaiting.add(origin, id)
     if (before?.pipeline !== undefined) this.written.delete(before.pipeline, id)
     if (after?.pipeline !== undefined) this.written.add(after.pipeline, id)
     if (before !== undefined) this.open.get(before.replication)?.delete(id)
@@ -290,6 +299,10 @@ export class Cluster implements ClusterView {
   private tell(event: ClusterEvent): void {
     for (const listener of this.listeners) listener(event)
   }
+}
+
+function awaitedBy(row: ContainerRow | undefined): readonly DatanodeId[] {
+  return row?.state === 'QUASI_CLOSED' ? row.origins : []
 }
 
 async function eachRow<Key, Row>(

@@ -37,7 +37,7 @@ export class ContainerKeeper implements TermWorker {
     for (const id of reported) this.others.add(id)
     parts.cluster.subscribe((event) => {
       if (event.kind === 'container') this.urgent.add(event.container)
-      else if (event.kind === 'node') for (const id of parts.cluster.containersOn(event.datanode)) this.others.add(id)
+      else if (event.kind === 'node') this.noteNode(event.datanode)
       else for (const id of parts.cluster.containersOf(event.pipeline)) this.urgent.add(id)
     })
   }
@@ -125,6 +125,12 @@ export class ContainerKeeper implements TermWorker {
       log.info({ container: change.container, state: change.to }, 'container changed state')
     if (change.kind === 'set-replicas')
       log.info({ container: change.container, ...change.becomes }, 'container has other replicas')
+  }
+
+  private noteNode(datanode: DatanodeId): void {
+    const { cluster } = this.parts
+    for (const id of cluster.containersOn(datanode)) this.others.add(id)
+    for (const id of cluster.containersAwaiting(datanode)) this.others.add(id)
   }
 
   private setDue(id: ContainerId, due: readonly Due[]): void {

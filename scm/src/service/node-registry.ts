@@ -13,6 +13,7 @@ import type {
   RegisterRequest,
   TaskReport,
 } from '../api/api.ts'
+import { isSameReport } from '../api/api.ts'
 import { healthOf } from '../core/cluster-view.ts'
 import type { ClusterEvent, HealthLimits, NodeView } from '../core/cluster-view.ts'
 
@@ -145,18 +146,6 @@ export class NodeRegistry {
       if (factsOf(before.get(id)) !== factsOf(after.get(id))) this.listener?.({ kind: 'pipeline', pipeline: id })
     }
   }
-}
-
-function isSameReport(a: ContainerReport, b: ContainerReport): boolean {
-  return (
-    a.state === b.state &&
-    a.generation === b.generation &&
-    a.usedBytes === b.usedBytes &&
-    a.liveBytes === b.liveBytes &&
-    a.blockCount === b.blockCount &&
-    a.contentHash === b.contentHash &&
-    a.pipeline === b.pipeline
-  )
 }
 
 function factsOf(report: PipelineReport | undefined): string {
