@@ -160,6 +160,14 @@ export class DataNemesis {
       machine.replaceDisk()
       return true
     }),
+    'disk-loss': this.on('disk-loss', async (machine) => {
+      const path = this.any(machine.disks) ?? ''
+      // As far as is known outside, what is on its other disk may be of no use without this one.
+      if (machine.disks.length === 1 || !(await this.truth.takeDisk(machine, this.gateway))) return false
+      if (machine.node.isUp) machine.down('crash')
+      await machine.loseDisk(path)
+      return true
+    }),
     decommission: this.on('decommission', async ({ id }) => {
       if (this.leaving !== undefined || this.world.plan.datanodes <= fewestInService) return false
       if (!(await this.call(id, 'DECOMMISSIONED', 2_000))) return false

@@ -20,7 +20,11 @@ const usualPerMinute = {
   decommission: 1.5,
   'scm-kill': 2,
   'scm-transfer': 3,
+  'disk-loss': 4,
 } as const
+
+/** Those that came later have dice of their own: so the plans of old seeds are what they were, but for these. */
+const later: readonly DataFault[] = ['disk-loss']
 
 export type DataFault = keyof typeof usualPerMinute
 export const dataFaults = Object.keys(usualPerMinute) as readonly DataFault[]
@@ -60,8 +64,9 @@ export function dataPlanOf(seed: number): DataPlan {
   const temper = pick(0.5, 1, 1, 2)
   const perMinute: Partial<Record<DataFault, number>> = {}
   for (const kind of dataFaults) {
-    if (!random.chance(share)) continue
-    perMinute[kind] = Math.round(usualPerMinute[kind] * temper * (0.5 + random.fraction()) * 10) / 10
+    const dice = later.includes(kind) ? new SimRandom(`data-plan/${seed}/${kind}`) : random
+    if (!dice.chance(share)) continue
+    perMinute[kind] = Math.round(usualPerMinute[kind] * temper * (0.5 + dice.fraction()) * 10) / 10
   }
   const datanodes = pick(4, 5, 6, 6)
   // One shard to a datanode, and one datanode may be away.

@@ -55,7 +55,38 @@ const deletionsTooLong = (): DataPlants =>
     }),
   )
 
+/** Whoever seals a replica alone says that it is an origin, whatever its member has lost. */
+const originsAnyhow = (): DataPlants =>
+  everyDatanode((datanode) => {
+    const sealing = (id: number): void => {
+      for (const { containers } of datanode.dataDisks) {
+        const container = containers.get(id)
+        if (container === undefined) continue
+        const { close } = Object.getPrototypeOf(container) as typeof container
+        container.close = ({ how = 'agreed' } = {}) => close.call(container, { how: how === 'alone' ? 'origin' : how })
+      }
+    }
+    return overriding(datanode, {
+      closeContainerOf: async (id, pipeline) => {
+        sealing(id)
+        await datanode.closeContainerOf(id, pipeline)
+      },
+      closeContainerAlone: async (id) => {
+        sealing(id)
+        await datanode.closeContainerAlone(id)
+      },
+    })
+  })
+
+/** Nobody looks into the list of deleted containers before a first write makes one. */
+const deletedForgotten = (): DataPlants =>
+  everyDatanode((datanode) => {
+    for (const disk of datanode.dataDisks) disk.wasDeleted = () => false
+    return datanode
+  })
+
 interface Said {
+  readonly deletedTransactions?: readonly number[]
   readonly containers: readonly ContainerReport[]
 }
 
@@ -106,6 +137,43 @@ function copiesPromised(): DataPlants {
   })
 }
 
+/**
+ * A deletion that somebody was told of before a copy was begun counts as carried out in the copy, which may have been made of one that had
+ * not done it yet: here datanodes take their time.
+ */
+function deletionsSettledWithoutCopies(): DataPlants {
+  const lateness = 10
+  const told = new Map<string, number>()
+  const settled = new Map<string, Set<number>>()
+  const copied = new Map<string, Map<number, readonly number[]>>()
+  const seen = new Map<number, Set<number>>()
+  return talking({
+    say: (said, datanode) => {
+      const { deletedTransactions } = said
+      if (deletedTransactions === undefined) return said
+      return { ...said, deletedTransactions: [...deletedTransactions, ...(settled.get(datanode) ?? [])] }
+    },
+    hear: (commands, datanode) =>
+      commands.filter((command) => {
+        if (command.kind === 'copy-container') {
+          const copies = copied.get(datanode) ?? new Map<number, readonly number[]>()
+          if (!copies.has(command.container)) copies.set(command.container, [...(seen.get(command.container) ?? [])])
+          copied.set(datanode, copies)
+        }
+        if (command.kind !== 'delete-blocks') return true
+        const container = command.blocks[0]?.container ?? 0
+        seen.set(container, (seen.get(container) ?? new Set()).add(command.transaction))
+        if (copied.get(datanode)?.get(container)?.includes(command.transaction) === true) {
+          settled.set(datanode, (settled.get(datanode) ?? new Set()).add(command.transaction))
+          return false
+        }
+        const times = (told.get(`${datanode} ${command.transaction}`) ?? 0) + 1
+        told.set(`${datanode} ${command.transaction}`, times)
+        return times > lateness
+      }),
+  })
+}
+
 /** Everybody who has the container is told to delete it, as soon as this is asked of somebody. */
 function deletedWhen(kind: 'copy-container' | 'encode-container'): DataPlants {
   const doomed = new Map<number, Set<string>>()
@@ -137,4 +205,7 @@ export const dataPlants = {
   'deletions that are acknowledged and not carried out': deletionsForgotten,
   'deletions that go one block too far': deletionsTooLong,
   'damage that SCM does not hear of': damageHidden,
+  'an origin that has lost its disk': originsAnyhow,
+  'a deleted container that comes back by a late writer': deletedForgotten,
+  'deletions that a copy is taken to have carried out': deletionsSettledWithoutCopies,
 } as const satisfies Readonly<Record<string, () => DataPlants>>

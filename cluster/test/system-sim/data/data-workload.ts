@@ -6,9 +6,10 @@ import { insist } from '../insist.ts'
 import { found, owner, volume } from '../om-commands.ts'
 import { contentOf, firstDifference } from './content-of.ts'
 import type { DataWorld } from './data-world.ts'
-import { Gateway, isLoss } from './gateway.ts'
+import { Gateway, isLoss, type WrittenBody } from './gateway.ts'
 
-const chunkBytes = 64 * 1024
+/** What is larger is streamed. */
+export const chunkBytes = 64 * 1024
 /** OM keeps less in its rows. */
 const leastBytes = 4_097
 
@@ -145,15 +146,35 @@ export class DataWorkload {
     }
   }
 
-  /** True: it is there. */
-  private async put(gateway: Gateway, known: Known, { replication, lengthBytes }: Putting): Promise<boolean> {
+  /** Bytes that no key has yet. */
+  newContent(lengthBytes: number): NewContent {
     const version = this.nextVersion++
     this.lengths.set(version, lengthBytes)
-    const body = await gateway.write(contentOf(version, lengthBytes), replication, chunkBytes)
-    if (body === undefined) {
-      this.counts.refused++
-      return false
-    }
+    return { version, bytes: contentOf(version, lengthBytes) }
+  }
+
+  /** A key is made of what somebody has written. True: it is there. */
+  async keep(key: string, content: NewContent, body: WrittenBody): Promise<boolean> {
+    const known: Known = { bucket: bucketOf('RATIS/THREE'), key, possible: new Set([0]) }
+    this.keys.push(known)
+    return await this.commit(this.first, known, content, body)
+  }
+
+  /** True: it is there. */
+  private async put(gateway: Gateway, known: Known, { replication, lengthBytes }: Putting): Promise<boolean> {
+    const content = this.newContent(lengthBytes)
+    const body = await gateway.write(content.bytes, replication, chunkBytes)
+    if (body !== undefined) return await this.commit(gateway, known, content, body)
+    this.counts.refused++
+    return false
+  }
+
+  private async commit(
+    gateway: Gateway,
+    known: Known,
+    { version, bytes: { length: lengthBytes } }: NewContent,
+    body: WrittenBody,
+  ): Promise<boolean> {
     const done = await this.change(gateway, known, {
       version,
       command: {
@@ -252,6 +273,11 @@ interface Client {
   readonly replication: ReplicationConfig
   readonly random: SimRandom
   readonly name: string
+}
+
+interface NewContent {
+  readonly version: Version
+  readonly bytes: Uint8Array
 }
 
 interface Putting {

@@ -72,6 +72,8 @@ export class DatanodeMachine {
   isBad = false
   private readonly options: DatanodeMachineOptions
   private current: DatanodeLife | undefined
+  /** Of each directory: how many disks that were there are lost. */
+  private readonly losses = new Map<string, number>()
 
   constructor(options: DatanodeMachineOptions) {
     this.options = options
@@ -107,6 +109,23 @@ export class DatanodeMachine {
 
   replaceDisk(): void {
     this.node.replaceDisk()
+  }
+
+  /** One of its directories is blank from now on, of a machine that is down. */
+  async loseDisk(path: string): Promise<void> {
+    const losses = (this.losses.get(path) ?? 0) + 1
+    this.losses.set(path, losses)
+    const { disk } = this.node.boot()
+    // A machine that has lost everything just now has nothing there.
+    if ((await disk.stat(path)) !== undefined) await disk.rename(path, `/lost${path.replaceAll('/', '-')}-${losses}`)
+    await disk.syncDirectory('/')
+    this.node.kill()
+  }
+
+  /** The index of a directory goes with its disk. */
+  openKv(path: string): ReturnType<SimNode['openKv']> {
+    const lost = [...this.losses].find(([directory]) => path.startsWith(`${directory}/`))
+    return this.node.openKv(lost === undefined ? path : `${path} ${lost[1]}`)
   }
 
   /** Starts a process. `down`: the machine went down meanwhile. Rejects as `openDatanode`, and is down then. */
@@ -146,7 +165,7 @@ export class DatanodeMachine {
       config,
       log,
       metrics: createMetrics(),
-      openKv: (path) => this.node.openKv(path),
+      openKv: (path) => this.openKv(path),
       company: { transport: plants.transport?.(rpc) ?? rpc, peer: others.find },
     })
     const datanode = plants.datanode?.(opened) ?? opened

@@ -59,10 +59,11 @@ export class FinalChecks {
 
   /** Nothing is rotten on any disk, and its index and sums are those of a full count. Of datanodes that are down. */
   async expectSoundDisks(): Promise<void> {
-    for (const { id, node, disks } of this.world.datanodes) {
+    for (const machine of this.world.datanodes) {
+      const { id, node, disks } = machine
       const process = node.boot()
       for (const path of disks) {
-        const { problems } = await checkDisk({ env: process, openKv: (at) => node.openKv(at) }, path)
+        const { problems } = await checkDisk({ env: process, openKv: (at) => machine.openKv(at) }, path)
         if (problems.length > 0) this.world.accuse('full-count', `${id} ${path}: ${JSON.stringify(problems[0])}`)
       }
       node.kill()

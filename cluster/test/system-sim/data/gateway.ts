@@ -16,7 +16,7 @@ export interface WrittenBody {
   readonly extents: readonly Extent[]
 }
 
-interface LeasedBlock {
+export interface LeasedBlock {
   readonly block: BlockId
   readonly lease: LeaseId
   readonly token: Uint8Array | undefined
@@ -125,14 +125,19 @@ export class Gateway {
   private async draw(replication: ReplicationConfig): Promise<LeasedBlock | undefined> {
     const left = this.stock.get(replication)?.shift()
     if (left !== undefined) return left
-    const requestId = this.env.random.uuid()
-    const request = { holder: this.env.random.uuid(), count: 4, replication }
-    const outcome = await insist(this.env.clock, 6_000, () => this.om.leaseBlocks(request, { requestId }))
-    if (outcome.kind !== 'answer') return undefined
-    this.world.book.granted(outcome.value)
-    const blocks = blocksOf(outcome.value)
+    const blocks = await this.lease(replication, 4)
     this.stock.set(replication, blocks)
     return blocks.shift()
+  }
+
+  /** None: nobody could hand them out now. */
+  async lease(replication: ReplicationConfig, count: number): Promise<LeasedBlock[]> {
+    const requestId = this.env.random.uuid()
+    const request = { holder: this.env.random.uuid(), count, replication }
+    const outcome = await insist(this.env.clock, 6_000, () => this.om.leaseBlocks(request, { requestId }))
+    if (outcome.kind !== 'answer') return []
+    this.world.book.granted(outcome.value)
+    return blocksOf(outcome.value)
   }
 }
 

@@ -11,7 +11,12 @@ import { RowWatch } from './row-watch.ts'
 export interface DataRunOptions {
   readonly plan?: DataPlan
   readonly plants?: DataPlants
+  /** What happens, in place of the faults of the plan. */
+  readonly scene?: Scene
 }
+
+/** Something that takes more than chance to come about. */
+export type Scene = (on: Pick<Run, 'world' | 'workload' | 'supervisor'>) => Promise<void>
 
 export interface DataRunResult extends Pick<RunResult, 'seed' | 'simulatedMs' | 'traceHash' | 'trace' | 'violation'> {
   readonly counts: DataCounts
@@ -25,7 +30,7 @@ const wholenessMs = 180_000
 /** All disks are read once more by the scrubbers: they look again after a minute where there was nothing, and then take their time. */
 const scrubbedMs = 80_000
 
-interface Run {
+export interface Run {
   readonly world: DataWorld
   readonly workload: DataWorkload
   readonly nemesis: DataNemesis
@@ -44,7 +49,7 @@ export async function runDataSeed(seed: number, options: DataRunOptions = {}): P
   const tally = { containers: 0, encoded: 0 }
   let violation: RunResult['violation']
   try {
-    await world.simulation.run(() => live({ world, workload, nemesis, supervisor, checks, tally }))
+    await world.simulation.run(() => live({ world, workload, nemesis, supervisor, checks, tally }, options.scene))
   } catch (error) {
     violation = { ...violationOf(error), atMs: world.simulation.nowMs }
     for (const machine of [...world.om.members, ...world.scm.members, ...world.datanodes]) {
@@ -56,7 +61,7 @@ export async function runDataSeed(seed: number, options: DataRunOptions = {}): P
   return { seed, simulatedMs, traceHash, trace, violation, counts: workload.counts, faults: nemesis.counts, ...tally }
 }
 
-async function live(run: Run): Promise<void> {
+async function live(run: Run, scene: Scene | undefined): Promise<void> {
   const { world, workload, nemesis, supervisor } = run
   const { simulation, plan } = world
   const { clock } = simulation
@@ -67,9 +72,11 @@ async function live(run: Run): Promise<void> {
   const watching = world.guarded(rows.run())
   await workload.start()
   await clock.sleep(plan.calmMs)
-  nemesis.start()
-  await clock.sleep(plan.safetyMs)
-  await nemesis.stop()
+  if (scene === undefined) {
+    nemesis.start()
+    await clock.sleep(plan.safetyMs)
+    await nemesis.stop()
+  } else await scene(run)
   world.isCalm = true
   world.tell('healed')
   await workload.probe(60_000)

@@ -1,0 +1,121 @@
+/** What takes more than chance to come about: for bugs that no seed would find soon. */
+
+import { isStoreError } from '@o3/common/errors'
+import { insist } from '../insist.ts'
+import type { DataWorld } from './data-world.ts'
+import { chunkBytes } from './data-workload.ts'
+import type { DatanodeMachine } from './datanode-machine.ts'
+import type { Scene } from './run-data-seed.ts'
+
+interface Written {
+  readonly container: number
+  /** Goes first, and lacks what comes then. */
+  readonly early: DatanodeMachine
+  /** Has all of it, and goes when the third one loses its disk. */
+  readonly witness: DatanodeMachine
+  /** Has the container and the log of its pipeline on different disks. */
+  readonly loser: DatanodeMachine
+  readonly disk: string
+}
+
+/**
+ * Blocks are streamed to two members of a pipeline while the third is down. Then one of the two loses the disk with the container, and
+ * not the one with the log, and the other is away: nobody that is there has the blocks. They come back with the witness.
+ */
+export const diskOfAnOriginIsLost: Scene = async ({ world, workload, supervisor }) => {
+  const { clock } = world.simulation
+  let written: Written | undefined
+  await world.until(
+    'a container is open, beside the disk of its log',
+    10_000,
+    () => (written = choose(world)) !== undefined,
+  )
+  if (written === undefined) return
+  const { container, early, witness, loser, disk } = written
+  world.tell(`container ${container}: ${early.id} goes, then ${witness.id}, and ${loser.id} loses ${disk}`)
+  supervisor.rest(early)
+  const before = await streamedBlocks(witness, container)
+  // Sooner than whoever is down counts as dead.
+  await world.until('more is streamed', 5_000, async () => {
+    const counts = await Promise.all([witness, loser].map((each) => streamedBlocks(each, container)))
+    return counts.every((count) => count > before + 1)
+  })
+  // What is lost must still be wanted.
+  workload.isOver = true
+  supervisor.rest(witness)
+  supervisor.rest(loser)
+  await loser.loseDisk(disk)
+  supervisor.wake(early)
+  supervisor.wake(loser)
+  await clock.sleep(18_000)
+  supervisor.wake(witness)
+  await clock.sleep(2_000)
+}
+
+function choose({ datanodes }: DataWorld): Written | undefined {
+  for (const loser of datanodes) {
+    const { datanode } = loser.life ?? {}
+    for (const { id, pipeline, state, usedBytes: used } of datanode?.containers() ?? []) {
+      if (pipeline === undefined || state !== 'OPEN' || used === 0) continue
+      const disk = datanode?.dataDisks.find(({ containers }) => containers.has(id))?.path
+      const isApart = loser.node.disk.durable(`${disk}/pipelines/${pipeline}/description`) === undefined
+      const [early, witness] = datanodes.filter((each) => each !== loser && usedBytes(each, id) > 0)
+      if (isApart && disk !== undefined && early !== undefined && witness !== undefined)
+        return { container: id, early, witness, loser, disk }
+    }
+  }
+  return undefined
+}
+
+/** Those that are no entries of the log. */
+async function streamedBlocks({ life }: DatanodeMachine, container: number): Promise<number> {
+  const blocks = (await life?.datanode.listBlocks(container)) ?? []
+  return blocks.filter(({ lengthBytes }) => lengthBytes > chunkBytes).length
+}
+
+function usedBytes({ life }: DatanodeMachine, container: number): number {
+  return life?.datanode.containers().find(({ id }) => id === container)?.usedBytes ?? 0
+}
+
+/** Somebody holds a block of a container that was closed, empty, and deleted meanwhile, writes it, and makes a key of it. */
+export const writerComesTooLate: Scene = async ({ world, workload }) => {
+  const { first: gateway } = workload
+  const { scm, env, blocks } = gateway
+  let [leased] = await gateway.lease('RATIS/THREE', 1)
+  await world.until('there is a block', 20_000, async () => {
+    ;[leased] = leased === undefined ? await gateway.lease('RATIS/THREE', 1) : [leased]
+    return leased !== undefined
+  })
+  if (leased === undefined) return
+  const { block, lease, token } = leased
+  const access = token === undefined ? {} : { token }
+  // From then on it knows where the container is.
+  await ignored(blocks.readSmall(block, { offset: 0, length: 1 }, access))
+  const requestId = env.random.uuid()
+  await insist(env.clock, 5_000, () => scm.closeContainer(block.container, { requestId }))
+  await world.until('its container is gone', 5_000, async () => {
+    const infos = await insist(env.clock, 1, () => scm.listContainers({ limit: 10_000 }))
+    return infos.kind === 'answer' && infos.value.every(({ id }) => id !== block.container)
+  })
+  const content = workload.newContent(20_000)
+  const receipt = await ignored(blocks.writeBlock(block, [content.bytes], access))
+  world.tell(
+    `a block of container ${block.container}, which is gone, was ${receipt === undefined ? 'refused' : 'taken'}`,
+  )
+  if (receipt === undefined) return
+  const { proofs } = receipt
+  await workload.keep('late', content, {
+    lease,
+    extents: [{ block, length: content.bytes.length, ...(proofs && { proofs }) }],
+  })
+  await world.simulation.clock.sleep(3_000)
+}
+
+async function ignored<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return undefined
+  }
+}
