@@ -33,6 +33,6 @@ export class ReportDelta {
 }
 
 function factsOf(report: ContainerReport): string {
-  const { state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline } = report
-  return `${state} ${generation} ${usedBytes} ${liveBytes} ${blockCount} ${contentHash} ${pipeline}`
+  const { state, open, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline } = report
+  return `${state} ${open} ${generation} ${usedBytes} ${liveBytes} ${blockCount} ${contentHash} ${pipeline}`
 }

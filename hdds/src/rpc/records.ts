@@ -355,13 +355,14 @@ export const blockInfo: ItemCodec<BlockInfo> = {
 }
 
 export const containerReport: ItemCodec<ContainerReport> = {
-  write: (writer, { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline }) => {
+  write: (writer, { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline, open }) => {
     writer.varint(id).u8(containerStates.indexOf(state)).varint(generation)
     writer.varint(usedBytes).varint(liveBytes).varint(blockCount)
     writer.optional(contentHash, writeText).optional(pipeline, writeText)
+    writer.optional(open, (each, value) => each.bool(value))
   },
   read: (reader) =>
-    withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline'>>(
+    withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline' | 'open'>>(
       {
         id: readContainerId(reader),
         state: pick(containerStates, reader.u8()),
@@ -370,7 +371,11 @@ export const containerReport: ItemCodec<ContainerReport> = {
         liveBytes: readCount(reader),
         blockCount: readCount(reader),
       },
-      { contentHash: reader.optional(readText), pipeline: reader.optional(readText) },
+      {
+        contentHash: reader.optional(readText),
+        pipeline: reader.optional(readText),
+        open: reader.optional((each) => each.bool()),
+      },
     ),
 }
 

@@ -139,6 +139,7 @@ export class Container {
     return {
       id: this.id,
       state: this.isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
+      ...(this.isDamaged && !this.isSealed && { open: true }),
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,

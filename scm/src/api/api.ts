@@ -155,6 +155,8 @@ export interface ContainerReport {
   readonly id: ContainerId
   /** `QUASI_CLOSED`: sealed by itself, because its pipeline was lost; it may lack blocks that another replica has. */
   readonly state: 'OPEN' | 'QUASI_CLOSED' | 'CLOSED' | 'UNHEALTHY'
+  /** Of an `UNHEALTHY` one: it was not closed yet, and may be written. */
+  readonly open?: boolean
   readonly generation: number
   readonly usedBytes: number
   readonly liveBytes: number

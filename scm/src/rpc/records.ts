@@ -97,6 +97,7 @@ export const containerReport = record<ContainerReport>({
   blockCount: count,
   contentHash: optional(text),
   pipeline: optional(text),
+  open: optional(flag),
 })
 
 export const pipelineReport = record<PipelineReport>({

@@ -53,6 +53,7 @@ export const calls: {
       disks: [disk],
       containers: [
         report,
+        { ...report, open: true },
         { ...report, state: 'QUASI_CLOSED', contentHash: '00ff00ff00ff00ff', pipeline: 'pipeline-1' },
       ],
       pipelines: [{ id: 'pipeline-1', state: 'open', leader: 'dn', term: 3 }],
