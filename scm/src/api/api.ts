@@ -444,6 +444,12 @@ export interface ReplicationReport {
   readonly states: Readonly<Record<ContainerState, number>>
   /** Copies, reconstructions and encodings under way. */
   readonly tasks: number
+  /** Containers for which nothing can be done as things are, though something should. Absent: there are none. */
+  readonly blocked?: {
+    readonly containers: number
+    /** At most 10. */
+    readonly sample: readonly { readonly container: ContainerId; readonly why: string }[]
+  }
   /** False: something has happened that is not judged yet. */
   readonly settled: boolean
 }

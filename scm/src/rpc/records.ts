@@ -282,6 +282,12 @@ export const replicationReport = record<ReplicationReport>({
   healths: listOf(healthCount),
   states: containersByState,
   tasks: count,
+  blocked: optional(
+    record<NonNullable<ReplicationReport['blocked']>>({
+      containers: count,
+      sample: listOf(record<{ readonly container: number; readonly why: string }>({ container: count, why: text })),
+    }),
+  ),
   settled: flag,
 })
 
