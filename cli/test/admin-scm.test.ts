@@ -18,7 +18,10 @@ beforeAll(async () => {
   directory = await temporaryDirectory()
   data = join(directory.path, 'c')
   expect(await at('cluster init --om 1 --scm 1 --datanodes 5 --racks 3 --s3-port 0')).toMatchObject({ code: 0 })
-  await giveTwoDisks('dn4')
+  await changeCluster(({ datanodes, gateways: [gateway] }) => {
+    for (const each of datanodes) if (each.id === 'dn4') each.disks = ['disks/dn4-a', 'disks/dn4-b']
+    if (gateway !== undefined) gateway.rack = '/rack1'
+  })
   const settings = words('--set scm.containerSize=16MiB --set om.segment=1MiB')
   running = await startServing(['cluster', 'start', '--data', data, ...settings])
   s3 = await s3Of(data)
@@ -32,10 +35,15 @@ afterAll(async () => {
   await directory.remove()
 }, 60_000)
 
-async function giveTwoDisks(id: string): Promise<void> {
+interface ClusterFile {
+  readonly datanodes: readonly { readonly id: string; disks: string[] }[]
+  readonly gateways: readonly { rack?: string }[]
+}
+
+async function changeCluster(change: (cluster: ClusterFile) => void): Promise<void> {
   const file = join(data, 'cluster.json')
-  const cluster = JSON.parse(await readFile(file, 'utf8')) as { datanodes: { id: string; disks: string[] }[] }
-  for (const each of cluster.datanodes) if (each.id === id) each.disks = [`disks/${id}-a`, `disks/${id}-b`]
+  const cluster = JSON.parse(await readFile(file, 'utf8')) as ClusterFile
+  change(cluster)
   await writeFile(file, JSON.stringify(cluster))
 }
 
@@ -128,10 +136,45 @@ async function putSome(name: string): Promise<void> {
   for (const [n, size] of sizes.entries()) await putOne(`${name}-${n}`, size)
 }
 
-async function putOne(name: string, size: number): Promise<void> {
+async function putOne(name: string, size: number): Promise<Uint8Array> {
   const body = new Uint8Array(randomBytes(size))
   expect((await s3('PUT', `/verbs/${name}`, body)).status).toBe(200)
   written.set(`/verbs/${name}`, digestOf(body))
+  return body
+}
+
+/** A file of a container, and where some bytes of a block are in it. */
+interface Place {
+  readonly container: number
+  readonly disk: string
+  readonly file: string
+  readonly offset: number
+}
+
+/** At one of these datanodes; it may have the block only when its log has come that far. */
+async function placeOf(bytes: Uint8Array, datanodes: readonly string[]): Promise<Place> {
+  const disks = datanodes.flatMap((id) => [
+    join(data, id, 'disk'),
+    ...['a', 'b'].map((n) => join(data, 'disks', `${id}-${n}`)),
+  ])
+  return await until('the block is in a container', async () => {
+    for (const disk of disks) {
+      for (const name of await readdir(join(disk, 'containers')).catch(emptyWhereMissing)) {
+        const file = join(disk, 'containers', name)
+        const offset = (await readFile(file)).indexOf(bytes.subarray(1_000, 1_032))
+        if (offset > 0) return { container: Number(name.split('.')[0]), disk, file, offset }
+      }
+    }
+    return undefined
+  })
+}
+
+async function gatewayCounted(name: string): Promise<number> {
+  const { admin: endpoint } = JSON.parse(await readFile(join(data, 'gw1', 'endpoints.json'), 'utf8')) as {
+    admin: string
+  }
+  const text = await (await fetch(new URL('/metrics', endpoint))).text()
+  return Number(new RegExp(`^o3_hdds_client_${name}_total (\\d+)$`, 'm').exec(text)?.[1])
 }
 
 async function expectAll(): Promise<void> {
@@ -287,21 +330,48 @@ test('a flipped byte is found, and its replica replaced and set aside', { timeou
   await expectAll()
 })
 
+test(
+  'a byte that rots in an open container is found by a GET of its rack, and not served',
+  { timeout: 120_000 },
+  async () => {
+    const body = await putOne('rotting', 100_000)
+    // The gateway stands in this rack, and each container has a replica there.
+    const place = await placeOf(body, ['dn1', 'dn4'])
+    await flipAt(place.file, place.offset)
+    const before = await gatewayCounted('bad_replicas')
+    const answer = await s3('GET', '/verbs/rotting')
+    expect(digestOf(await answer.bytes())).toBe(digestOf(body))
+    expect(await gatewayCounted('bad_replicas')).toBe(before + 1)
+    await until('the damaged file is set aside', async () => {
+      const names = await readdir(join(place.disk, 'quarantine')).catch(emptyWhereMissing)
+      return names.some((name) => name.startsWith(`${place.container}.`)) ? true : undefined
+    })
+    await allWhole()
+    expect((await admin(`container verify ${place.container}`)).code).toBe(0)
+    await expectAll()
+  },
+)
+
 /** One byte in the middle of the file of a container. */
 async function flip(place: string, id: number): Promise<void> {
   const name = (await readdir(place)).find((each) => each.startsWith(`${id}.`))
-  const file = await open(join(place, name ?? ''), 'r+')
+  await flipAt(join(place, name ?? ''), 500)
+}
+
+async function flipAt(path: string, offset: number): Promise<void> {
+  const file = await open(path, 'r+')
   try {
-    const { bytesRead, buffer } = await file.read(new Uint8Array(1), 0, 1, 500)
+    const { bytesRead, buffer } = await file.read(new Uint8Array(1), 0, 1, offset)
     expect(bytesRead).toBe(1)
-    await file.write(Uint8Array.of((buffer[0] ?? 0) ^ 0x10), 0, 1, 500)
+    await file.write(Uint8Array.of((buffer[0] ?? 0) ^ 0x10), 0, 1, offset)
   } finally {
     await file.close()
   }
 }
 
+/** Also where a file is in the place of a datanode that was killed for good. */
 function emptyWhereMissing(error: NodeJS.ErrnoException): readonly string[] {
-  if (error.code === 'ENOENT') return []
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
   throw error
 }
 
@@ -312,15 +382,32 @@ test('a datanode goes on without a disk that has died, and takes it back', { tim
   await rename(disk, `${disk}.pulled`)
   process.kill(pid, 'SIGKILL')
   await until('it is back without', async () => {
-    return / dn4 .*the disk .*dn4-b is left out: it is not mounted/.test((await at('cluster status')).out)
+    return / dn4 .*the disk .*dn4-b is left out: it has no VERSION file: it is not mounted/.test(
+      (await at('cluster status')).out,
+    )
       ? true
       : undefined
   })
   expect((await admin('datanode list')).out).toMatch(/^HEALTHY +IN_SERVICE +\d+ +1\/2 .* dn4$/m)
-  expect((await admin('datanode info dn4')).out).toMatch(/^disk +failed, .*dn4-b$/m)
+  expect((await admin('datanode info dn4')).out).toMatch(
+    /^disk +.*dn4-b\n +FAILED\n +it has no VERSION file: it is not/m,
+  )
   await expectAll()
   await allWhole()
   await rename(`${disk}.pulled`, disk)
+  // Now it is there, and fails when it is opened.
+  const identity = await readFile(join(disk, 'VERSION'))
+  await writeFile(join(disk, 'VERSION'), new Uint8Array(identity.length))
+  process.kill(await pidOf('dn4'), 'SIGTERM')
+  await until('it is back without it', async () => {
+    return / dn4 .*the disk .*dn4-b is left out: VERSION is not readable/.test((await at('cluster status')).out)
+      ? true
+      : undefined
+  })
+  expect((await admin('datanode info dn4')).out).toMatch(/^disk +.*dn4-b\n +FAILED\n +VERSION is not readable$/m)
+  await expectAll()
+  await allWhole()
+  await writeFile(join(disk, 'VERSION'), identity)
   process.kill(await pidOf('dn4'), 'SIGTERM')
   await until('both are there', async () => {
     return /^HEALTHY +IN_SERVICE +\d+ +2 .* dn4$/m.test((await admin('datanode list')).out) ? true : undefined
@@ -417,4 +504,27 @@ test('an SCM that does not answer is named, with what to look at', { timeout: 60
   } finally {
     process.kill(pid, 'SIGCONT')
   }
+})
+
+test('the only copy that rots is never served, and everybody sees it', { timeout: 120_000 }, async () => {
+  const created = await at('sh bucket create /s3v/single --replication RATIS/ONE')
+  expect(created).toMatchObject({ code: 0 })
+  const body = new Uint8Array(randomBytes(100_000))
+  expect((await s3('PUT', '/single/only', body)).status).toBe(200)
+  const { container, file, offset } = await placeOf(body, ['dn1', 'dn3', 'dn4', 'dn5'])
+  await flipAt(file, offset)
+  expect((await s3('GET', '/single/only')).status).toBeGreaterThanOrEqual(500)
+  const damage = /^damage at dn\d +block \d+\/\d+, bytes 0 to \d+: does not match its checksum$/m
+  const shown = await until('it is closed, and damaged', async () => {
+    const { out } = await admin(`container info ${container}`)
+    return /^state +CLOSED$/m.test(out) && damage.test(out) ? out : undefined
+  })
+  expect(shown).toMatch(/^held +UNHEALTHY +HEALTHY /m)
+  expect(await asked(`container info ${container}`)).toMatchObject([{ damages: [{ findings: [{ container }] }] }])
+  const said = await until('it is judged', async () => {
+    const { out } = await admin('container report')
+    return /^UNHEALTHY/m.test(out) ? out : undefined
+  })
+  expect(said).toMatch(/^UNHEALTHY +1 {2}a damaged replica: it is replaced where others are whole\n +\d+$/m)
+  expect(said.split('\n').filter((line) => line.length > 80)).toEqual([])
 })

@@ -15,4 +15,5 @@ export type {
   NodeOperationalState,
   OperationalRequest,
   ReplicaInfo,
+  ReplicationReport,
 } from '@o3/scm/api'

@@ -97,7 +97,7 @@ export const mayCall = {
   'hdds.createPipeline.1': administrators,
   'hdds.closePipeline.1': administrators,
   'hdds.pipelines.1': replicas,
-  'hdds.containers.2': replicas,
+  'hdds.containers.3': replicas,
   'hdds.disks.2': replicas,
   'hdds.scrubContainer.1': replicas,
   'hdds.findings.1': replicas,

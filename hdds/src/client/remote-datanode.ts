@@ -151,7 +151,7 @@ export class RemoteDatanode implements Datanode, PipelineMembership, ReplicaSour
   }
 
   async containers(): Promise<readonly ContainerReport[]> {
-    return await this.list('hdds.containers.2', undefined, control)
+    return await this.list('hdds.containers.3', undefined, control)
   }
 
   async disks(): Promise<readonly DiskReport[]> {

@@ -44,7 +44,7 @@ export const deeds: { readonly [Name in ExchangeName | ListingName]: (request: R
   'hdds.createPipeline.1': heartbeat,
   'hdds.closePipeline.1': heartbeat,
   'hdds.compact.1': report,
-  'hdds.containers.2': report,
+  'hdds.containers.3': report,
   'hdds.disks.2': report,
   'hdds.scrubContainer.1': report,
   'hdds.findings.1': report,

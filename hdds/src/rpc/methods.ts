@@ -71,7 +71,7 @@ export const exchanges = {
 
 export const listings = {
   'hdds.listBlocks.2': listing(containerRequest, blockInfo),
-  'hdds.containers.2': listing(plainRequest, containerReport),
+  'hdds.containers.3': listing(plainRequest, containerReport),
   'hdds.disks.2': listing(plainRequest, diskReport),
   'hdds.scrubContainer.1': listing(containerRequest, scrubFinding),
   'hdds.findings.1': listing(plainRequest, scrubFinding),

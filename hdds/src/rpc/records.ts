@@ -356,18 +356,20 @@ export const blockInfo: ItemCodec<BlockInfo> = {
 }
 
 export const containerReport: ItemCodec<ContainerReport> = {
-  write: (writer, { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline, isOrigin }) => {
+  write: (writer, { isOrigin, ...report }) => {
+    const { id, state, generation, usedBytes, liveBytes, blockCount, contentHash, pipeline, open } = report
     writer
       .varint(id)
       .u8(containerStates.indexOf(isOrigin ? 'ORIGIN' : state))
       .varint(generation)
     writer.varint(usedBytes).varint(liveBytes).varint(blockCount)
     writer.optional(contentHash, writeText).optional(pipeline, writeText)
+    writer.optional(open, (each, value) => each.bool(value))
   },
   read: (reader) => {
     const id = readContainerId(reader)
     const word = pick(containerStates, reader.u8())
-    return withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline' | 'isOrigin'>>(
+    return withSome<ContainerReport, Pick<ContainerReport, 'contentHash' | 'pipeline' | 'open' | 'isOrigin'>>(
       {
         id,
         state: word === 'ORIGIN' ? 'QUASI_CLOSED' : word,
@@ -379,6 +381,7 @@ export const containerReport: ItemCodec<ContainerReport> = {
       {
         contentHash: reader.optional(readText),
         pipeline: reader.optional(readText),
+        open: reader.optional((each) => each.bool()),
         isOrigin: word === 'ORIGIN' ? true : undefined,
       },
     )

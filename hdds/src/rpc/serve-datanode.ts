@@ -140,7 +140,7 @@ const answerers: { readonly [Name in ExchangeName]: Handler<Name> } = {
 
 const listers: { readonly [Name in ListingName]: Lister<Name> } = {
   'hdds.listBlocks.2': (datanode, container) => datanode.listBlocks(container),
-  'hdds.containers.2': (datanode) => datanode.containers(),
+  'hdds.containers.3': (datanode) => datanode.containers(),
   'hdds.disks.2': (datanode) => datanode.disks(),
   'hdds.scrubContainer.1': (datanode, container) => datanode.scrubContainer(container),
   'hdds.findings.1': (datanode) => datanode.findings(),

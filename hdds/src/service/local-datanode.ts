@@ -484,6 +484,7 @@ class DatanodeBlockWriter implements BlockWriter {
   }
 }
 
-function distrusted({ isOrigin: _, ...report }: ContainerReport): ContainerReport {
+/** It takes no blocks, and cannot be sealed: nobody is to wait for that. */
+function distrusted({ isOrigin: _, open: __, ...report }: ContainerReport): ContainerReport {
   return { ...report, state: 'UNHEALTHY' }
 }

@@ -22,7 +22,7 @@ export interface OpenedDisks {
 
 interface Failure {
   readonly path: string
-  readonly error: unknown
+  readonly error: Error
 }
 
 /**
@@ -52,13 +52,13 @@ async function openAll({
     const path = paths[n]
     assert(path !== undefined, 'there is a result for each disk')
     if (result.status === 'fulfilled') opened.push(result.value)
-    else failures.push({ path, error: result.reason as unknown })
+    else failures.push({ path, error: result.reason as Error })
   }
   return { opened, failures }
 }
 
 /** A mistake of a person comes before what disks do: it is the one that can be put right now. */
-function refusalOf({ lostDisks }: DisksToOpen, failures: readonly Failure[], opened: number): unknown {
+function refusalOf({ lostDisks }: DisksToOpen, failures: readonly Failure[], opened: number): Error | undefined {
   const mistake = failures.find(({ error }) => !isFaultOfDisk(error))
   if (mistake !== undefined) return mistake.error
   const [first] = failures
@@ -73,8 +73,8 @@ function refusalOf({ lostDisks }: DisksToOpen, failures: readonly Failure[], ope
     : error
 }
 
-function whyOf(error: unknown, path: string): string {
-  return error instanceof StoreError ? diskFailureText(error, path) : String(error)
+function whyOf(error: Error, path: string): string {
+  return error instanceof StoreError ? diskFailureText(error, path) : error.message
 }
 
 async function leaveStaleOut(

@@ -148,6 +148,7 @@ export class Container {
     return {
       id: this.id,
       state: isDamaged ? 'UNHEALTHY' : stateOf[ledger.sealState],
+      ...(isDamaged && !this.isSealed && { open: true }),
       generation: this.generation,
       usedBytes: ledger.usedBytes,
       liveBytes: ledger.live,

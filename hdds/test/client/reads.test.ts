@@ -80,6 +80,7 @@ describe('a read', () => {
       const asked = scene.replicas.filter(({ calls }) => calls.length > 0)
       expect(asked).toHaveLength(1)
       expect(scene.counted('hedges')).toBe(0)
+      expect(scene.counted('silent_replicas')).toBe(0)
     })
   })
 
@@ -193,6 +194,7 @@ describe('a read', () => {
       }
       expect(sameBytes(await readAll(scene), bytes)).toBe(true)
       expect(scene.counted('replica_switches')).toBeGreaterThanOrEqual(2)
+      expect(scene.counted('silent_replicas') > 0).toBe('silent' in fate)
     })
   })
 
@@ -360,6 +362,7 @@ describe('a slow replica', () => {
       const reads = Array.from({ length: 50 }, () => readSmall(scene))
       for (const read of await Promise.all(reads)) expect(sameBytes(read, smallBytes)).toBe(true)
       expect(scene.counted('hedges')).toBeLessThan(15)
+      expect(scene.counted('silent_replicas')).toBeGreaterThan(0)
       expect(scene.elapsedMs()).toBeLessThan(12_000)
     })
   })

@@ -1,5 +1,7 @@
 import { Graph } from '@o3/common/di'
 import { nullLogger } from '@o3/common/logger'
+import { createMetrics } from '@o3/common/metrics'
+import type { Metrics } from '@o3/common/metrics'
 import { describe, expect, test } from 'vitest'
 import type { HddsConfig } from '../../src/config.ts'
 import {
@@ -26,6 +28,7 @@ async function composed(
     machine: Machine
     graph: Graph
     scm: ScriptedScm
+    metrics: Metrics
     pass: (ms: number) => Promise<void>
   }) => Promise<void>,
   overrides: Partial<HddsConfig> & { readonly capacityBytes?: number } = {},
@@ -41,11 +44,12 @@ async function composed(
       .value(HDDS_CONFIG, { ...smallConfig, ...config })
       .value(HDDS_SCM, scm)
       .value(HDDS_DATANODE, datanode)
-    installHdds(graph, { rack: '/hall/rack1' })
+    const metrics = createMetrics()
+    installHdds(graph, { rack: '/hall/rack1', metrics })
     for (const token of graph.tokens()) graph.get(token)
     const reconcilers = graph.get(HDDS_RECONCILERS)
     reconcilers.start()
-    await script({ machine, graph, scm, pass: (ms) => machine.simulation.clock.sleep(ms) })
+    await script({ machine, graph, scm, metrics, pass: (ms) => machine.simulation.clock.sleep(ms) })
     await reconcilers.stop()
     await reconcilers.stop()
     await datanode.close()
@@ -189,6 +193,25 @@ describe('the block client', () => {
         expect(sameBytes(Buffer.concat(pieces), content.subarray(5, 15_005))).toBe(true)
       }
       expect(scm.located).toEqual([1])
+    })
+  })
+
+  test('shows what it counts', async () => {
+    await composed(async ({ graph, scm, metrics }) => {
+      scm.locate = () =>
+        Promise.resolve({
+          container: 1,
+          state: 'CLOSED',
+          replication: 'RATIS/THREE',
+          pipeline: undefined,
+          replicas: ['dn-1', 'dn-2'].map((datanode) => ({ datanode, address: undefined })),
+          ec: undefined,
+        })
+      await graph.get(HDDS_DATANODE).writeBlock(block(1), [content])
+      await graph.get(HDDS_BLOCKS).readSmall(block(1), { offset: 0, length: 10 })
+      await rejection(graph.get(HDDS_BLOCKS).readSmall(block(2), { offset: 0, length: 10 }), 'BlockNotFound')
+      expect(metrics.render()).toMatch(/^o3_hdds_client_reads_total 2$/m)
+      expect(metrics.render()).toMatch(/^o3_hdds_client_bad_replicas_total [1-9]$/m)
     })
   })
 

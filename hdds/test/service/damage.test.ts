@@ -45,7 +45,7 @@ describe('a flipped bit', () => {
         expect((await rejection(store.readSmall(block(2), range), 'Damaged')).details).toMatchObject(details)
         expect((await rejection(collect(store.read(block(2), range)), 'Damaged')).details).toMatchObject(details)
         await othersAreServed(store, contents)
-        expect(store.containers()[0]).toMatchObject({ state: 'UNHEALTHY', blockCount: 3 })
+        expect(store.containers()[0]).toMatchObject({ state: 'UNHEALTHY', open: true, blockCount: 3 })
         expect(store.findings()).toHaveLength(1) // read twice, noted once
         expect(store.findings()[0]).toMatchObject({ kind: 'damaged-chunk', container: 1, local: 2, path: file })
       }

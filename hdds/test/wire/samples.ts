@@ -126,6 +126,7 @@ export const itemSamples = {
       blockCount: 7,
       ...(state === 'OPEN' && { pipeline: 'p-1' }),
       ...(state === 'ORIGIN' && { isOrigin: true as const }),
+      ...(state === 'UNHEALTHY' && { open: true }),
       ...(state === 'QUASI_CLOSED' && { contentHash: '00ff00ff00ff00ff' }),
     })),
   },
@@ -162,7 +163,7 @@ export const itemSamples = {
 export const listingRequests: { readonly [Name in ListingName]: RequestOf<Name> } = {
   'hdds.listBlocks.2': 300,
   'hdds.listReplica.1': { container: 300, after: 70_000, limit: 4096 },
-  'hdds.containers.2': undefined,
+  'hdds.containers.3': undefined,
   'hdds.disks.2': undefined,
   'hdds.scrubContainer.1': 300,
   'hdds.findings.1': undefined,

@@ -157,6 +157,8 @@ export interface ContainerReport {
   readonly id: ContainerId
   /** `QUASI_CLOSED`: sealed by itself, because its pipeline was lost; it may lack blocks that another replica has. */
   readonly state: 'OPEN' | 'QUASI_CLOSED' | 'CLOSED' | 'UNHEALTHY'
+  /** Of an `UNHEALTHY` one: it was not closed yet, and may be written. */
+  readonly open?: boolean
   readonly generation: number
   readonly usedBytes: number
   readonly liveBytes: number
@@ -184,6 +186,7 @@ const factsOfReport = Object.keys({
   blockCount: 0,
   contentHash: 0,
   pipeline: 0,
+  open: 0,
   isOrigin: 0,
 } satisfies Record<keyof ContainerReport, 0>) as readonly (keyof ContainerReport)[]
 
@@ -498,6 +501,12 @@ export interface ReplicationReport {
   readonly states: Readonly<Record<ContainerState, number>>
   /** Copies, reconstructions and encodings under way. */
   readonly tasks: number
+  /** Containers for which nothing can be done as things are, though something should. Absent: there are none. */
+  readonly blocked?: {
+    readonly containers: number
+    /** At most 10. */
+    readonly sample: readonly { readonly container: ContainerId; readonly why: string }[]
+  }
   /** False: something has happened that is not judged yet. */
   readonly settled: boolean
 }

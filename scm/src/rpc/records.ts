@@ -101,6 +101,7 @@ const sentReport = record<SentReport>({
   blockCount: count,
   contentHash: optional(text),
   pipeline: optional(text),
+  open: optional(flag),
 })
 
 /** An origin that is `QUASI_CLOSED` has a word of its own there. */
@@ -313,6 +314,12 @@ export const replicationReport = record<ReplicationReport>({
   healths: listOf(healthCount),
   states: containersByState,
   tasks: count,
+  blocked: optional(
+    record<NonNullable<ReplicationReport['blocked']>>({
+      containers: count,
+      sample: listOf(record<{ readonly container: number; readonly why: string }>({ container: count, why: text })),
+    }),
+  ),
   settled: flag,
 })
 

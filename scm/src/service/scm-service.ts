@@ -263,7 +263,9 @@ export class ScmService implements Scm {
   async replicationReport(): Promise<ReplicationReport> {
     const reign = await this.confirmed()
     const replication = replicationOf(reign)
+    const blocked = replication.blocked()
     return {
+      ...(blocked.containers > 0 && { blocked }),
       healths: replication.healths(),
       states: countStates(reign.cluster),
       tasks: replication.underWay().length,

@@ -16,6 +16,7 @@ import type { Cluster } from './cluster.ts'
 /** What an administrator sees of copies, and may say about them. */
 export interface ReplicationControl {
   healths(): ReplicationReport['healths']
+  blocked(): NonNullable<ReplicationReport['blocked']>
   readonly isSettled: boolean
   underWay(): readonly unknown[]
   balancerStatus(): BalancerStatus

@@ -11,6 +11,7 @@ const limits = { ...defaultScmConfig, containerBytes: 1000, garbageShare: 0.5, g
 const full = { state: 'OPEN', used: 1000, live: 1000, blocks: 9 } as const
 const small = { state: 'OPEN', used: 999, live: 999, blocks: 9 } as const
 const rotten = { state: 'UNHEALTHY', used: 10, live: 10, blocks: 1 } as const
+const rotting = { ...rotten, open: true } as const
 const garbage = { state: 'OPEN', used: 200, live: 100, blocks: 1 } as const
 const littleGarbage = { state: 'OPEN', used: 199, live: 100, blocks: 1 } as const
 const closed = { state: 'CLOSED', used: 500, live: 10, blocks: 1 } as const
@@ -21,6 +22,7 @@ type Report = {
   readonly used: number
   readonly live: number
   readonly blocks: number
+  readonly open?: boolean
 }
 type Facts = Partial<ModelContainer> & { readonly node?: ModelNode }
 const deleting = { pendingDeletions: 1 }
@@ -45,6 +47,9 @@ test.each<[ContainerState, Report | undefined, Facts, ContainerState | undefined
   ['CLOSING', undefined, {}, undefined, 'create-container'],
   ['CLOSING', full, {}, undefined, 'close-container'],
   ['CLOSING', closed, {}, 'CLOSED', ''],
+  ['CLOSING', rotting, {}, undefined, 'close-container'],
+  ['CLOSING', rotten, {}, 'CLOSED', ''],
+  ['CLOSED', rotten, {}, undefined, ''],
   ['CLOSED', closed, {}, undefined, ''],
   ['CLOSED', empty, {}, 'DELETING', ''],
   ['CLOSED', empty, deleting, undefined, ''],
@@ -62,8 +67,9 @@ test.each<[ContainerState, Report | undefined, Facts, ContainerState | undefined
 ])('%s with %j and %j becomes %s', (state, report, { row, node = {}, ...facts }, next, due) => {
   const reports: Record<string, ContainerReport> = {}
   if (report !== undefined) {
-    const { used: usedBytes, live: liveBytes, blocks: blockCount } = report
-    reports['a'] = { id: 1, state: report.state, generation: 1, usedBytes, liveBytes, blockCount }
+    const { state: reported, open, used: usedBytes, live: liveBytes, blocks: blockCount } = report
+    const said = { id: 1, state: reported, generation: 1, usedBytes, liveBytes, blockCount }
+    reports['a'] = open === undefined ? said : { ...said, open }
   }
   const view = modelCluster({
     nodes: { a: node, b: {} },

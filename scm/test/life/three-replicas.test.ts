@@ -69,6 +69,10 @@ describe('CLOSING', () => {
     // One of them got the close from the log before it was lost, and has everything.
     ['closed | alone:2 | open dead', lost, 'CLOSED'],
     ['closed | damaged | closed', {}, 'CLOSED'],
+    // A damaged one that is still open is closed like any other: it may be the one that leads.
+    ['rotting leads | open | open', {}, 'a close agreed, b close agreed, c close agreed'],
+    ['rotting | closed | closed', {}, 'a close agreed'],
+    ['rotting | rotting | rotting', {}, 'a close agreed, b close agreed, c close agreed'],
     ['dead | dead | dead', lost, ''],
     ['open | open | open', { pipeline: 'gone' }, 'a close alone, b close alone, c close alone'],
   ]

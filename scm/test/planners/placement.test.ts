@@ -79,7 +79,7 @@ describe('why not', () => {
       'a1 a2 a3',
       { count: 1, existing: ['a1'], excluded: ['a2', 'a3'] },
       'too-few-datanodes',
-      '2 excluded, 1 with a replica',
+      'no place for 1024 MiB; of 3 datanodes: 2 with a bad replica, or where it failed lately, 1 with a replica',
     ],
     ['a1 a2 a3', { bytes: 60 * GiB }, 'no-room', '3 too full'],
     ['a1 a2 a3', { maxIncoming: 0 }, 'busy', '3 busy'],

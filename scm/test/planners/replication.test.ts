@@ -105,7 +105,11 @@ table(
     ['a1 b1 c1d d1', 'a1 b1 c1! d1', {}, 'HEALTHY', ''],
     // No fourth datanode: with two good ones the damaged one makes room.
     ['a1 b1 c1', 'a1 b1 c1!', {}, 'UNDER_REPLICATED', 'delete c1'],
-    ['a1 b1! c1!', 'a1 b1! c1!', {}, 'UNDER_REPLICATED', ''],
+    ['a1 b1 c1', 'a1 b1! c1!', {}, 'UNDER_REPLICATED', 'delete b1'],
+    ['a1 b1 c1', 'a1 b1!', { leaving: ['c1'] }, 'UNDER_REPLICATED', ''],
+    ['a1 b1', 'a1 b1!', {}, 'UNDER_REPLICATED', ''],
+    // One that was sealed alone may lack what a damaged one has.
+    ['a1 b1 c1', 'a1q b1! c1!', { state: 'QUASI_CLOSED' }, 'QUASI_CLOSED_STUCK', ''],
     ['a1 b1', 'a1!', one, 'UNHEALTHY', ''],
     ['a1 b1', 'a1! b1', one, 'UNHEALTHY', 'delete a1'],
     ['a1 b1 c1 d1', 'a1!', {}, 'UNHEALTHY', ''],

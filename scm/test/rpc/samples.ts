@@ -71,6 +71,7 @@ export const calls: {
       disks: [disk],
       containers: [
         report,
+        { ...report, open: true },
         { ...report, state: 'QUASI_CLOSED', contentHash: '00ff00ff00ff00ff', pipeline: 'pipeline-1' },
         { ...report, state: 'QUASI_CLOSED', isOrigin: true },
       ],
@@ -226,6 +227,7 @@ export const calls: {
       healths: [{ health: 'UNDER_REPLICATED', containers: 300, sample: [1, 2] }],
       states: { OPEN: 1, CLOSING: 2, QUASI_CLOSED: 3, CLOSED: 4, DELETING: 5, DELETED: 6 },
       tasks: 7,
+      blocked: { containers: 300, sample: [{ container: 2, why: 'no place' }] },
       settled: true,
     },
   },

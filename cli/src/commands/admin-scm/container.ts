@@ -1,7 +1,14 @@
 /** `o3 admin container …` */
 
 import { StoreError, isStoreError } from '@o3/common/errors'
-import type { ContainerDetails, ContainerHealth, DatanodeId, ReplicaInfo, ScrubFinding } from '@o3/cluster/admin'
+import type {
+  ContainerDetails,
+  ContainerHealth,
+  DatanodeId,
+  ReplicaInfo,
+  ReplicationReport,
+  ScrubFinding,
+} from '@o3/cluster/admin'
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
 import { bytesText, counted, timeText } from '../../output/quantities.ts'
@@ -19,20 +26,27 @@ export function addContainer(admin: Command, env: Environment): void {
   askScm<{ readonly after?: string; readonly limit: string }>(list, env, async ({ control, flags, out }) => {
     const limit = countOf(flags.limit, '--limit')
     const after = flags.after === undefined ? {} : { after: countOf(flags.after, '--after') }
-    out.list(await control.scm.listContainers({ limit, ...after }), [
-      { title: 'ID', align: 'right', of: ({ id }) => String(id) },
-      { title: 'STATE', of: ({ state }) => state },
-      { title: 'REPLICATION', of: ({ replication }) => replication },
-      { title: 'USED', align: 'right', of: ({ usedBytes }) => bytesText(usedBytes) },
-      { title: 'LIVE', align: 'right', of: ({ liveBytes }) => bytesText(liveBytes) },
-      { title: 'REPLICAS', of: ({ datanodes }) => datanodes.join(' ') },
-    ])
+    out.list(
+      await control.scm.listContainers({ limit, ...after }),
+      [
+        { title: 'ID', align: 'right', of: ({ id }) => String(id) },
+        { title: 'STATE', of: ({ state }) => state },
+        { title: 'REPLICATION', of: ({ replication }) => replication },
+        { title: 'USED', align: 'right', of: ({ usedBytes }) => bytesText(usedBytes) },
+        { title: 'LIVE', align: 'right', of: ({ liveBytes }) => bytesText(liveBytes) },
+        { title: 'REPLICAS', of: ({ datanodes }) => datanodes.join(' ') },
+      ],
+      after.after === undefined ? 'no containers: nothing has been written' : `no containers after ${after.after}`,
+    )
   })
   askScm(container.command('report').description('how whole they are, all together'), env, report)
   askScm(
     container.command('info').argument('<id>').description('all about one, and each of its replicas'),
     env,
-    async ({ control, argument, out }) => show(await control.scm.containerInfo(idOf(argument)), out),
+    async ({ control, argument, out }) => {
+      const found = await control.scm.containerInfo(idOf(argument))
+      show(found, await damagesOf(control, found), out)
+    },
   )
   askScm(container.command('close').argument('<id>').description('it takes no more blocks'), env, close)
   askScm(container.command('verify').argument('<id>').description('read every byte of every replica, now'), env, verify)
@@ -52,7 +66,7 @@ const meaning: Readonly<Record<ContainerHealth, string>> = {
   QUASI_CLOSED_STUCK: 'too few origins are there to agree: start the others',
   DIFFERING: 'copies are not the same: they take what they lack',
   UNDER_REPLICATED: 'too few copies: more are made',
-  UNHEALTHY: 'a damaged replica: it is replaced',
+  UNHEALTHY: 'a damaged replica: it is replaced where others are whole',
   OVER_REPLICATED: 'too many copies: some are deleted',
   MIS_REPLICATED: 'copies on too few racks: they are moved',
   HEALTHY: '',
@@ -62,7 +76,7 @@ const mostShown = 10
 
 async function report({ control, out }: ScmAsked<unknown>): Promise<void> {
   const found = await control.scm.replicationReport()
-  const { states, healths, tasks, settled } = found
+  const { states, healths, tasks, blocked, settled } = found
   const { OPEN, CLOSING, DELETING } = states
   const counts = {
     ...Object.fromEntries(healths.map(({ health, containers }) => [health, containers])),
@@ -87,8 +101,48 @@ async function report({ control, out }: ScmAsked<unknown>): Promise<void> {
       .filter(([, count]) => count > 0)
       .map(([state, count]) => [state, count.toLocaleString('en')] as const),
     ['under way', counted(tasks, 'copy', 'copies')],
+    ...blockedFacts(blocked),
     ...(settled ? [] : ([['note', 'something has happened that is not judged yet; ask again']] as const)),
   ])
+}
+
+/** What waits for a person; why, a fact a line. */
+function blockedFacts(blocked: ReplicationReport['blocked']): readonly (readonly [string, string])[] {
+  if (blocked === undefined) return []
+  const { containers, sample } = blocked
+  const which = sample.flatMap(({ container, why }) => {
+    const [first = '', ...rest] = why.split('; ')
+    return [['', `container ${container}: ${first}`], ...rest.map((text) => ['', `  ${text}`])] as [string, string][]
+  })
+  return [['stuck', `${counted(containers, 'container')} that nothing can be done for as things are`], ...which]
+}
+
+/** What a datanode knows of a replica that does not verify. */
+interface Damage {
+  readonly datanode: DatanodeId
+  readonly findings: readonly ScrubFinding[]
+}
+
+/** Of the damaged replicas. One that cannot be asked says nothing: that it is damaged is known all the same. */
+async function damagesOf(
+  control: ScmAsked<unknown>['control'],
+  { info, replicas }: ContainerDetails,
+): Promise<readonly Damage[]> {
+  const damaged = replicas.filter(({ report: said }) => said?.state === 'UNHEALTHY')
+  return await Promise.all(
+    damaged.map(async ({ datanode }) => {
+      try {
+        const all = await (await control.datanode(datanode)).findings()
+        return {
+          datanode,
+          findings: all.filter(({ container, kind }) => container === info.id && kind !== 'quarantined'),
+        }
+      } catch (error) {
+        if (!isStoreError(error)) throw error
+        return { datanode, findings: [] }
+      }
+    }),
+  )
 }
 
 function idOf(text: string): number {
@@ -97,9 +151,9 @@ function idOf(text: string): number {
   return id
 }
 
-function show(found: ContainerDetails, out: ScmAsked<unknown>['out']): void {
+function show(found: ContainerDetails, damages: readonly Damage[], out: ScmAsked<unknown>['out']): void {
   const { info, origins, replicas, ec, shardOf, pendingDeletions } = found
-  if (out.json) return out.record(found, [])
+  if (out.json) return out.record(damages.length === 0 ? found : { ...found, damages }, [])
   out.record(found, [
     ['container', String(info.id)],
     ['state', info.state],
@@ -110,12 +164,18 @@ function show(found: ContainerDetails, out: ScmAsked<unknown>['out']): void {
     ...(shardOf === undefined ? [] : ([['shard', `${shardOf.index} of container ${shardOf.container}`]] as const)),
     ['deletions to come', String(pendingDeletions)],
     ['created', timeText(info.createdMs)],
+    ...damages.flatMap(({ datanode, findings }) =>
+      findings.slice(0, mostShown).map(({ message }) => [`damage at ${datanode}`, message] as const),
+    ),
   ])
   out.list<ReplicaInfo>(
     replicas,
     [
       { title: 'REPLICA', of: ({ standing }) => standing },
-      { title: 'STATE', of: ({ report }) => report?.state ?? 'not reported' },
+      {
+        title: 'STATE',
+        of: ({ report: said }) => said?.state ?? (info.state === 'OPEN' ? 'not written' : 'not reported'),
+      },
       { title: 'NODE', of: ({ health, operational }) => (operational === 'IN_SERVICE' ? health : operational) },
       { title: 'BLOCKS', align: 'right', of: ({ report }) => String(report?.blockCount ?? '') },
       { title: 'LIVE', align: 'right', of: ({ report }) => (report === undefined ? '' : bytesText(report.liveBytes)) },

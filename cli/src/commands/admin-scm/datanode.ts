@@ -164,12 +164,20 @@ function facts(node: DatanodeInfo): readonly (readonly [string, string])[] {
     ['pipelines', String(pipelines)],
     ['last heard', node.lastHeartbeatMs === 0 ? 'never by this leader' : timeText(node.lastHeartbeatMs)],
     ['registered', timeText(node.registeredMs)],
-    ...node.disks.map(
-      (disk) =>
-        [
-          'disk',
-          `${disk.state}, ${bytesText(disk.usedBytes)} used, ${bytesText(disk.availableBytes)} of ${bytesText(disk.totalBytes)} free, ${disk.path}`,
-        ] as const,
-    ),
+    ...node.disks.flatMap((disk) => [['disk', disk.path] as const, ...diskFacts(disk)]),
   ]
+}
+
+/** One that does not take part says nothing of its space. */
+function diskFacts({
+  state,
+  problem,
+  usedBytes,
+  availableBytes,
+  totalBytes,
+}: DatanodeInfo['disks'][number]): readonly (readonly [string, string])[] {
+  const space = `${bytesText(usedBytes)} used, ${bytesText(availableBytes)} of ${bytesText(totalBytes)} free`
+  if (state !== 'failed') return [['', `${state}, ${space}`]]
+  const why = problem === undefined ? [] : ([['', problem]] as const)
+  return [['', totalBytes === 0 ? 'FAILED' : `FAILED: takes no more writes; ${space}`], ...why]
 }

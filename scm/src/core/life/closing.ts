@@ -31,10 +31,13 @@ function planShardClosing({ container, held }: ContainerFacts): ContainerPlan {
 }
 
 function planSingleClosing({ container, held }: ContainerFacts): ContainerPlan {
-  if (held.every(({ report }) => report?.state === 'CLOSED')) return to(container.id, 'CLOSED')
+  // A damaged one is all there is: it is closed, so that what is deleted of it goes, and everybody sees that it is damaged.
+  if (held.every(({ report }) => report?.state !== 'QUASI_CLOSED' && isSealed(report)))
+    return to(container.id, 'CLOSED')
   return dueOnly(
     held.flatMap(({ datanode, report }): readonly Due[] => {
-      if (report?.state === 'OPEN') return [{ datanode, command: { kind: 'close-container', container: container.id } }]
+      if (report !== undefined && !isSealed(report))
+        return [{ datanode, command: { kind: 'close-container', container: container.id } }]
       // Nobody ever wrote there: an empty closed container must exist to be reported, and then goes the usual way.
       if (report === undefined) return [{ datanode, command: { kind: 'create-container', container: container.id } }]
       return []
@@ -105,7 +108,7 @@ export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const majority = majorityOf(row.origins.length)
   const enough = isAll ? Math.min(majority, counted.length) : majority
   if (closed.length > 0 && closed.length >= enough && areSameContent(closed)) return to(container.id, 'CLOSED')
-  const open = alive.filter(({ report }) => report?.state === 'OPEN')
+  const open = alive.filter(({ report }) => report !== undefined && !isSealed(report))
   const due = open.map(({ datanode }): Due => {
     return { datanode, command: { kind: 'close-container', container: container.id, how: 'alone' } }
   })

@@ -70,9 +70,9 @@ export function wantedReplicas(row: ContainerRow): number {
   return row.shardOf !== undefined || row.replication === 'RATIS/ONE' ? 1 : 3
 }
 
-/** Takes no more blocks, whatever made it so. */
+/** Takes no more blocks, whatever made it so. One that is damaged does, until it is closed like any other: it may lead its pipeline. */
 export function isSealed(report: ContainerReport | undefined): report is ContainerReport {
-  return report !== undefined && report.state !== 'OPEN'
+  return report !== undefined && report.state !== 'OPEN' && report.open !== true
 }
 
 /** Without hashes, which a datanode may not have counted yet, by what tells most differences. */

@@ -118,10 +118,11 @@ function refused(refusal: PlacementRefusal, request: PlacementRequest, topology:
     counts.set(why, (counts.get(why) ?? 0) + 1)
   }
   const parts = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([why, count]) => `${count} ${why}`)
-  const place = request.count === 1 ? 'a place' : `${request.count} places`
+  const place = request.count === 1 ? 'no place' : `no ${request.count} places`
+  const mebibytes = Math.ceil(request.bytes / 2 ** 20)
   const found =
     parts.length === 0 ? 'there are no datanodes' : `of ${topology.nodes.size} datanodes: ${parts.join(', ')}`
-  return { kind: 'refused', refusal, message: `no ${place} for ${request.bytes} bytes; ${found}` }
+  return { kind: 'refused', refusal, message: `${place} for ${mebibytes} MiB; ${found}` }
 }
 
 function whyNot(
@@ -133,7 +134,7 @@ function whyNot(
   if (node.health !== 'HEALTHY') return node.health === 'DEAD' ? 'dead' : 'suspected'
   if (node.operational !== 'IN_SERVICE') return 'not in service'
   if (held.has(node.id)) return 'with a replica'
-  if (excluded.has(node.id)) return 'excluded'
+  if (excluded.has(node.id)) return 'with a bad replica, or where it failed lately'
   if (!fits(node, request)) return 'too full'
   return node.incoming >= (request.maxIncoming ?? Infinity) ? 'busy' : 'usable'
 }

@@ -154,15 +154,22 @@ function makeMissing(container: ContainerFacts, found: Assessment, context: Plan
 
 /**
  * Nowhere to go, and a datanode is taken by a damaged or outdated replica of the same container (three datanodes in all, say).
- * With two good ones elsewhere it may go before there is a third; damaged files stay in quarantine for a while.
+ * With two good ones elsewhere it may go before there is a third; damaged files stay in quarantine for a while. So may one of two
+ * damaged ones beside a good one: the other is there while the copy is made, and to do nothing would leave a single good one for good.
  */
 function makeRoom(container: ContainerFacts, found: Assessment, blocked: RepairPlan['blocked']): RepairPlan {
   const [bad] = [...found.damaged.solid, ...found.stray.solid]
   const hopeless = blocked !== undefined && blocked.refusal !== 'busy' && container.arriving.length === 0
   // Before it is closed a damaged one may be the only one that has a block.
   if (container.state !== 'CLOSED') return { actions: [], blocked }
-  if (!hopeless || bad === undefined || found.good.solid.length < 2) return { actions: [], blocked }
+  const isSafe = found.good.solid.length >= 2 || isOneOfSeveralDamaged(container, found)
+  if (!hopeless || bad === undefined || !isSafe) return { actions: [], blocked }
   return { actions: [{ kind: 'delete', container: container.id, datanode: bad.datanode }], blocked }
+}
+
+/** A good one that was not closed by agreement may lack what a damaged one has. */
+function isOneOfSeveralDamaged({ state }: ContainerFacts, { good, damaged }: Assessment): boolean {
+  return state === 'CLOSED' && good.solid.length === 1 && damaged.solid.length >= 2
 }
 
 /** Each may have what the others have lost: a copy takes every block from one where it verifies. */

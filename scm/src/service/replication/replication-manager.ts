@@ -9,7 +9,7 @@
 import { isStoreError } from '@o3/common/errors'
 import type { Clock, Random } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
-import type { BalancerStatus, ContainerId, DatanodeCommand, DatanodeId } from '../../api/api.ts'
+import type { BalancerStatus, ContainerId, DatanodeCommand, DatanodeId, ReplicationReport } from '../../api/api.ts'
 import type { ClusterContainer, ClusterEvent, ClusterView } from '../../core/cluster-view.ts'
 import type { ScmCommand, ScmReply } from '../../core/command.ts'
 import { planGroupRepair } from '../../core/planners/erasure-plan.ts'
@@ -122,6 +122,10 @@ export class ReplicationManager {
       this.current = undefined
     })
     return this.current
+  }
+
+  blocked(): NonNullable<ReplicationReport['blocked']> {
+    return this.memory.blockedReport()
   }
 
   healths(): readonly HealthCount[] {
@@ -281,6 +285,7 @@ export class ReplicationManager {
     if (judged === undefined || isNothingToDo(judged)) return []
     const plan = this.planOf(judged, topology, now)
     const started = this.begin(plan.actions, judged, view, now)
+    this.memory.noteWhyBlocked(unit, started.length > 0 ? undefined : plan.blocked)
     if (started.length > 0) return started
     const rank = { urgency: urgencyOf(judged.found), sinceMs: now }
     if (plan.blocked?.refusal === 'busy') this.parked.add(unit)

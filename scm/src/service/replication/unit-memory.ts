@@ -1,9 +1,12 @@
 /** What a leader remembers of a container beyond rows and reports: failures, patience, moves. Gone with its term. */
 
-import type { ContainerId, DatanodeId } from '../../api/api.ts'
+import type { ContainerId, DatanodeId, ReplicationReport } from '../../api/api.ts'
 import { backoffMs } from '../../core/planners/repair-queue.ts'
+import type { RepairPlan } from '../../core/planners/replication-plan.ts'
 import type { RepairTask } from '../../core/planners/repair-tasks.ts'
 import type { ReplicationConfig } from './replication-config.ts'
+
+const mostShown = 10
 
 interface Failures {
   count: number
@@ -18,6 +21,7 @@ export class UnitMemory {
   /** When a replica was first waited for: `unit datanode`. */
   private readonly waiting = new Map<ContainerId, Map<DatanodeId, number>>()
   private readonly blocked = new Map<ContainerId, number>()
+  private readonly whyBlocked = new Map<ContainerId, string>()
   private readonly moved = new Map<ContainerId, DatanodeId>()
   private readonly declined = new Map<ContainerId, number>()
   private readonly recording = new Set<string>()
@@ -62,6 +66,18 @@ export class UnitMemory {
     const count = (this.blocked.get(unit) ?? 0) + 1
     this.blocked.set(unit, count)
     return nowMs + backoffMs(count, { firstMs: this.config.firstBackoffMs, mostMs: this.config.mostBackoffMs })
+  }
+
+  /** That others have enough to do is no reason: it passes. */
+  noteWhyBlocked(unit: ContainerId, blocked: RepairPlan['blocked']): void {
+    if (blocked === undefined || blocked.refusal === 'busy') this.whyBlocked.delete(unit)
+    else this.whyBlocked.set(unit, blocked.message)
+  }
+
+  /** How many wait for something that does not come by itself, and of a few why. */
+  blockedReport(): NonNullable<ReplicationReport['blocked']> {
+    const sample = [...this.whyBlocked].slice(0, mostShown).map(([container, why]) => ({ container, why }))
+    return { containers: this.whyBlocked.size, sample }
   }
 
   noteWaiting(unit: ContainerId, datanode: DatanodeId, nowMs: number): void {
@@ -125,12 +141,14 @@ export class UnitMemory {
   settled(unit: ContainerId): void {
     this.waiting.delete(unit)
     this.blocked.delete(unit)
+    this.whyBlocked.delete(unit)
   }
 
   drop(unit: ContainerId): void {
     this.failures.delete(unit)
     this.waiting.delete(unit)
     this.blocked.delete(unit)
+    this.whyBlocked.delete(unit)
     this.moved.delete(unit)
     this.declined.delete(unit)
   }
