@@ -1,8 +1,9 @@
 /**
- * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss] [--data-gb 2] [--save]`: what three copies cost, next to a single node in the same
- * run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew.
+ * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss,scale] [--data-gb 2] [--save]`: what three copies cost, next to a single node in the same
+ * run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew; what very
+ * many containers cost.
  *
- * `--save` rewrites this benchmark's section of docs/benchmark.md. No figure decides a test.
+ * `--save` rewrites the sections of docs/benchmark.md of what was run. No figure decides a test.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -16,12 +17,15 @@ import type { Server } from '../harness/server.ts'
 import { fill, makeBucket, outputOf, runLoad } from './load-run.ts'
 import type { Load, LoadTarget } from './load-run.ts'
 import { usageOf } from './process-usage.ts'
+import { manyContainers } from './many-containers.ts'
 import { saveSection } from './section.ts'
+import { factTable } from './table.ts'
+import type { Fact } from './table.ts'
 
 const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'speed,memory,loss' },
+    only: { type: 'string', default: 'speed,memory,loss,scale' },
     'data-gb': { type: 'string', default: '2' },
     save: { type: 'boolean', default: false },
   },
@@ -109,8 +113,6 @@ async function compare(given: Omit<Load, 'prefix'>, targets: readonly LoadTarget
   process.stdout.write(`${JSON.stringify(row)}\n`)
   return row
 }
-
-type Fact = readonly [what: string, figure: string]
 
 /** 32 bodies of a GiB each are under way, as far as they get. */
 async function memory(): Promise<readonly Fact[]> {
@@ -212,17 +214,16 @@ function speedTable(rows: readonly Compared[]): string {
   ].join('\n')
 }
 
-function factTable(facts: readonly Fact[]): string {
-  return ['| what | figure |', '|---|---:|', ...facts.map(([what, figure]) => `| ${what} | ${figure} |`), ''].join('\n')
-}
-
 try {
   const parts: string[] = []
   if (wanted.has('speed')) parts.push(speedTable(await speed()))
   const facts = [...(wanted.has('memory') ? await memory() : []), ...(wanted.has('loss') ? await loss() : [])]
   if (facts.length > 0) parts.push(factTable(facts))
-  process.stdout.write(`\n${parts.join('\n')}`)
-  if (flags.save) await saveSection('Datanodes', join(import.meta.dirname, 'cluster-page.md'), parts.join('\n'))
+  const many = wanted.has('scale') ? factTable(await manyContainers()) : undefined
+  process.stdout.write(`\n${[...parts, ...(many === undefined ? [] : [many])].join('\n')}`)
+  const page = (name: string): string => join(import.meta.dirname, name)
+  if (flags.save && parts.length > 0) await saveSection('Datanodes', page('cluster-page.md'), parts.join('\n'))
+  if (flags.save && many !== undefined) await saveSection('Many containers', page('many-containers-page.md'), many)
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

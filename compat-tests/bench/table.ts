@@ -83,3 +83,9 @@ export function table(rows: readonly Row[]): string {
 function sizeText(bytes: number): string {
   return bytes >= 1024 * 1024 ? `${bytes / 1024 / 1024} MiB` : `${bytes / 1024} KiB`
 }
+
+export type Fact = readonly [what: string, figure: string]
+
+export function factTable(facts: readonly Fact[]): string {
+  return ['| what | figure |', '|---|---:|', ...facts.map(([what, figure]) => `| ${what} | ${figure} |`), ''].join('\n')
+}

@@ -1,6 +1,5 @@
 /** What a piece of work costs its process. */
 
-import { setImmediate as immediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -42,7 +41,7 @@ function threadMs(): number {
 
 /** Other work of the event loop has its turn, as it has between two messages. */
 export function turn(): Promise<void> {
-  return immediate()
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** After a collection of garbage. */

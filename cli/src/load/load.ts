@@ -5,6 +5,7 @@
 
 import { randomFillSync } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
+import { nodeEnv } from '@o3/common/env/node'
 import { Latencies } from './latencies.ts'
 import { LoadConnection } from './http-client.ts'
 import type { PreparedRequest } from './http-client.ts'
@@ -130,8 +131,7 @@ export async function fill(options: LoadOptions): Promise<void> {
   let next = 0
   const worker = async (connection: LoadConnection): Promise<void> => {
     for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
-      const answer = await connection.send(request)
-      if (answer.status !== 200) throw new Error(`PUT was answered with ${answer.status}`)
+      await putPatiently(connection, request)
     }
   }
   try {
@@ -140,6 +140,20 @@ export async function fill(options: LoadOptions): Promise<void> {
     for (const connection of connections) connection.close()
   }
 }
+
+/** As S3 clients do: who is asked to slow down waits, longer each time, and asks again. */
+async function putPatiently(connection: LoadConnection, request: PreparedRequest): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const { status } = await connection.send(request)
+    if (status === 200) return
+    if (status !== 503 || attempt === maxRetries) throw new Error(`PUT was answered with ${status}`)
+    await nodeEnv().clock.sleep(firstRetryMs * 2 ** attempt)
+  }
+}
+
+/** Half a minute in all. */
+const maxRetries = 7
+const firstRetryMs = 250
 
 function openAll(options: LoadOptions): Promise<LoadConnection[]> {
   const { hostname, port } = options.endpoint

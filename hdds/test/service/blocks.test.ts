@@ -40,6 +40,42 @@ describe('a closed container', () => {
   })
 })
 
+test('the report of a container is one object until something in it changes', async () => {
+  await withDatanode(async ({ datanode }) => {
+    const report = () => datanode.containers()[0]!
+    await datanode.writeBlock(block(1), [patternOf(1, 1000)])
+    const seen = [report()]
+    const steps: readonly (() => unknown)[] = [
+      () => datanode.writeBlock(block(2), [patternOf(2, 1000)]),
+      () => datanode.closeContainer(1),
+      () => datanode.deleteBlocks([{ container: 1, firstLocal: 1, count: 1 }]),
+      () => {
+        const damage = {
+          kind: 'damaged-chunk',
+          container: 1,
+          path: '/disk1',
+          fileOffset: 0,
+          message: 'rotten',
+        } as const
+        datanode.dataDisks[0]!.noteFinding(damage)
+      },
+    ]
+    for (const step of steps) {
+      await step()
+      expect(report()).not.toBe(seen.at(-1))
+      expect(report()).toBe(report())
+      seen.push(report())
+    }
+    expect(seen.map(({ state, blockCount }) => `${state} ${blockCount}`)).toEqual([
+      'OPEN 1',
+      'OPEN 2',
+      'CLOSED 2',
+      'CLOSED 1',
+      'UNHEALTHY 1',
+    ])
+  })
+})
+
 describe('a deleted container', () => {
   test('is gone with its file, for good', async () => {
     await withDatanode(async ({ datanode, machine, crash }) => {

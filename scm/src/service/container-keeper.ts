@@ -8,8 +8,8 @@ import type { Due } from '../core/life/plan.ts'
 import { ReconcileTasks } from './reconcile-tasks.ts'
 import type { TermParts, TermWorker } from './term-worker.ts'
 
-/** Planned in one round at most: a few milliseconds of work. */
-const urgentPerRound = 2_000
+/** Planned in one round at most, at some 10 µs each: a round holds up whatever else this member does. */
+const urgentPerRound = 1_000
 const othersPerRound = 500
 /** Time alone makes these due; so often they are looked at. */
 const sweepMs = 1_000

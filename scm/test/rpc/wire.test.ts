@@ -1,5 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import { Simulation } from '@o3/common/env/sim'
+import { defaultRpcLimits } from '@o3/common/rpc'
 import type { RpcCall } from '@o3/common/rpc'
 import { decode, encode } from '@o3/common/codec/record'
 import type { Codec } from '@o3/common/codec/record'
@@ -9,6 +10,22 @@ import type { BlockRange, ContainerInfo, DatanodeInfo, PipelineInfo, Scm } from 
 import { scmMethods, serveScm } from '../../src/rpc/rpc.ts'
 import { overTheWire } from '../wire.ts'
 import { calls } from './samples.ts'
+
+test('a registration holds 100,000 containers, which is where a datanode ends', () => {
+  const closed = {
+    state: 'CLOSED',
+    generation: 1,
+    usedBytes: 2 ** 30,
+    liveBytes: 2 ** 30,
+    blockCount: 100_000,
+  } as const
+  const containers = Array.from({ length: 100_000 }, (_, n) => {
+    return { ...closed, id: 10_000_000 + n, contentHash: '0123456789abcdef' }
+  })
+  const { request } = scmMethods['scm.register.1']
+  const bytes = encode(request, { id: 'dn1', address: 'dn1:1', disks: [], containers })
+  expect(bytes.length).toBeLessThan(defaultRpcLimits.maxPayloadBytes)
+})
 
 const samples = Object.entries(scmMethods).flatMap(([name, method]) => {
   const { request, reply } = calls[name as keyof typeof calls]

@@ -46,7 +46,7 @@ export const defaultReplicationConfig: ReplicationConfig = {
   maxTasks: 200,
   bytesPerSecond: 512 * 1024 ** 2,
   reserveBytes: 4 * 1024 ** 3,
-  maxJudged: 2_000,
+  maxJudged: 1_000,
   maxBegun: 64,
   firstBackoffMs: 5_000,
   mostBackoffMs: 300_000,
