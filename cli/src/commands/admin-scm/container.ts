@@ -98,7 +98,7 @@ function idOf(text: string): number {
 }
 
 function show(found: ContainerDetails, out: ScmAsked<unknown>['out']): void {
-  const { info, origins, replicas, ec, shardOf, pendingDeletions } = found
+  const { info, origins, replicas, ec, shardOf, pendingDeletions, deletedBlocks } = found
   if (out.json) return out.record(found, [])
   out.record(found, [
     ['container', String(info.id)],
@@ -109,6 +109,7 @@ function show(found: ContainerDetails, out: ScmAsked<unknown>['out']): void {
     ...(ec === undefined ? [] : ([['encoded as', `${ec.policy}, containers ${ec.shards.join(' ')}`]] as const)),
     ...(shardOf === undefined ? [] : ([['shard', `${shardOf.index} of container ${shardOf.container}`]] as const)),
     ['deletions to come', String(pendingDeletions)],
+    ...(ec === undefined ? [] : ([['deleted, still in its shards', String(deletedBlocks)]] as const)),
     ['created', timeText(info.createdMs)],
   ])
   out.list<ReplicaInfo>(

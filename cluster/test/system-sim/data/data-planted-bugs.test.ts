@@ -26,6 +26,7 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'deletions that are acknowledged and not carried out': { perMinute: {} },
   'deletions that go one block too far': { perMinute: {} },
   'damage that SCM does not hear of': { perMinute: { flip: 20 } },
+  'deleted blocks that an encoding was to leave out': { from: 5, shape: 'encoding', perMinute: {} },
 }
 
 /** All of them take minutes: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first three. */

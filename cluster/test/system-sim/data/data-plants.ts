@@ -125,6 +125,17 @@ function deletedWhen(kind: 'copy-container' | 'encode-container'): DataPlants {
   })
 }
 
+/** A container that is encoded anew, with everything that it had; and SCM believes that what was deleted is gone. */
+const deletedKept = (): DataPlants =>
+  talking({
+    hear: (commands) =>
+      commands.map((command) =>
+        command.kind === 'encode-container' && command.from !== undefined
+          ? { ...command, leaveOut: [], worthShare: 0 }
+          : command,
+      ),
+  })
+
 /** Made anew for each run: some remember. */
 export const dataPlants = {
   'a block that is acknowledged before a majority has it': acknowledgedEarly,
@@ -137,4 +148,5 @@ export const dataPlants = {
   'deletions that are acknowledged and not carried out': deletionsForgotten,
   'deletions that go one block too far': deletionsTooLong,
   'damage that SCM does not hear of': damageHidden,
+  'deleted blocks that an encoding was to leave out': deletedKept,
 } as const satisfies Readonly<Record<string, () => DataPlants>>
