@@ -49,6 +49,30 @@ describe('a task', () => {
     })
   })
 
+  test('that was an encoding says what became of it, once it is done', async () => {
+    await withTasks(async ({ tasks, pass }) => {
+      const steps = Promise.withResolvers<void>()
+      const encoding = { kind: 'declined', blocks: 7 } as const
+      tasks.begin('t1', async ({ encoded }) => {
+        encoded(encoding)
+        await steps.promise
+      })
+      tasks.begin('t2', async ({ encoded }) => {
+        encoded(encoding)
+        throw new StoreError('Unavailable', 'a target is away')
+      })
+      await pass(1)
+      expect(tasks.reports().map((report) => report.encoding)).toEqual([undefined, undefined])
+      steps.resolve()
+      await pass(1)
+      expect(tasks.reports()).toMatchObject([
+        { task: 't2', state: 'failed' },
+        { task: 't1', state: 'done', encoding },
+      ])
+      expect(tasks.reports()[0]).not.toHaveProperty('encoding')
+    })
+  })
+
   test('that fails says why', async () => {
     await withTasks(async ({ tasks, pass }) => {
       tasks.begin('t1', () => Promise.reject(new StoreError('Unavailable', 'nobody has it')))

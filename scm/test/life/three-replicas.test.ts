@@ -177,6 +177,7 @@ describe('CLOSED', () => {
 })
 
 describe('DELETING', () => {
+  const encoded = { ec: { policy: 'rs-3-2-1024k', shards: [2, 3, 4, 5, 6] } } as const
   const rows: Rows = [
     ['closed | closed | closed', {}, 'a delete, b delete, c delete'],
     ['- | closed silent | closed', {}, 'c delete'],
@@ -184,6 +185,10 @@ describe('DELETING', () => {
     ['- | - | unheard', {}, ''],
     ['- | - | -', {}, 'DELETED'],
     ['- | - | closed dead', {}, 'DELETED'],
+    // Records of its deleted blocks go first.
+    ['- | - | -', { row: { ...encoded, deletedBlocks: 2 } }, ''],
+    ['- | - | -', { row: { ec: { ...encoded.ec, leaveOut: { upTo: 9, blocks: 2 } } } }, ''],
+    ['- | - | -', { row: encoded }, 'DELETED'],
   ]
   test.each(rows)('%s, %j: %s', (places, scene, plan) => expect(planned(sceneOf('DELETING', places, scene))).toBe(plan))
 })

@@ -86,6 +86,8 @@ describe('anew', () => {
     [100, 63, 50, true],
     [3, 2, 2, false],
     [3, 3, 2, true],
+    [4, 67, 60, false],
+    [4, 68, 60, true],
   ])('of %i blocks %i are deleted, declined at %s: %s', (blocks, deletedBlocks, declinedAt, expected) => {
     expect(wantsEncodingAnew({ blocks, deletedBlocks, declinedAt }, anewLimits)).toBe(expected)
   })

@@ -25,7 +25,7 @@ import { planScm } from '../../src/core/rules.ts'
 import { OmissionBuilder, spentBlocks } from '../../src/core/recorded-deletions.ts'
 import type { Omission, OmissionBounds, RecordedDeletion } from '../../src/core/recorded-deletions.ts'
 import { containers, counters, encodedDeletions, nodes, untouched } from '../../src/core/tables.ts'
-import type { ContainerRow, NodeRow } from '../../src/core/tables.ts'
+import type { ContainerRow, EncodedDeletionKey, NodeRow } from '../../src/core/tables.ts'
 import { defaultReplicationConfig } from '../../src/service/replication/replication-config.ts'
 import type { ReplicationConfig as Limits } from '../../src/service/replication/replication-config.ts'
 import { ReplicationManager } from '../../src/service/replication/replication-manager.ts'
@@ -44,6 +44,7 @@ const lifeLimits = {
 /** Rows in memory, with the plan's own view of them. */
 class MemoryRows implements PlanView {
   private readonly rows = new Map<string, unknown>()
+  private readonly records = new Map<ContainerId, Map<number, RecordedDeletion>>()
 
   get<Key, Value>(table: Table<Key, Value>, key: Key): Value | undefined {
     return this.rows.get(table.prefix + table.encodeKey(key)) as Value | undefined
@@ -53,23 +54,23 @@ class MemoryRows implements PlanView {
     return keys.map((key) => this.get(table, key))
   }
 
-  /** Of one container, in their order. */
+  /** Of one container, in their order: nobody gets a lower number than another before. */
   recordsOf(container: ContainerId): readonly RecordedDeletion[] {
-    const { prefix } = encodedDeletions
-    return [...this.rows]
-      .filter(([name]) => name.startsWith(prefix))
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, blocks]) => {
-        const key = encodedDeletions.decodeKey(name.slice(prefix.length))
-        return { ...key, blocks: blocks as RecordedDeletion['blocks'] }
-      })
-      .filter((record) => record.container === container)
+    return [...(this.records.get(container)?.values() ?? [])]
   }
 
   set<Key, Value>(table: Table<Key, Value>, key: Key, value: Value | undefined): void {
     const name = table.prefix + table.encodeKey(key)
     if (value === undefined) this.rows.delete(name)
     else this.rows.set(name, value)
+    if (table.name === encodedDeletions.name) this.index(key as EncodedDeletionKey, value as RecordedDeletion['blocks'])
+  }
+
+  private index({ container, transaction }: EncodedDeletionKey, blocks: RecordedDeletion['blocks'] | undefined): void {
+    const records = this.records.get(container) ?? new Map<number, RecordedDeletion>()
+    this.records.set(container, records)
+    if (blocks === undefined) records.delete(transaction)
+    else records.set(transaction, { transaction, blocks })
   }
 }
 

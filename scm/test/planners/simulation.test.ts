@@ -204,7 +204,7 @@ async function live(cluster: ModelCluster): Promise<void> {
     if (second > 10 && cluster.random.chance(0.15)) disturb(cluster)
     await cluster.step()
     cluster.checkLimits()
-    checkEncoded(cluster, 'soon')
+    if (second % 5 === 0) checkEncoded(cluster, 'soon')
   }
   cluster.failures = 0
   for (const node of cluster.datanodes.values()) {

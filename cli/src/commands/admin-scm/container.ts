@@ -152,7 +152,7 @@ function idOf(text: string): number {
 }
 
 function show(found: ContainerDetails, damages: readonly Damage[], out: ScmAsked<unknown>['out']): void {
-  const { info, origins, replicas, ec, shardOf, pendingDeletions } = found
+  const { info, origins, replicas, ec, shardOf, pendingDeletions, deletedBlocks } = found
   if (out.json) return out.record(damages.length === 0 ? found : { ...found, damages }, [])
   out.record(found, [
     ['container', String(info.id)],
@@ -163,6 +163,7 @@ function show(found: ContainerDetails, damages: readonly Damage[], out: ScmAsked
     ...(ec === undefined ? [] : ([['encoded as', `${ec.policy}, containers ${ec.shards.join(' ')}`]] as const)),
     ...(shardOf === undefined ? [] : ([['shard', `${shardOf.index} of container ${shardOf.container}`]] as const)),
     ['deletions to come', String(pendingDeletions)],
+    ...(ec === undefined ? [] : ([['deleted, still in its shards', String(deletedBlocks)]] as const)),
     ['created', timeText(info.createdMs)],
     ...damages.flatMap(({ datanode, findings }) =>
       findings.slice(0, mostShown).map(({ message }) => [`damage at ${datanode}`, message] as const),

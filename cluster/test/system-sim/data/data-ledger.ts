@@ -13,7 +13,7 @@ export function dataLedgerLine(results: readonly DataRunResult[]): string {
     `${results.length} seeds with datanodes, ${hours} simulated hours`,
     `${sum(({ counts }) => counts.puts)} keys written with ${bytes} MiB, ${sum(({ counts }) => counts.deletes)} deleted, ${sum(({ counts }) => counts.reads)} read`,
     `${sum(({ counts }) => counts.refused)} refused, ${sum(({ counts }) => counts.lost)} lost`,
-    `${sum(({ containers }) => containers)} containers, ${sum(({ encoded }) => encoded)} encoded`,
+    `${sum(({ containers }) => containers)} containers, ${sum(({ encoded }) => encoded)} encoded, ${sum(({ encodedAnew }) => encodedAnew)} of them anew`,
     `faults: ${byKind}`,
     `violations: ${results.filter(({ violation }) => violation !== undefined).length}`,
   ].join('; ')

@@ -60,6 +60,7 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'an origin that has lost its disk': { scene: diskOfAnOriginIsLost, plan: busy, budget: 2 },
   'a deleted container that comes back by a late writer': { scene: writerComesTooLate, plan: idle, budget: 2 },
   'deletions that a copy is taken to have carried out': { from: 4, budget: 3, perMinute: { absence: 8, wipe: 6 } },
+  'deleted blocks that an encoding was to leave out': { from: 5, shape: 'encoding', perMinute: {} },
 }
 
 /** All of them take minutes: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first three. */

@@ -193,6 +193,17 @@ function deletedWhen(kind: 'copy-container' | 'encode-container'): DataPlants {
   })
 }
 
+/** A container that is encoded anew, with everything that it had; and SCM believes that what was deleted is gone. */
+const deletedKept = (): DataPlants =>
+  talking({
+    hear: (commands) =>
+      commands.map((command) =>
+        command.kind === 'encode-container' && command.from !== undefined
+          ? { ...command, leaveOut: [], worthShare: 0 }
+          : command,
+      ),
+  })
+
 /** Made anew for each run: some remember. */
 export const dataPlants = {
   'a block that is acknowledged before a majority has it': acknowledgedEarly,
@@ -208,4 +219,5 @@ export const dataPlants = {
   'an origin that has lost its disk': originsAnyhow,
   'a deleted container that comes back by a late writer': deletedForgotten,
   'deletions that a copy is taken to have carried out': deletionsSettledWithoutCopies,
+  'deleted blocks that an encoding was to leave out': deletedKept,
 } as const satisfies Readonly<Record<string, () => DataPlants>>

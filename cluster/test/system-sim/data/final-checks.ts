@@ -2,6 +2,8 @@ import { isStoreError } from '@o3/common/errors'
 import { checkDisk } from '@o3/hdds/module'
 import type { ContainerDetails, ContainerInfo } from '@o3/scm/api'
 import { insist } from '../insist.ts'
+import { encodedBlocks, type EncodedBlocks } from './encoded-blocks.ts'
+import { repairBounds } from './small-bounds.ts'
 import { firstDifference } from './content-of.ts'
 import type { DataWorld } from './data-world.ts'
 import type { DatanodeMachine } from './datanode-machine.ts'
@@ -14,6 +16,8 @@ const shardPlaces = 5
 export class FinalChecks {
   private readonly world: DataWorld
   private readonly gateway: Gateway
+  /** Containers that were encoded anew. */
+  readonly anew = new Set<number>()
   /** Later ones are open, and there may always be such. */
   private last = 0
 
@@ -105,7 +109,9 @@ export class FinalChecks {
     if (outcome.kind !== 'answer') return `SCM answers ${outcome.kind}`
     const { details, report, deletions, inService } = outcome.value
     for (const each of details) {
-      const wrong = this.wrongWith(each, named, inService >= shardPlaces)
+      const wrong =
+        this.wrongWith(each, named, inService >= shardPlaces) ??
+        (await this.garbageIn(each, named, inService >= shardPlaces))
       if (wrong !== undefined)
         return `container ${each.info.id} (${each.info.replication}, ${each.info.state}): ${wrong}`
     }
@@ -138,7 +144,29 @@ export class FinalChecks {
     return shardOf === undefined && !isToBeEncoded ? this.strayBlock(info, named) : undefined
   }
 
-  /** Deletions of encoded containers wait until there are many. */
+  /**
+   * Deletions of an encoded container wait until there are many; but they are recorded, and then it is encoded anew, or goes.
+   */
+  private async garbageIn(
+    details: ContainerDetails,
+    named: ReadonlyMap<string, Uint8Array>,
+    canEncode: boolean,
+  ): Promise<string | undefined> {
+    if (details.ec === undefined) return undefined
+    const outcome = await insist(this.gateway.env.clock, 1, () => this.gateway.scm.locate(details.info.id))
+    const found = outcome.kind === 'answer' ? await encodedBlocks(this.world, details, outcome.value) : undefined
+    if (found === undefined) return 'its shards cannot be read'
+    if (found.isAnew) this.anew.add(details.info.id)
+    const garbage = found.blocks.filter(({ name }) => !named.has(name))
+    const { deletedBlocks } = details
+    if (garbage.length > deletedBlocks)
+      return `${garbage.length} blocks that no key is in, and ${deletedBlocks} recorded`
+    if (!canEncode || garbage.length < found.blocks.length * repairBounds.anewShare) return undefined
+    const bytes = (of: EncodedBlocks['blocks']): number => of.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
+    if (bytes(garbage) < bytes(found.blocks) * repairBounds.worthShare) return undefined
+    return `${garbage.length} of ${found.blocks.length} blocks are in no key, and it is not encoded anew`
+  }
+
   private strayBlock({ id, datanodes }: ContainerInfo, named: ReadonlyMap<string, Uint8Array>): string | undefined {
     const counted = [...named.keys()].filter((name) => name.startsWith(`${id}/`)).length
     for (const { id: at, life } of this.world.datanodes) {

@@ -22,6 +22,7 @@ export interface DataRunResult extends Pick<RunResult, 'seed' | 'simulatedMs' | 
   readonly counts: DataCounts
   readonly containers: number
   readonly encoded: number
+  readonly encodedAnew: number
   readonly faults: ReadonlyMap<DataFault, number>
 }
 
@@ -36,7 +37,7 @@ export interface Run {
   readonly nemesis: DataNemesis
   readonly supervisor: Supervisor
   readonly checks: FinalChecks
-  readonly tally: { containers: number; encoded: number }
+  readonly tally: { containers: number; encoded: number; encodedAnew: number }
 }
 
 /** One seed with real datanodes, from its plan to its end: same seed, same code, same run. */
@@ -46,7 +47,7 @@ export async function runDataSeed(seed: number, options: DataRunOptions = {}): P
   const workload = new DataWorkload(world)
   const nemesis = new DataNemesis(world, supervisor, workload.first)
   const checks = new FinalChecks(world, workload.first)
-  const tally = { containers: 0, encoded: 0 }
+  const tally = { containers: 0, encoded: 0, encodedAnew: 0 }
   let violation: RunResult['violation']
   try {
     await world.simulation.run(() => live({ world, workload, nemesis, supervisor, checks, tally }, options.scene))
@@ -107,6 +108,7 @@ async function judge({ world, workload, checks, tally }: Run): Promise<void> {
   const infos = await scm.listContainers({ limit: 10_000 })
   tally.containers = infos.at(-1)?.id ?? 0
   for (const { id } of infos) if ((await scm.containerInfo(id)).ec !== undefined) tally.encoded++
+  tally.encodedAnew = checks.anew.size
 }
 
 async function close({ world, checks }: Run): Promise<void> {

@@ -75,6 +75,8 @@ export const repairBounds: ReplicationConfig = {
   silenceMs: 5_000,
   stallMs: 15_000,
   encodeAfterMs: 3_000,
+  // Whoever found it not worth it is asked again after each deletion: so it is known when all has come to rest.
+  anewStep: 0,
   balance: { ...defaultReplicationConfig.balance, everyMs: 2_000 },
 }
 

@@ -27,7 +27,7 @@ export interface EncodingLimits {
 export interface AnewLimits {
   /** With so much of its blocks deleted, by count, an encoded container is encoded anew. */
   readonly anewShare: number
-  /** After its datanode found the bytes too few: so much of its blocks more. */
+  /** After its datanode found the bytes too few: so much more, of its blocks or of what was deleted by then. */
   readonly anewStep: number
 }
 
@@ -140,7 +140,9 @@ export interface DeletedShare {
 /** Deleted blocks of an encoded container take space until it is encoded without them; worth it when they are about half of it. */
 export function wantsEncodingAnew({ blocks, deletedBlocks, declinedAt }: DeletedShare, limits: AnewLimits): boolean {
   if (deletedBlocks === 0 || deletedBlocks < blocks * limits.anewShare) return false
-  return declinedAt === undefined || deletedBlocks - declinedAt >= Math.max(1, blocks * limits.anewStep)
+  if (declinedAt === undefined) return true
+  // Ids that were never written are deleted too, when their lease ends: there may be many more of them than there are blocks.
+  return deletedBlocks - declinedAt >= Math.max(1, Math.max(blocks, declinedAt) * limits.anewStep)
 }
 
 /** In its shards. Where an earlier release made them, no more than were ever handed out. */

@@ -20,6 +20,8 @@ export interface RepairTask {
   readonly bytes: number
   /** Undefined for one that an earlier leader asked for: it goes on or it does not. */
   readonly command: DatanodeCommand | undefined
+  /** Of an encoding anew: how many blocks of the container were recorded as deleted when it was put together. */
+  readonly deletedBlocks?: number | undefined
   /** Of a move: whose replica goes when this one is there. */
   readonly movedFrom?: DatanodeId | undefined
 }

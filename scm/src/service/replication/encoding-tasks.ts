@@ -7,7 +7,7 @@ import type { ChosenEncoding, EncodingRound, Encodings } from './encodings.ts'
 import type { ReplicationConfig } from './replication-config.ts'
 import type { RowChanges } from './row-changes.ts'
 import { layoutOf } from './task-commands.ts'
-import type { AnewFields, TaskCommands } from './task-commands.ts'
+import type { AnewEncoding, TaskCommands } from './task-commands.ts'
 
 export interface EncodingTasksParts {
   readonly encodings: Encodings
@@ -25,7 +25,7 @@ interface Moment {
 
 /** What is told to the datanode, and written down, of an encoding that leaves something out; of a first one nothing. */
 interface Omitting {
-  readonly anew?: AnewFields
+  readonly anew?: AnewEncoding
   readonly leaveOut?: LeftOut
 }
 
@@ -78,14 +78,16 @@ export class EncodingTasks {
   ): Promise<Omitting | undefined> {
     if (how === 'first') return {}
     const { maxLeftOutRanges, worthShare } = this.parts.config
-    const omission = await this.parts.omission(unit, { mostRanges: maxLeftOutRanges, upTo })
     const { view, judgements } = round
+    const deleted = view.container(unit)?.row.deletedBlocks ?? 0
+    const omission = await this.parts.omission(unit, { mostRanges: maxLeftOutRanges, upTo })
     const judged = judgements.judge(unit, view, context.topology)
-    const deleted = view.container(unit)?.row.deletedBlocks
-    if (omission === undefined || deleted === undefined || judged?.kind !== 'group') return undefined
+    if (omission === undefined || judged?.kind !== 'group') return undefined
     const { leaveOut, ranges } = omission
     // Of more than fits into one encoding a part is worth as much, block for block.
     const worth = worthShare * Math.min(1, leaveOut.blocks / Math.max(1, deleted))
-    return { leaveOut, anew: { from: layoutOf(judged, view), leaveOut: ranges, worthShare: worth } }
+    const fields = { from: layoutOf(judged, view), leaveOut: ranges, worthShare: worth }
+    // Of one that an earlier leader began nobody knows how many there were then: of those behind it no word was said.
+    return { leaveOut, anew: { fields, deletedBlocks: upTo === undefined ? deleted : leaveOut.blocks } }
   }
 }

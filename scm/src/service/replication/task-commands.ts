@@ -8,10 +8,15 @@ import type { RepairAction } from '../../core/planners/replication-plan.ts'
 import { bytesOf } from '../../core/planners/view-facts.ts'
 import type { Judged } from './judgements.ts'
 
-/** What an encoding out of older shards is told beside where to. */
-export type AnewFields = Required<
-  Pick<Extract<DatanodeCommand, { kind: 'encode-container' }>, 'from' | 'leaveOut' | 'worthShare'>
->
+/** Out of older shards. */
+export interface AnewEncoding {
+  /** What it is told beside where to. */
+  readonly fields: Required<
+    Pick<Extract<DatanodeCommand, { kind: 'encode-container' }>, 'from' | 'leaveOut' | 'worthShare'>
+  >
+  /** Recorded by then, whether it is told to leave them out or not. */
+  readonly deletedBlocks: number
+}
 
 type Making = Extract<RepairAction, { kind: 'copy' | 'reconstruct' }>
 
@@ -59,8 +64,7 @@ export class TaskCommands {
       readonly unit: ContainerId
       readonly plan: Extract<EncodingPlan, { kind: 'encode' }>
       readonly shards: readonly ContainerId[]
-      /** Of one that is encoded anew. */
-      readonly anew?: AnewFields | undefined
+      readonly anew?: AnewEncoding | undefined
     },
     view: ClusterView,
   ): RepairTask {
@@ -76,7 +80,8 @@ export class TaskCommands {
       sources: plan.sources,
       targets: plan.targets,
       bytes: plan.shardBytes,
-      command: { kind: 'encode-container', task, container: unit, policy: plan.policy, shards: made, ...anew },
+      command: { kind: 'encode-container', task, container: unit, policy: plan.policy, shards: made, ...anew?.fields },
+      deletedBlocks: anew?.deletedBlocks,
     }
   }
 

@@ -128,7 +128,8 @@ export class TaskKeeper {
       return true
     }
     memory.succeeded(unit)
-    if (said.kind === 'declined') memory.noteDeclined(unit, view.container(unit)?.row.deletedBlocks ?? 0)
+    // What was deleted since it was asked has not been declined.
+    if (said.kind === 'declined') memory.noteDeclined(unit, task.deletedBlocks ?? 0)
     await rows.execute({ kind: 'abandon-encoding', container: unit }, unit)
     // Every block of it was deleted, and it takes no more.
     if (said.kind === 'nothing-left') {
