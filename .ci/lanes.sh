@@ -43,15 +43,18 @@ lane_if() {
   fi
 }
 
-# side_by_side TRACK…   Functions that run a sequence of lanes each.
+# side_by_side TRACK…   Functions that run a sequence of lanes each. One that breaks off has failed, whatever its lanes say.
 side_by_side() {
-  local track tracks=() code=0
+  local track tracks=()
   for track in "$@"; do
     "$track" &
-    tracks+=($!)
+    tracks+=("$!" "$track")
   done
-  for track in "${tracks[@]}"; do wait "$track" || code=$?; done
-  return "$code"
+  set -- "${tracks[@]}"
+  while [ $# -gt 0 ]; do
+    wait "$1" || lane "track-$2" sh -c "echo 'FAIL  it broke off: lanes are missing'; exit 1"
+    shift 2
+  done
 }
 
 # For the exit trap: nothing goes on that nobody waits for. Tracks first: they would begin their next lanes.

@@ -63,7 +63,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
   for (const endMs = performance.now() + 30_000; performance.now() < endMs;) {
     const found = await look()
     if (found !== undefined) return found
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await new Promise((resolve) => setTimeout(resolve, 250))
   }
   throw new Error(`it did not come to this: ${what}`)
 }

@@ -66,6 +66,12 @@ test('lanes side by side are printed whole, and what they came to is added up', 
   expect({ code, failures: section(out, 'failures') }).toEqual({ code: 0, failures: '' })
 })
 
+test('a track that breaks off has failed', async () => {
+  const { code, out } = await build('a() { lane one true; exit 3; lane two true; }; side_by_side a\nlane three true')
+  expect(section(out, 'failures')).toBe('--- track-a\nFAIL  it broke off: lanes are missing\n\n')
+  expect({ code, last: out.trimEnd().split('\n').at(-1) }).toEqual({ code: 1, last: '2 passed, 1 failed' })
+})
+
 test('a lane that this machine cannot run is skipped, with the reason', async () => {
   const { code, out } = await build('no() { echo no ip here; return 1; }; lane_if no one true; lane two true')
   expect(section(out, 'summary')).toBe(

@@ -5,7 +5,7 @@ import type { RunReport } from './equivalence.ts'
 import { program } from './program.ts'
 
 /** `O3_PROGRAMS=10000` for the long run. fast-check prints seed and path of what it finds: hand them back to replay. */
-const programs = Number(process.env['O3_PROGRAMS'] ?? 400)
+const programs = Number(process.env['O3_PROGRAMS'] ?? 100)
 const perMachine = 20
 
 test.each(['here', 'away'] as const)(
