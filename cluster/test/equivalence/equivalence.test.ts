@@ -10,7 +10,7 @@ const perMachine = 20
 
 test.each(['here', 'away'] as const)(
   `${programs} random programs, with crashes, are answered as the reference answers them: with OM %s`,
-  { timeout: 1_200_000 },
+  { timeout: 2_400_000 },
   async (om) => {
     const total: Omit<RunReport, 'programs'> = { steps: 0, deaths: 0, happened: 0, lost: 0 }
     const several = fc.array(program, { minLength: perMachine, maxLength: perMachine })
