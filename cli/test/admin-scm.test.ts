@@ -59,11 +59,14 @@ async function asked<T>(line: string): Promise<readonly T[]> {
   return (ran.out === '' ? [] : ran.json()) as unknown as readonly T[]
 }
 
+/** Each look starts processes: looking all the time would keep from happening what is waited for. */
+const lookAgainMs = 500
+
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   for (const endMs = performance.now() + 60_000; performance.now() < endMs;) {
     const found = await look()
     if (found !== undefined) return found
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
   }
   throw new Error(`it did not come to this: ${what}`)
 }

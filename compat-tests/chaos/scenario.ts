@@ -52,7 +52,7 @@ const wholeWithinMs = 30_000
 function startSupervised(directory: string): Promise<RunningCluster> {
   const shape = ['--om', '3', '--scm', '3', '--datanodes', '1', '--s3-port', '0']
   const args = ['--set', 'om.segment=4MiB']
-  return startServer({ directory, command: ['cluster', 'start', ...shape], args, readyMs: 120_000 })
+  return startServer({ directory, command: ['cluster', 'start', ...shape], args, readyMs: 300_000 })
 }
 
 /** Prints all of it, with a line "N passed, N failed": each fault that nothing came of has passed. */
@@ -62,7 +62,12 @@ export async function runScenario(options: ScenarioOptions, faults: (stage: Stag
   const ledger = new Ledger()
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const beganMs = performance.now()
-  const server = await (options.start ?? startSupervised)(directory)
+  const server = await (options.start ?? startSupervised)(directory).catch((error: unknown) => {
+    say(`FAIL  ${options.name}: seed ${options.seed}; no cluster in ${root}: ${String(error)}`)
+    say('0 passed, 1 failed')
+    process.exitCode = 1
+  })
+  if (server === undefined) return
   say(`${options.name}: seed ${options.seed}; ready after ${seconds(performance.now() - beganMs)}`)
   const cluster = new FaultyCluster(directory, ledger)
   const stopOnSignal = (): void => {

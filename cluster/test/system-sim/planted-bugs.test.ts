@@ -18,25 +18,28 @@ const elsewhere = process.env['O3_SYSTEM_FIRST']
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
   'a reply before the commit': { from: 5 },
-  'reads without a barrier': { from: 2 },
+  'reads without a barrier': { from: 3 },
   'a snapshot without the ledger': {},
   'a snapshot without some rows': {},
-  'a checkpoint that is not durable': {},
+  'a checkpoint that is not durable': { from: 2 },
   'entries acknowledged before they are durable': {},
   'terms and votes that are forgotten': { from: 5, perMinute: { 'power-cut': 30 } },
   'repetitions that are done again': {},
-  'leases that are granted twice': { from: 61, budget: 40, perMinute: { transfer: 30, isolate: 20 } },
+  'leases that are granted twice': { from: 76, budget: 40, perMinute: { transfer: 30, isolate: 20 } },
   'an old leader of SCM that hands out blocks': {
-    from: 3,
+    from: 5,
     perMinute: { transfer: 30, partial: 10, 'one-way': 10, isolate: 10 },
   },
 }
+
+/** All of them take a minute or two: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first three. */
+const hunted = (Object.entries(hunts) as [Bug, Hunt][]).slice(0, Number(process.env['O3_SYSTEM_SEEDS'] ?? 3))
 
 /**
  * Whichever checker sees it first. What proves that it saw the planted bug, and not another: the same seed without it keeps
  * every promise.
  */
-test.each(Object.entries(hunts) as [Bug, Hunt][])('finds %s', { timeout: 300_000 }, async (bug, hunt) => {
+test.each(hunted)('finds %s', { timeout: 300_000 }, async (bug, hunt) => {
   const { perMinute } = hunt
   const from = elsewhere === undefined ? (hunt.from ?? 1) : Number(elsewhere)
   const budget = (hunt.budget ?? 12) * (elsewhere === undefined ? 1 : 10)

@@ -4,7 +4,7 @@ import { faultKinds, planOf, printPlan } from './plan.ts'
 import { runSeed, type RunResult } from './run-seed.ts'
 
 /** `O3_SYSTEM_SEEDS=150` in CI, `O3_SYSTEM_FIRST` to go on elsewhere. */
-const seeds = Number(process.env['O3_SYSTEM_SEEDS'] ?? 8)
+const seeds = Number(process.env['O3_SYSTEM_SEEDS'] ?? 3)
 const first = Number(process.env['O3_SYSTEM_FIRST'] ?? 1)
 /** One seed in so many is run twice. */
 const twice = 20

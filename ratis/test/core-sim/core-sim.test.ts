@@ -11,7 +11,7 @@ import {
 } from '../../src/testing/core-sim/core-sim.ts'
 
 /** `O3_SIM_SEEDS=2000` in CI, `O3_SIM_FIRST` to go on elsewhere. */
-const seeds = Number(process.env['O3_SIM_SEEDS'] ?? 150)
+const seeds = Number(process.env['O3_SIM_SEEDS'] ?? 50)
 const first = Number(process.env['O3_SIM_FIRST'] ?? 1)
 const chunk = 25
 /** One seed in so many is run twice. */

@@ -4,10 +4,8 @@ import { runSeed, type CoreFactory, type DriverBug, type Violation } from '../..
 import { plantedBugs, type Planted } from './planted-bugs.ts'
 import { plantedCore } from './planted-core.ts'
 
-/** Among how many seeds every bug must be found: as many as CI runs. */
-const budget = 2000
-/** A search that takes longer than this, in milliseconds, is given up: the list is out of date. */
-const patienceMs = 60_000
+/** Among how many seeds every bug must be found when those of the list no longer find it; CI runs five times as many. */
+const budget = 400
 
 interface Found {
   readonly seed: number
@@ -19,11 +17,12 @@ afterAll(() => {
   process.stdout.write(`${found.join('\n')}\n`)
 })
 
-test.each(plantedBugs)('caught: $name', { timeout: 2 * patienceMs }, async (planted) => {
+test.each(plantedBugs)('caught: $name', { timeout: 600_000 }, async (planted) => {
   const coreFactory = await factoryOf(planted)
   const caught = firstOf(planted.seeds, planted, coreFactory) ?? search(planted, coreFactory)
-  expect(caught, `no seed below ${budget} finds it within ${patienceMs} ms`).toBeDefined()
-  found.push(`${planted.name}: seed ${caught?.seed ?? 0}, ${caught?.violation.checker ?? ''}`)
+  expect(caught, `no seed up to ${budget} finds it`).toBeDefined()
+  const listed = planted.seeds.includes(caught?.seed ?? 0) ? '' : ', which the list does not have'
+  found.push(`${planted.name}: seed ${caught?.seed ?? 0}, ${caught?.violation.checker ?? ''}${listed}`)
   if (caught === undefined || planted.foundBy.includes(caught.violation.checker)) return
   // Another checker saw it first. That it saw this bug, and not another: without it the seed keeps every promise.
   const clean = runSeed(caught.seed, { coreFactory: (options, start) => new RaftCore(options, start) })
@@ -47,10 +46,9 @@ function firstOf(seeds: Iterable<number>, planted: Planted, coreFactory: CoreFac
 
 /** The seeds of the list no longer find it, since the core or a plan has changed: any other will do. */
 function search(planted: Planted, coreFactory: CoreFactory): Found | undefined {
-  const endMs = performance.now() + patienceMs
-  for (let seed = 1; seed <= budget && performance.now() < endMs; seed++) {
-    const caught = firstOf([seed], planted, coreFactory)
-    if (caught !== undefined) return caught
-  }
-  return undefined
+  return firstOf(
+    Array.from({ length: budget }, (_, n) => n + 1),
+    planted,
+    coreFactory,
+  )
 }

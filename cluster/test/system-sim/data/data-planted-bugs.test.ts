@@ -47,7 +47,10 @@ const idle = (plan: DataPlan): DataPlan => ({
 })
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a block that is acknowledged before a majority has it': { perMinute: { 'power-cut': 20, crash: 20, isolate: 10 } },
+  'a block that is acknowledged before a majority has it': {
+    from: 5,
+    perMinute: { 'power-cut': 20, crash: 20, isolate: 10 },
+  },
   'logs of pipelines that are not synced': { perMinute: { 'power-cut': 20 } },
   'containers that are not synced': { perMinute: { 'power-cut': 20 } },
   'a container that is closed without what was agreed': { perMinute: { 'slow-disk': 20, absence: 6, isolate: 10 } },
@@ -63,8 +66,8 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'deleted blocks that an encoding was to leave out': { from: 5, shape: 'encoding', perMinute: {} },
 }
 
-/** All of them take minutes: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first three. */
-const hunted = (Object.entries(hunts) as [Bug, Hunt][]).slice(0, Number(process.env['O3_SYSTEM_SEEDS'] ?? 3))
+/** All of them take minutes: the build hunts all (`O3_SYSTEM_SEEDS=150`), a run by hand the first. */
+const hunted = (Object.entries(hunts) as [Bug, Hunt][]).slice(0, Number(process.env['O3_SYSTEM_SEEDS'] ?? 1))
 
 /** Whichever checker sees it first. The same seed without it keeps every promise: so it was the planted bug that was seen. */
 test.each(hunted)('finds %s', { timeout: 600_000 }, async (bug, hunt) => {

@@ -4,7 +4,7 @@ import { dataFaults, dataPlanOf, printDataPlan } from './data-plan.ts'
 import { runDataSeed, type DataRunResult } from './run-data-seed.ts'
 
 /** One for three of the other shape (`O3_SYSTEM_SEEDS=150` in CI): they take three times as long. */
-const seeds = Math.ceil(Number(process.env['O3_SYSTEM_SEEDS'] ?? 9) / 3)
+const seeds = Math.ceil(Number(process.env['O3_SYSTEM_SEEDS'] ?? 3) / 3)
 const first = Number(process.env['O3_SYSTEM_FIRST'] ?? 1)
 /** One seed in so many is run twice. */
 const twice = 20
