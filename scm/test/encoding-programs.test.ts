@@ -283,11 +283,11 @@ const course: readonly Step[] = [
   { kind: 'wait', seconds: 40 },
 ]
 
-test('a container of which most is deleted is encoded anew', async () => {
+test('a container of which most is deleted is encoded anew', { timeout: 120_000 }, async () => {
   expect(await play(course)).toBeGreaterThan(0)
 })
 
-test('also when the leader changes while it is encoded anew', async () => {
+test('also when the leader changes while it is encoded anew', { timeout: 120_000 }, async () => {
   const at = course.findIndex(({ kind }) => kind === 'delete-most') + 2
   for (const before of ['aware', 'unaware'] as const) {
     const elect: Step = { kind: 'elect', member: 'c', before }
@@ -307,7 +307,7 @@ test.each<readonly [string, Plant]>([
       return { ...command, leaveOut: command.leaveOut.map((range) => ({ ...range, count: range.count + 2 })) }
     },
   ],
-])('a datanode that %s is found out', async (_, plant) => {
+])('a datanode that %s is found out', { timeout: 120_000 }, async (_, plant) => {
   await expect(play(course, plant)).rejects.toThrow(/^expected|container/)
 })
 

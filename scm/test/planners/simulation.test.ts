@@ -233,11 +233,15 @@ async function live(cluster: ModelCluster): Promise<void> {
 describe('a cluster in which things go wrong', () => {
   const anew = { encoded: 0, declined: 0, 'nothing-left': 0 }
 
-  test.each(seeds)('seed %i: everything becomes healthy again, and nothing is lost on the way', async (seed) => {
-    const cluster = populated(seed)
-    await live(cluster)
-    for (const kind of Object.keys(anew) as (keyof typeof anew)[]) anew[kind] += cluster.anew[kind]
-  })
+  test.each(seeds)(
+    'seed %i: everything becomes healthy again, and nothing is lost on the way',
+    { timeout: 120_000 },
+    async (seed) => {
+      const cluster = populated(seed)
+      await live(cluster)
+      for (const kind of Object.keys(anew) as (keyof typeof anew)[]) anew[kind] += cluster.anew[kind]
+    },
+  )
 
   test.runIf(seeds.length >= 20)('encodings anew came to each of their ends', () => {
     const never = Object.entries(anew).filter(([, times]) => times === 0)
@@ -256,7 +260,7 @@ describe('a bug of an encoding anew is seen', () => {
       'a block too many is left out',
       (found) => ({ ...found, ranges: found.ranges.map((range) => ({ ...range, count: range.count + 1 })) }),
     ],
-  ])('%s', async (_, omission) => {
+  ])('%s', { timeout: 120_000 }, async (_, omission) => {
     const seen: number[] = []
     for (const seed of [1, 2, 3]) await live(populated(seed, omission)).catch(() => seen.push(seed))
     expect(seen).not.toEqual([])

@@ -16,6 +16,8 @@ const replication = 'EC/rs-3-2-1024k'
 const bucket = 'encoded'
 const chunkBytes = 64 * 1024
 const keyCount = 30
+/** Some minutes of virtual time, which take seconds of CPU. */
+const timeout = 240_000
 const lengthOf = (n: number): number => 20_000 + 3_000 * (n % 10)
 const keyOf = (n: number): string => `key-${n}`
 
@@ -145,40 +147,44 @@ async function written(course: Course): Promise<void> {
   await course.world.until('everything is encoded', 120_000, () => course.isEncoded())
 }
 
-test('more than half is deleted: the bytes on the disks shrink as much, and each key that is left is read', async () => {
-  await run(async (course) => {
-    await written(course)
-    const before = course.storedBytes()
-    const shardsBefore = new Set((await course.containers()).flatMap(({ ec }) => ec?.shards ?? []))
-    const kept = all.filter((n) => n % 3 === 0)
-    const keptShare = kept.reduce((sum, n) => sum + lengthOf(n), 0) / all.reduce((sum, n) => sum + lengthOf(n), 0)
-    // From now on the gateway remembers where the old shards are.
-    await course.expectBytes(kept)
-    for (const n of all) if (!kept.includes(n)) await course.remove(n)
-    const target = before * (keptShare + 0.15)
-    await course.world.until(
-      'the space of what was deleted comes back',
-      120_000,
-      () => course.storedBytes() < target,
-      () => `(${course.storedBytes()} of ${before} bytes, ${target} are wanted)`,
-    )
-    await course.expectBytes(kept)
-    const after = await course.containers()
-    const fresh = after.flatMap(({ ec }) => ec?.shards ?? []).filter((shard) => !shardsBefore.has(shard))
-    expect(fresh.length).toBeGreaterThan(0)
-    for (const { ec, deletedBlocks, info } of after) {
-      if (ec !== undefined) expect({ id: info.id, deletedBlocks }).toEqual({ id: info.id, deletedBlocks: 0 })
-    }
-    // Nobody remembers the shards that were replaced.
-    const rows = new Set((await course.gateway.scm.listContainers({ limit: 1_000 })).map(({ id }) => id))
-    await course.world.until('the old shards have gone', 60_000, async () => {
-      const ids = course.world.datanodes.flatMap(({ life }) => life?.datanode.containers() ?? []).map(({ id }) => id)
-      return ids.every((id) => rows.has(id))
+test(
+  'more than half is deleted: the bytes on the disks shrink as much, and each key that is left is read',
+  { timeout },
+  async () => {
+    await run(async (course) => {
+      await written(course)
+      const before = course.storedBytes()
+      const shardsBefore = new Set((await course.containers()).flatMap(({ ec }) => ec?.shards ?? []))
+      const kept = all.filter((n) => n % 3 === 0)
+      const keptShare = kept.reduce((sum, n) => sum + lengthOf(n), 0) / all.reduce((sum, n) => sum + lengthOf(n), 0)
+      // From now on the gateway remembers where the old shards are.
+      await course.expectBytes(kept)
+      for (const n of all) if (!kept.includes(n)) await course.remove(n)
+      const target = before * (keptShare + 0.15)
+      await course.world.until(
+        'the space of what was deleted comes back',
+        120_000,
+        () => course.storedBytes() < target,
+        () => `(${course.storedBytes()} of ${before} bytes, ${target} are wanted)`,
+      )
+      await course.expectBytes(kept)
+      const after = await course.containers()
+      const fresh = after.flatMap(({ ec }) => ec?.shards ?? []).filter((shard) => !shardsBefore.has(shard))
+      expect(fresh.length).toBeGreaterThan(0)
+      for (const { ec, deletedBlocks, info } of after) {
+        if (ec !== undefined) expect({ id: info.id, deletedBlocks }).toEqual({ id: info.id, deletedBlocks: 0 })
+      }
+      // Nobody remembers the shards that were replaced.
+      const rows = new Set((await course.gateway.scm.listContainers({ limit: 1_000 })).map(({ id }) => id))
+      await course.world.until('the old shards have gone', 60_000, async () => {
+        const ids = course.world.datanodes.flatMap(({ life }) => life?.datanode.containers() ?? []).map(({ id }) => id)
+        return ids.every((id) => rows.has(id))
+      })
     })
-  })
-})
+  },
+)
 
-test('all is deleted: the containers go with their shards', async () => {
+test('all is deleted: the containers go with their shards', { timeout }, async () => {
   await run(async (course) => {
     await written(course)
     expect(course.storedBytes()).toBeGreaterThan(500_000)
