@@ -63,7 +63,7 @@ const originsAnyhow = (): DataPlants =>
         const container = containers.get(id)
         if (container === undefined) continue
         const { close } = Object.getPrototypeOf(container) as typeof container
-        container.close = ({ how = 'agreed' } = {}) => close.call(container, { how: how === 'alone' ? 'origin' : how })
+        container.close = (...given) => close.apply(container, given[0]?.how === 'alone' ? [{ how: 'origin' }] : given)
       }
     }
     return overriding(datanode, {
