@@ -27,6 +27,7 @@ export class LoadConnection {
   private bodyBytes = 0
   private bodyLeft = -1
   private bodiless = false
+  private failure: Error | undefined
 
   private constructor(socket: Socket) {
     this.socket = socket
@@ -43,7 +44,9 @@ export class LoadConnection {
     })
   }
 
+  /** Rejects when the server closes the connection, or has done so. */
   send(request: PreparedRequest): Promise<Answer> {
+    if (this.failure !== undefined) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject }
       this.bodiless = request.bodiless === true
@@ -89,6 +92,7 @@ export class LoadConnection {
   }
 
   private fail(error: Error): void {
+    this.failure ??= error
     const { settle } = this
     this.settle = undefined
     settle?.reject(error)

@@ -127,27 +127,38 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 /** Puts every key once, so that reads find them. */
 export async function fill(options: LoadOptions): Promise<void> {
   const requests = prepare({ ...options, operation: 'put' })
-  const connections = await openAll(options)
   let next = 0
-  const worker = async (connection: LoadConnection): Promise<void> => {
-    for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
-      await putPatiently(connection, request)
+  const worker = async (): Promise<void> => {
+    const open = (): Promise<LoadConnection> => openOne(options)
+    let connection = await open()
+    try {
+      for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
+        connection = await putPatiently(request, connection, open)
+      }
+    } finally {
+      connection.close()
     }
   }
-  try {
-    await Promise.all(connections.map(worker))
-  } finally {
-    for (const connection of connections) connection.close()
-  }
+  await Promise.all(Array.from({ length: options.connections }, worker))
 }
 
-/** As S3 clients do: who is asked to slow down waits, longer each time, and asks again. */
-async function putPatiently(connection: LoadConnection, request: PreparedRequest): Promise<void> {
+/**
+ * As S3 clients do: who is asked to slow down waits, longer each time, and asks again; on another connection, for a server
+ * that refuses a body closes the one it comes on. Resolves with the connection to go on with.
+ */
+async function putPatiently(
+  request: PreparedRequest,
+  first: LoadConnection,
+  open: () => Promise<LoadConnection>,
+): Promise<LoadConnection> {
+  let connection = first
   for (let attempt = 0; ; attempt++) {
     const { status } = await connection.send(request)
-    if (status === 200) return
+    if (status === 200) return connection
+    connection.close()
     if (status !== 503 || attempt === maxRetries) throw new Error(`PUT was answered with ${status}`)
     await nodeEnv().clock.sleep(firstRetryMs * 2 ** attempt)
+    connection = await open()
   }
 }
 
@@ -156,9 +167,11 @@ const maxRetries = 7
 const firstRetryMs = 250
 
 function openAll(options: LoadOptions): Promise<LoadConnection[]> {
-  const { hostname, port } = options.endpoint
-  const open = (): Promise<LoadConnection> => LoadConnection.open(hostname, Number(port || 80))
-  return Promise.all(Array.from({ length: options.connections }, open))
+  return Promise.all(Array.from({ length: options.connections }, () => openOne(options)))
+}
+
+function openOne({ endpoint }: LoadOptions): Promise<LoadConnection> {
+  return LoadConnection.open(endpoint.hostname, Number(endpoint.port || 80))
 }
 
 function summarise(
