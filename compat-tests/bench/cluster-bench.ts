@@ -1,9 +1,9 @@
 /**
- * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss,scale] [--data-gb 2] [--save]`: what three copies cost, next to a single node in the same
- * run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew; what very
- * many containers cost.
+ * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss,ec,scale] [--data-gb 2] [--save]`: what three copies cost, next to a single
+ * node in the same run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew;
+ * what erasure coding costs, and GETs of what is erasure-coded while a datanode is dead; what very many containers cost.
  *
- * `--save` rewrites the sections of docs/benchmark.md of what was run. No figure decides a test.
+ * `--save` rewrites the sections of docs/benchmark.md that were measured. No figure decides a test.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -13,8 +13,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { processesOf } from '../chaos/processes.ts'
 import { startServer } from '../harness/server.ts'
-import type { Server } from '../harness/server.ts'
-import { fill, makeBucket, outputOf, runLoad } from './load-run.ts'
+import { KiB, MiB, adminOf, clusterOf, illOf, targetOf } from './bench-cluster.ts'
+import type { ContainerReport, NodeRow } from './bench-cluster.ts'
+import { codingRates } from './coding-rates.ts'
+import { degradedReads } from './degraded-reads.ts'
+import { fill, runLoad } from './load-run.ts'
 import type { Load, LoadTarget } from './load-run.ts'
 import { usageOf } from './process-usage.ts'
 import { manyContainers } from './many-containers.ts'
@@ -25,15 +28,12 @@ import type { Fact } from './table.ts'
 const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'speed,memory,loss,scale' },
+    only: { type: 'string', default: 'speed,memory,loss,ec,scale' },
     'data-gb': { type: 'string', default: '2' },
     save: { type: 'boolean', default: false },
   },
 })
 const wanted = new Set(flags.only.split(','))
-const KiB = 1024
-const MiB = KiB * KiB
-const bucket = 'bench'
 const directory = mkdtempSync(join(tmpdir(), 'o3-bench-cluster-'))
 
 const cases: readonly Omit<Load, 'prefix'>[] = [
@@ -44,24 +44,6 @@ const cases: readonly Omit<Load, 'prefix'>[] = [
   { operation: 'get', size: 16 * KiB, connections: 64, keys: 2048 },
   { operation: 'get', size: 8 * MiB, connections: 16, keys: 32 },
 ]
-
-function clusterOf(datanodes: number, more: readonly string[] = []): Promise<Server> {
-  const racks = String(Math.min(3, datanodes))
-  const shape = ['--datanodes', String(datanodes), '--racks', racks, '--s3-port', '0']
-  return startServer({
-    directory: join(directory, `cluster-${datanodes}`),
-    command: ['cluster', 'start', ...shape],
-    args: more,
-    readyMs: 120_000,
-  })
-}
-
-async function targetOf(server: Server): Promise<LoadTarget> {
-  const args = ['--access-key', server.accessKey, '--secret-key', server.secretKey]
-  const target = { endpoint: server.endpoint, bucket, args }
-  await makeBucket(target, server)
-  return target
-}
 
 interface Compared {
   readonly label: string
@@ -76,8 +58,8 @@ interface Compared {
 /** All stand at once; two of them are idle. In turn, twice, and the better of each. */
 async function speed(): Promise<readonly Compared[]> {
   const single = await startServer({ directory: join(directory, 'single') })
-  const lonely = await clusterOf(1)
-  const cluster = await clusterOf(3)
+  const lonely = await clusterOf({ directory, datanodes: 1 })
+  const cluster = await clusterOf({ directory, datanodes: 3 })
   try {
     const targets = [await targetOf(single), await targetOf(lonely), await targetOf(cluster)]
     const rows: Compared[] = []
@@ -116,7 +98,7 @@ async function compare(given: Omit<Load, 'prefix'>, targets: readonly LoadTarget
 
 /** 32 bodies of a GiB each are under way, as far as they get. */
 async function memory(): Promise<readonly Fact[]> {
-  const server = await clusterOf(3)
+  const server = await clusterOf({ directory, datanodes: 3 })
   try {
     const target = await targetOf(server)
     const pids = (await processesOf(server.directory)).filter(({ role }) => role === 'datanode').map(({ pid }) => pid)
@@ -141,7 +123,7 @@ const memoryMs = 60_000
 /** A datanode is killed for good, its disk gone with it. */
 async function loss(): Promise<readonly Fact[]> {
   const gigabytes = Number(flags['data-gb'])
-  const server = await clusterOf(4)
+  const server = await clusterOf({ directory, datanodes: 4 })
   try {
     const target = await targetOf(server)
     const keys = Math.ceil((gigabytes * 1000 * MiB * (4 / 3)) / (8 * MiB))
@@ -179,24 +161,12 @@ interface Seen {
 }
 
 async function look(data: string): Promise<Seen> {
-  const admin = async (...args: readonly string[]): Promise<readonly Record<string, unknown>[]> =>
-    (await outputOf(['admin', ...args, '--json', '--data', data]))
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-  const node = (await admin('datanode', 'list')).find(({ id }) => id === 'dn2') as
-    | { readonly health: string; readonly disks: readonly { readonly usedBytes: number }[] }
-    | undefined
-  const [report] = (await admin('container', 'report')) as unknown as readonly {
-    readonly counts: Readonly<Record<string, number>>
-    readonly tasks: number
-  }[]
-  const healthy = new Set(['HEALTHY', 'OPEN', 'CLOSING', 'DELETING'])
-  const ill = Object.entries(report?.counts ?? {}).reduce((sum, [state, n]) => sum + (healthy.has(state) ? 0 : n), 0)
+  const node = (await adminOf<NodeRow>(data, 'datanode', 'list')).find(({ id }) => id === 'dn2')
+  const [report] = await adminOf<ContainerReport>(data, 'container', 'report')
   return {
     health: node?.health ?? 'DEAD',
     gigabytes: (node?.disks ?? []).reduce((sum, { usedBytes }) => sum + usedBytes, 0) / 1e9,
-    ill,
+    ill: report === undefined ? 0 : illOf(report),
     copies: report?.tasks ?? 0,
   }
 }
@@ -214,16 +184,31 @@ function speedTable(rows: readonly Compared[]): string {
   ].join('\n')
 }
 
-try {
+async function datanodes(): Promise<string> {
   const parts: string[] = []
   if (wanted.has('speed')) parts.push(speedTable(await speed()))
   const facts = [...(wanted.has('memory') ? await memory() : []), ...(wanted.has('loss') ? await loss() : [])]
   if (facts.length > 0) parts.push(factTable(facts))
-  const many = wanted.has('scale') ? factTable(await manyContainers()) : undefined
-  process.stdout.write(`\n${[...parts, ...(many === undefined ? [] : [many])].join('\n')}`)
-  const page = (name: string): string => join(import.meta.dirname, name)
-  if (flags.save && parts.length > 0) await saveSection('Datanodes', page('cluster-page.md'), parts.join('\n'))
-  if (flags.save && many !== undefined) await saveSection('Many containers', page('many-containers-page.md'), many)
+  return parts.join('\n')
+}
+
+async function erasureCoding(): Promise<string> {
+  const rates = await codingRates()
+  return `${rates}\n${await degradedReads({ directory, seconds: Number(flags.seconds) })}`
+}
+
+/** A section without figures is left as it is. */
+async function show(heading: string, page: string, figures: string): Promise<void> {
+  if (figures === '') return
+  process.stdout.write(`\n${figures}`)
+  if (flags.save) await saveSection(heading, join(import.meta.dirname, page), figures)
+}
+
+try {
+  await show('Datanodes', 'cluster-page.md', await datanodes())
+  await show('Erasure coding', 'ec-page.md', wanted.has('ec') ? await erasureCoding() : '')
+  const many = wanted.has('scale') ? factTable(await manyContainers()) : ''
+  await show('Many containers', 'many-containers-page.md', many)
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

@@ -1,6 +1,6 @@
 /**
  * Reed-Solomon over GF(2^8), polynomial 0x11d, systematic, from a Vandermonde matrix: the Rust crate `reed-solomon-erasure`,
- * compiled to WebAssembly. Some 400 MB of data are encoded in a second of CPU, copies included; nothing is compiled at installation.
+ * compiled to WebAssembly. Nothing is compiled at installation.
  *
  * The faster builds on the registry (`@subspace/reed-solomon-erasure.wasm`, `@digitaldefiance/…`) free memory twice that their
  * Rust side has freed, and fail from the second reconstruction on; `@ronomon/reed-solomon` needs a compiler.

@@ -36,11 +36,11 @@ describe.each(shapes)('rs-$dataShards-$parityShards', (shape) => {
     return stripe
   }
 
-  test.each([1, 3, 16, 77])('cells of %i bytes have the parity of the definition', async (cellBytes) => {
+  test.each([1, 3, 16, 77, 64 * 1024 + 5])('cells of %i bytes have the parity of the definition', async (cellBytes) => {
     const stripe = await encoded(cellBytes)
     const data = cellsIn(stripe, count).slice(0, dataShards)
     const expected = decodeScalar(dataShards, parityShards, new Map(data.entries()))
-    expect(cellsIn(stripe, count).map((cell) => [...cell])).toEqual(expected.map((cell) => [...cell]))
+    expect(cellsIn(stripe, count).map((cell, at) => sameBytes(cell, expected[at]!))).not.toContain(false)
   })
 
   test('whatever cells are lost, up to as many as there is parity, come back', async () => {

@@ -28,6 +28,26 @@ describe('reading', () => {
   })
 })
 
+test('what is written ahead of small records grows with them, up to its bound', async () => {
+  const bound = 256 * 1024
+  await withDatanode(
+    async ({ datanode, machine }) => {
+      const ahead: number[] = []
+      for (let local = 1; local <= 600; local++) {
+        await datanode.writeBlock(block(local), [patternOf(local, 1000)])
+        const { path } = datanode.dataDisks[0]!.containers.get(1)!.current.file
+        const { sizeBytes } = (await machine.node.disk.stat(path))!
+        ahead.push(sizeBytes - datanode.containers()[0]!.usedBytes)
+      }
+      expect(ahead[0]).toBe(bound / 4)
+      const fresh = ahead.filter((bytes, at) => bytes > (ahead[at - 1] ?? 0))
+      expect(fresh.slice(0, 4)).toEqual([bound / 4, bound / 2, bound, bound])
+      expect(Math.max(...ahead)).toBe(bound)
+    },
+    { config: { preallocateBytes: bound } },
+  )
+})
+
 describe('a closed container', () => {
   test('gives its preallocated space back', async () => {
     await withDatanode(async ({ datanode, machine }) => {
