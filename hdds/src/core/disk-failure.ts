@@ -1,7 +1,6 @@
 /** What it means that a disk could not be opened, and what is said of one that has failed. */
 
-import { isStoreError } from '@o3/common/errors'
-import type { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 
 /**
  * The disk itself is to blame. Everything else is a reason not to start at all: a directory of somebody else, a disk that
@@ -11,6 +10,11 @@ import type { StoreError } from '@o3/common/errors'
  */
 export function isFaultOfDisk(error: unknown): error is StoreError {
   return isStoreError(error, 'Damaged', 'VolumeFailed', 'OutOfSpace')
+}
+
+/** There is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof StoreError && error.details['errno'] === 'ENOENT'
 }
 
 const inWords: Readonly<Record<string, string>> = {

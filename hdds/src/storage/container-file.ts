@@ -7,11 +7,14 @@ import type { Disk, DiskFile, OpenMode } from '@o3/common/env'
 import { StoreError, assert, isStoreError } from '@o3/common/errors'
 import type { ContainerFileName } from '../core/container-name.ts'
 import { formatContainerName } from '../core/container-name.ts'
+import { isMissing } from '../core/disk-failure.ts'
 
 /** Keeps at most `maxIdle` files open that nobody uses at the moment; the one that rested longest is closed first. */
 export class FilePool {
   /** A close that failed may have lost what was written before: the disk is not to be trusted any more. */
   readonly closeFailed: (error: unknown) => void
+  /** Told of a file that is not where it was, whoever wanted it. */
+  vanished: (file: ContainerFile) => void = () => {}
   private readonly idle = new Set<ContainerFile>()
   private readonly maxIdle: number
 
@@ -139,6 +142,7 @@ export class ContainerFile {
   /** To the disk a path that leads nowhere is its caller's mistake. This one was right: the disk has gone, or the file has. */
   private openFailed(error: unknown): unknown {
     if (!isStoreError(error, 'InvalidArgument')) return error
+    if (isMissing(error)) this.pool.vanished(this)
     const details = { container: this.name.container, path: this.path }
     return new StoreError('VolumeFailed', 'the file of a container cannot be opened', { details, cause: error })
   }

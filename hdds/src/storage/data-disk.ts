@@ -6,6 +6,7 @@ import type { KvStore } from '@o3/common/kv'
 import type { Logger } from '@o3/common/logger'
 import type { ContainerId, DiskReport, LocalId } from '@o3/scm/api'
 import type { ScrubFinding } from '../api/api.ts'
+import { isMissing } from '../core/disk-failure.ts'
 import type { HddsConfig } from '../config.ts'
 import { encodeCheckpoint } from '../core/checkpoint-row.ts'
 import { planCompaction } from '../core/compaction-policy.ts'
@@ -78,6 +79,10 @@ export class DataDisk {
   constructor(options: DataDiskOptions, scope: Omit<DiskScope, 'report'>, lock: DirectoryLock) {
     this.options = options
     this.scope = { ...scope, report: (finding) => this.noteFinding(finding) }
+    this.scope.pool.vanished = ({ name: { container }, path }) => {
+      const message = 'the file of the container is missing'
+      this.noteFinding({ kind: 'unreadable', container, path, fileOffset: 0, message })
+    }
     this.lock = lock
     this.removals = new FileRemoval(this.scope)
     this.compactionPace = new Pace(options.env.clock, () => options.config.compactBytesPerSecond)
@@ -233,8 +238,7 @@ export class DataDisk {
       return await this.scope.env.disk.open(path, 'create')
     } catch (error) {
       // Where the directory has gone, so has the disk.
-      const isGone = error instanceof StoreError && error.details['errno'] === 'ENOENT'
-      throw isGone ? this.scope.health.fail(error) : error
+      throw isMissing(error) ? this.scope.health.fail(error) : error
     }
   }
 

@@ -4,10 +4,10 @@
  * is older than `quarantineMs`, or when the disk is full.
  */
 
-import { StoreError } from '@o3/common/errors'
 import type { ScrubFinding } from '../api/api.ts'
 import { formatQuarantinedName, parseQuarantinedName } from '../core/container-name.ts'
 import type { QuarantinedName } from '../core/container-name.ts'
+import { isMissing } from '../core/disk-failure.ts'
 import type { ContainerFile } from './container-file.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory } from './disk-scope.ts'
@@ -54,7 +54,13 @@ export class Quarantine {
     await env.disk.makeDirectory(this.directory)
     await env.disk.syncDirectory(this.scope.path)
     env.at('hdds.quarantine.before-rename')
-    await env.disk.rename(path, this.pathOf(file))
+    try {
+      await env.disk.rename(path, this.pathOf(file))
+    } catch (error) {
+      // It is damaged because it is missing.
+      if (isMissing(error)) return
+      throw error
+    }
     // The new name first: between the two the file has both names, or one.
     await env.disk.syncDirectory(this.directory)
     env.at('hdds.quarantine.before-directory-sync')
@@ -85,7 +91,7 @@ export class Quarantine {
       await this.scope.env.disk.remove(path)
     } catch (error) {
       // A person may have taken it.
-      if (!(error instanceof StoreError) || error.details['errno'] !== 'ENOENT') throw error
+      if (!isMissing(error)) throw error
     }
   }
 

@@ -228,7 +228,7 @@ function outOfSpace(): StoreError {
 }
 
 test("a container whose file has gone is the datanode's fault, not its caller's", async () => {
-  await withDatanode(async ({ datanode, machine }) => {
+  await withDatanode(async ({ datanode, machine, crash }) => {
     for (const container of [1, 2]) {
       await datanode.writeBlock(block(1, container), [content])
       await datanode.closeContainer(container)
@@ -239,5 +239,15 @@ test("a container whose file has gone is the datanode's fault, not its caller's"
     const error = await rejection(datanode.readSmall(block(1), { offset: 0, length: 10 }), 'VolumeFailed')
     expect(error.details).toMatchObject({ container: 1 })
     await datanode.readSmall(block(1, 2), { offset: 0, length: 10 })
+    // SCM hears of it and has it deleted; that there is nothing to delete does not end the disk.
+    expect(datanode.containers().map(({ id, state }) => [id, state])).toEqual([
+      [1, 'UNHEALTHY'],
+      [2, 'CLOSED'],
+    ])
+    await datanode.deleteContainer(1)
+    expect(datanode.disks()[0]).toMatchObject({ state: 'healthy' })
+    expect(datanode.containers().map(({ id }) => id)).toEqual([2])
+    const again = await crash()
+    expect(again.containers().map(({ id }) => id)).toEqual([2])
   })
 })
