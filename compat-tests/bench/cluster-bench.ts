@@ -7,6 +7,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -225,5 +226,6 @@ try {
   if (flags.save && parts.length > 0) await saveSection('Datanodes', page('cluster-page.md'), parts.join('\n'))
   if (flags.save && many !== undefined) await saveSection('Many containers', page('many-containers-page.md'), many)
 } finally {
-  rmSync(directory, { recursive: true, force: true })
+  // Not rmSync: where a process that is ending removes a file first, that one stops half-way, and calls it success.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 })
 }
