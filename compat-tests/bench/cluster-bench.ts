@@ -7,6 +7,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -210,5 +211,6 @@ try {
   const many = wanted.has('scale') ? factTable(await manyContainers()) : ''
   await show('Many containers', 'many-containers-page.md', many)
 } finally {
-  rmSync(directory, { recursive: true, force: true })
+  // Not rmSync: where a process that is ending removes a file first, that one stops half-way, and calls it success.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 })
 }
