@@ -66,6 +66,8 @@ interface Measurement {
 async function compare(measurement: Measurement): Promise<Compared> {
   const healthy: Reads[] = []
   const degraded: Reads[] = []
+  // Fresh processes: what they take until they are warm would be counted against the healthy reads.
+  await measured(measurement)
   for (const victim of victims) {
     const before = await measured(measurement)
     const after = await withoutDatanode(measurement.server, victim, () => measured(measurement))
