@@ -39,6 +39,8 @@ export const hddsFaultSites = [
   'hdds.recover.older-removed',
   'hdds.recover.skip-written',
   'hdds.recover.truncated',
+  'hdds.recover.rewrite-noted',
+  'hdds.recover.rewritten',
   'hdds.recover.before-checkpoint',
 ] as const
 

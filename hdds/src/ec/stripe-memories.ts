@@ -6,7 +6,7 @@ const maxIdle = 4
 const smallestPooledBytes = 256 * 1024
 
 /**
- * Memory for stripes that are decoded, used again: fresh memory costs a page fault every 4 KiB, half of what decoding costs. At most four
+ * Memory for stripes that are decoded, used again: fresh memory costs a page fault every 4 KiB. At most four
  * stripes rest here; how many are out is bounded by the readers, two each.
  */
 export class StripeMemories {

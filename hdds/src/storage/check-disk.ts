@@ -29,12 +29,14 @@ import {
 import type { DiskIdentity } from '../core/disk-identity.ts'
 import { planReads } from '../core/read-plan.ts'
 import type { ExtentRead } from '../core/read-plan.ts'
+import type { RewrittenBytes } from '../core/rewritten-bytes.ts'
 import { readExtent } from './block-reader.ts'
 import type { ReadSource } from './block-reader.ts'
 import { readLabel } from './disk-label.ts'
 import { containersDirectory, indexDirectory, proofOf } from './disk-scope.ts'
 import { ReadBuffers } from './read-buffers.ts'
 import { ContainerScan } from './recover-container.ts'
+import { asRewritten, notedRewrite } from './rewrite-note.ts'
 
 export interface CheckOptions {
   readonly env: Pick<Env, 'disk' | 'at'>
@@ -108,6 +110,7 @@ class DiskChecker {
   private readonly path: string
   private readonly kv: KvStore | undefined
   private readonly buffers = new ReadBuffers(4)
+  private rewrite: RewrittenBytes | undefined
 
   constructor(options: CheckOptions, path: string, kv: KvStore | undefined) {
     this.options = options
@@ -119,6 +122,7 @@ class DiskChecker {
     const { disk } = this.options.env
     const directory = containersDirectory(this.path)
     if ((await disk.stat(directory)) === undefined) return
+    this.rewrite = await notedRewrite(disk, this.path)
     const names = await disk.list(directory)
     // Older generations and unfinished files are what a crash left of a compaction; the next start removes them.
     const { newest, unknown } = newestGenerations(names)
@@ -134,7 +138,7 @@ class DiskChecker {
     const { env } = this.options
     const path = `${containersDirectory(this.path)}/${formatContainerName(name)}`
     const proof = proofOf(identity.diskUuid, name)
-    const file = await env.disk.open(path, 'read')
+    const file = asRewritten(await env.disk.open(path, 'read'), name, this.rewrite)
     try {
       const size = await file.size()
       const checkpoint = await this.checkpointOf(name)

@@ -169,7 +169,7 @@ async function continued(disk: DataDisk, { container: id }: CopyRequest): Promis
   const name = disk.copies.get(id)
   if (name === undefined) return undefined
   await disk.scope.index.deleteRange(allGenerations(id))
-  const recovered = await recoverInto(disk.scope, fileOf(disk, name), undefined)
+  const recovered = await recoverInto(disk.scope, fileOf(disk, name))
   if (!recovered.ledger.isDamaged) return recovered
   await recovered.file.retire()
   await removeCopy(disk, id)

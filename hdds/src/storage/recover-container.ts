@@ -34,6 +34,8 @@ export interface RecoverOptions {
   /** Of this generation; undefined: the whole file is read. */
   readonly checkpoint: IndexCheckpoint | undefined
   readonly apply: (change: LedgerChange) => void | Promise<void>
+  /** Writes again what is there already; durable when it resolves. Default: in place, for what nobody was told of. */
+  readonly rewrite?: (bytes: Uint8Array, from: number) => Promise<void>
 }
 
 type RecordEvent = Extract<ScanEvent, { readonly kind: 'record' }>
@@ -49,7 +51,7 @@ export interface RecoveredContainer {
   readonly abandoned: readonly LocalId[]
 }
 
-const rewriteBytes = 1024 * 1024
+const rewriteBytes = 4 * 1024 * 1024
 
 /** Reads, repairs the end of the file, and syncs it when anything behind the floor was kept or changed. */
 export async function recoverContainer(options: RecoverOptions): Promise<RecoveredContainer> {
@@ -133,7 +135,7 @@ export class ContainerScan {
     // What we saw may be in the page cache only: it must not be shown to anybody, nor be in the index, before it is
     // durable. (An index row outlives a power cut on its own.) A sync alone would not do: after one that failed in the
     // life before, the kernel calls these pages clean and does not write them again (fsyncgate).
-    for (const { from, to } of this.kept) await this.writeAgain(from, Math.min(to, size))
+    for (const { from, to } of joined(this.kept)) await this.writeAgain(from, Math.min(to, size))
     if (this.kept.length > 0 || this.torn.length > 0 || size !== this.tail) await file.sync()
   }
 
@@ -156,11 +158,11 @@ export class ContainerScan {
   }
 
   private async writeAgain(from: number, to: number): Promise<void> {
-    const { file } = this.options
+    const { file, rewrite = (bytes: Uint8Array, at: number) => file.write([bytes], at) } = this.options
     for (let at = from; at < to; at += rewriteBytes) {
       const bytes = new Uint8Array(Math.min(rewriteBytes, to - at))
       await file.read(bytes, at)
-      await file.write([bytes], at)
+      await rewrite(bytes, at)
     }
   }
 
@@ -248,4 +250,15 @@ export class ContainerScan {
     )
     return bytes
   }
+}
+
+/** Side by side in the file. */
+function joined(records: readonly RecordEvent[]): readonly DamagedRange[] {
+  const ranges: DamagedRange[] = []
+  for (const { from, to } of records) {
+    const last = ranges.at(-1)
+    if (last?.to === from) ranges[ranges.length - 1] = { from: last.from, to }
+    else ranges.push({ from, to })
+  }
+  return ranges
 }

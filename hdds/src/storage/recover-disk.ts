@@ -24,6 +24,7 @@ import {
 } from '../core/index-keys.ts'
 import { applyChange } from './container-view.ts'
 import { ContainerFile } from './container-file.ts'
+import { RewriteNote } from './rewrite-note.ts'
 import { countContent } from './content-count.ts'
 import type { DiskScope } from './disk-scope.ts'
 import { containersDirectory, proofOf } from './disk-scope.ts'
@@ -57,7 +58,11 @@ export async function recoverDisk(scope: DiskScope): Promise<RecoveredDisk> {
   await removeOrphanRows(scope, ({ container, generation }) => {
     return present.has(container) ? present.get(container) === generation : checkpoints.has(container)
   })
-  for (const name of names) containers.push(await recoverFile(scope, name, checkpoints.get(name.container)))
+  const note = new RewriteNote(scope)
+  await note.resume()
+  for (const name of names)
+    containers.push(await recoverFile(scope, { name, checkpoint: checkpoints.get(name.container), note }))
+  await note.end()
   scope.env.at('hdds.recover.before-checkpoint')
   const lost: LostContainer[] = []
   for (const [container, checkpoint] of checkpoints) {
@@ -133,21 +138,23 @@ async function removeOrphanRows(scope: DiskScope, isKnown: (file: ContainerFileN
   for (const file of orphans) await scope.index.deleteRange(rowsOfFile(file))
 }
 
-async function recoverFile(
-  scope: DiskScope,
-  name: ContainerFileName,
-  checkpoint: IndexCheckpoint | undefined,
-): Promise<RecoveredFile> {
-  const { env, path, pool } = scope
-  const file = new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
-  return await recoverInto(scope, file, checkpoint)
+interface ToRecover {
+  readonly name: ContainerFileName
+  readonly checkpoint: IndexCheckpoint | undefined
+  readonly note: RewriteNote
 }
 
-/** Brings the index up to this file. There are no rows of other generations any more. */
+async function recoverFile(scope: DiskScope, { name, checkpoint, note }: ToRecover): Promise<RecoveredFile> {
+  const { env, path, pool } = scope
+  const file = new ContainerFile({ disk: env.disk, directory: containersDirectory(path), name, pool })
+  return await recoverInto(scope, file, { checkpoint, note })
+}
+
+/** Brings the index up to this file. There are no rows of other generations any more. Without `note` nothing in it is acknowledged. */
 export async function recoverInto(
   scope: DiskScope,
   file: ContainerFile,
-  checkpoint: IndexCheckpoint | undefined,
+  { checkpoint, note }: Partial<ToRecover> = {},
 ): Promise<RecoveredFile> {
   const { env, index } = scope
   const { name } = file
@@ -161,6 +168,7 @@ export async function recoverInto(
       name,
       proof: proofOf(scope.uuid, name),
       checkpoint: known,
+      ...(note && { rewrite: (bytes, from) => note.write(opened, name, { bytes, from }) }),
       apply: async (change) => {
         if (index.isBehind) await index.flush()
         applyChange(scope, keyPrefix, change)

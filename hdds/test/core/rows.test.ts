@@ -5,6 +5,7 @@ import { decodeRow, encodeRow, storedBytes } from '../../src/core/block-row.ts'
 import { checksumOfCommit, commitPayload } from '../../src/core/commit.ts'
 import { decodeDamageList, encodeDamageList } from '../../src/core/damage-list.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/core/checkpoint-row.ts'
+import { decodeRewrittenBytes, encodeRewrittenBytes } from '../../src/core/rewritten-bytes.ts'
 import { decodeScrubStamp, encodeScrubStamp } from '../../src/core/scrub-schedule.ts'
 import { decodeTombstone, encodeTombstone, runsOf } from '../../src/core/tombstone.ts'
 
@@ -31,6 +32,7 @@ const damages = [
   { container: 300, generation: 3, kind: 'damaged-chunk', local: 7, fileOffset: 4096, message: 'x' },
   { container: 1, generation: 1, kind: 'index-mismatch', local: undefined, fileOffset: 0, message: 'y' },
 ] as const
+const rewritten = { name: { container: 300, generation: 3 }, from: 4096, bytes: Uint8Array.of(1, 2, 3) }
 const tombstone = { runs: [{ first: 7, count: 300 }], blocks: 300, freedBytes: 70_000 }
 
 describe('version 1 is these bytes', () => {
@@ -43,6 +45,7 @@ describe('version 1 is these bytes', () => {
     ['a streamed block with a lost part', encodeRow(streamed), '01000202a08d0600a08d06'],
     ['a tombstone', encodeTombstone(tombstone), '01ac02f0a2040107ac02'],
     ['a scrub stamp', encodeScrubStamp(1000.5), '01e807'],
+    ['bytes that are written again', encodeRewrittenBytes(rewritten), '01ac0203' + '8020' + '03010203'],
     ['a list of damage', encodeDamageList(damages), '0102ac020300010780200178' + '0101020000' + '0179'],
   ])('%s', (_, bytes, expected) => {
     expect(hex(bytes)).toBe(expected)
@@ -129,6 +132,11 @@ describe('rows come back as they were', () => {
   test('lists of damage', () => {
     expect(decodeDamageList(encodeDamageList(damages))).toEqual(damages)
     expect(() => decodeDamageList(Uint8Array.of(99, 0))).toThrowError(/version 99/)
+  })
+
+  test('bytes that are written again', () => {
+    expect(decodeRewrittenBytes(encodeRewrittenBytes(rewritten))).toEqual(rewritten)
+    expect(() => decodeRewrittenBytes(Uint8Array.of(99, 0))).toThrowError(/version 99/)
   })
 
   test('scrub stamps', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { encodeRewrittenBytes } from '../../src/core/rewritten-bytes.ts'
 import { checkDisk } from '../../src/storage/check-disk.ts'
 import type { DiskCheck } from '../../src/storage/check-disk.ts'
+import { replaceChecked } from '../../src/storage/checked-file.ts'
 import { patternOf } from '../harness/bytes.ts'
 import { rejection } from '../harness/expect-error.ts'
 import { Machine } from '../harness/machine.ts'
@@ -57,6 +59,20 @@ async function patch(machine: Machine, offset: number, bytes: Uint8Array): Promi
 }
 
 describe('the offline checker', () => {
+  test('reads what a start was writing again when it ended in its note, and not where it may be torn', async () => {
+    const torn = async (machine: Machine, isNoted: boolean) => {
+      const handle = await machine.env.disk.open(file, 'read')
+      const bytes = new Uint8Array(700)
+      await handle.read(bytes, 1000)
+      await handle.close()
+      await patch(machine, 1024, new Uint8Array(512).fill(7))
+      const body = encodeRewrittenBytes({ name: { container: 1, generation: 1 }, from: 1000, bytes })
+      if (isNoted) await replaceChecked(machine.env, { directory: '/disk1', name: 'REWRITE' }, body)
+    }
+    expect((await check((machine) => torn(machine, false))).problems).not.toEqual([])
+    expect((await check((machine) => torn(machine, true))).problems).toEqual([])
+  })
+
   test('finds nothing wrong with a sound disk, and says what is on it', async () => {
     const found = await check(() => Promise.resolve())
     expect(found).toMatchObject({ path: '/disk1', problems: [], indexChecked: true })

@@ -35,3 +35,16 @@ describe.each(['crash', 'kill'] as const)('a datanode survives a %s at', (verdic
     expect(deaths).toBeGreaterThanOrEqual(deathsWanted)
   })
 })
+
+test('power cuts amid a start that writes durable records again lose none of them', { timeout: 60_000 }, async () => {
+  const endAt = [
+    { site: 'hdds.write.after-sync', verdict: 'crash' },
+    { site: 'hdds.recover.rewritten', verdict: 'crash' },
+  ] as const
+  let deaths = 0
+  for (let seed = 1; seed <= 60; seed++) {
+    const machine = await runLives({ seed: `rewritten-${seed}`, endAt, lives: 8 })
+    deaths += machine.deathsAt.get('hdds.recover.rewritten') ?? 0
+  }
+  expect(deaths).toBeGreaterThan(60)
+})
