@@ -171,9 +171,9 @@ test(
       const after = await course.containers()
       const fresh = after.flatMap(({ ec }) => ec?.shards ?? []).filter((shard) => !shardsBefore.has(shard))
       expect(fresh.length).toBeGreaterThan(0)
-      for (const { ec, deletedBlocks, info } of after) {
-        if (ec !== undefined) expect({ id: info.id, deletedBlocks }).toEqual({ id: info.id, deletedBlocks: 0 })
-      }
+      // What a container lost less than half of waits, and what was deleted after its encoding had begun.
+      const waiting = after.reduce((sum, { deletedBlocks }) => sum + deletedBlocks, 0)
+      expect(waiting).toBeLessThan((all.length - kept.length) / 2)
       // Nobody remembers the shards that were replaced.
       const rows = new Set((await course.gateway.scm.listContainers({ limit: 1_000 })).map(({ id }) => id))
       await course.world.until('the old shards have gone', 60_000, async () => {
