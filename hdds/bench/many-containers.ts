@@ -113,6 +113,7 @@ async function beat(datanode: LocalDatanode): Promise<void> {
     commands,
     address: 'dn1:1',
     config: defaultHddsConfig,
+    process: 'bench',
     log: nullLogger,
   })
   const { signal } = new AbortController()

@@ -106,7 +106,7 @@ export function installHdds(
     const disks = datanode.dataDisks
     const { clock } = env
     const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
-    const where = rack === undefined ? {} : { rack }
+    const where = { address, ...(rack === undefined ? {} : { rack }), process: env.random.uuid() }
     const tasks = new TaskRegistry({ env, log, maxRunning: config.maxCopies })
     const pace = new Pace(clock, () => config.copyBytesPerSecond)
     const copies = new CopyCommands({
@@ -123,9 +123,7 @@ export function installHdds(
       tasks,
       keys: parts.get(HDDS_VOUCHING).keys,
       reconcilers: [
-        ...members.map(
-          (member) => new Heartbeating({ datanode, member, commands, tasks, address, ...where, config, log }),
-        ),
+        ...members.map((member) => new Heartbeating({ datanode, member, commands, tasks, ...where, config, log })),
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),

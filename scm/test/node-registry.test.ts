@@ -65,3 +65,34 @@ test.each([
   expect(news({ containers: [reportOf(1)] })).toEqual([])
   expect(news({ containers: [{ ...reportOf(1), ...change }] })).toEqual([1])
 })
+
+const order = (number: number, process = 'first') => ({ process, number })
+
+test('a copy of a heartbeat that comes late is answered, and not believed', () => {
+  const registry = new NodeRegistry(clock, defaultScmConfig)
+  const node = { id: 'a', disks: [healthy] }
+  const beat = (number: number, blockCount: number, process?: string) => {
+    const said = { full: false, deletedTransactions: [], containers: [reportOf(1, blockCount)] }
+    return registry.heartbeat({ ...node, ...said, order: order(number, process) })
+  }
+  const known = () => registry.reportsOf(1).get('a')?.blockCount
+  registry.register({ ...node, address: 'a:1', containers: [], order: order(1) })
+  expect(beat(2, 20)).toBe(true)
+  // Its answer was lost, and it is sent again.
+  expect(beat(2, 20)).toBe(true)
+  expect(beat(3, 30)).toBe(true)
+  expect(beat(2, 20)).toBe(true)
+  registry.register({ ...node, address: 'a:1', containers: [reportOf(1, 10)], order: order(1) })
+  expect(known()).toBe(30)
+  expect(beat(4, 40)).toBe(true)
+  expect(known()).toBe(40)
+
+  // The datanode is started anew. What the process of before has said comes late, a registration too.
+  registry.register({ ...node, address: 'a:1', containers: [reportOf(1, 50)], order: order(1, 'second') })
+  expect(beat(9, 20)).toBe(false)
+  expect(known()).toBe(50)
+  registry.register({ ...node, address: 'a:1', containers: [reportOf(1, 10)], order: order(1) })
+  expect(beat(2, 60, 'second')).toBe(false)
+  registry.register({ ...node, address: 'a:1', containers: [reportOf(1, 60)], order: order(3, 'second') })
+  expect(known()).toBe(60)
+})

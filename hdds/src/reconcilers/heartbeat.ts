@@ -1,6 +1,6 @@
 import { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
-import type { DatanodeAnswer, DatanodeCommand, ScmDatanodeProtocol } from '@o3/scm/api'
+import type { DatanodeAnswer, DatanodeCommand, ReportOrder, ScmDatanodeProtocol } from '@o3/scm/api'
 import type { HddsConfig } from '../config.ts'
 import { ReportDelta } from '../core/report-delta.ts'
 import type { LocalDatanode } from '../service/local-datanode.ts'
@@ -28,6 +28,8 @@ export interface HeartbeatingOptions {
   /** Where it stands; undefined: nobody has said. */
   readonly rack?: string
   readonly config: Pick<HddsConfig, 'heartbeatMs'>
+  /** Names this process among those that were and will be this datanode. */
+  readonly process: string
   readonly log: Logger
 }
 
@@ -50,6 +52,7 @@ export class Heartbeating implements Reconciler {
   private isFilling = false
   /** Rounds without an answer, since the last that had one. */
   private misses = 0
+  private sent = 0
 
   constructor(options: HeartbeatingOptions) {
     this.options = options
@@ -92,6 +95,7 @@ export class Heartbeating implements Reconciler {
     const containers = datanode.containers()
     const answer = await member.scm.register({
       id: datanode.id,
+      order: this.nextOrder(),
       address,
       ...(rack === undefined ? {} : { rack }),
       disks: datanode.disks(),
@@ -113,6 +117,7 @@ export class Heartbeating implements Reconciler {
     this.toldBytes = usedBytes
     const answer = await member.scm.heartbeat({
       id: datanode.id,
+      order: this.nextOrder(),
       ...this.delta.news(reports),
       disks: datanode.disks(),
       deletedTransactions,
@@ -130,6 +135,11 @@ export class Heartbeating implements Reconciler {
       this.options.tasks?.acknowledged(tasks)
     }
     return answer
+  }
+
+  private nextOrder(): ReportOrder {
+    this.sent++
+    return { process: this.options.process, number: this.sent }
   }
 
   private heard(answer: DatanodeAnswer, reports: ReturnType<LocalDatanode['containers']>): void {

@@ -28,6 +28,7 @@ function talks(cluster: PipelineCluster) {
       commands,
       address: `${id}:9861`,
       config: { heartbeatMs: 1_000 },
+      process: 'p',
       log: nullLogger,
     })
     return { id, scm, round: () => talk.run(new AbortController().signal) }

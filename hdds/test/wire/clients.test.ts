@@ -203,6 +203,7 @@ describe('the talk with an SCM in another process', () => {
         commands: new ScmCommands({ env, datanode, log: nullLogger }),
         address: 'dn:1',
         config: smallConfig,
+        process: 'p',
         log: nullLogger,
       })
       const { signal } = new AbortController()

@@ -228,8 +228,21 @@ export interface TaskReport {
   readonly encoding?: EncodingReport
 }
 
+/**
+ * Where a report stands among those of its datanode. A copy that a network delivers late says what is no longer so, and would be
+ * believed until something changes again, for what has been answered is not said twice.
+ */
+export interface ReportOrder {
+  /** Of the process: another one for each start. */
+  readonly process: string
+  /** Rising. */
+  readonly number: number
+}
+
 export interface RegisterRequest {
   readonly id: DatanodeId
+  /** Without it whatever comes is the latest. */
+  readonly order?: ReportOrder
   /** `host:port` of its RPC listener, as clients reach it; undefined when it has none: it is called in its process. */
   readonly address: string | undefined
   /** Where it stands: `/rack` or `/room/rack`. Default `/default`. */
@@ -242,6 +255,8 @@ export interface RegisterRequest {
 /** Sent every few seconds. Only what changed since the last one that this member answered; all of it when `full`. */
 export interface Heartbeat {
   readonly id: DatanodeId
+  /** As in the registration. */
+  readonly order?: ReportOrder
   readonly full: boolean
   readonly disks: readonly DiskReport[]
   readonly containers: readonly ContainerReport[]

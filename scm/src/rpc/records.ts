@@ -29,6 +29,7 @@ import type {
   NodeDepartureProgress,
   PipelineInfo,
   RegisterRequest,
+  ReportOrder,
   ReplicationReport,
   ReplicaInfo,
   ReplicaLocation,
@@ -132,6 +133,8 @@ export const taskReport = record<TaskReport>({
   encoding: optional(encodingReport),
 })
 
+const reportOrder = record<ReportOrder>({ process: text, number: count })
+
 export const registerRequest = record<RegisterRequest>({
   id: text,
   address: orUndefined(text),
@@ -139,6 +142,7 @@ export const registerRequest = record<RegisterRequest>({
   disks: listOf(diskReport),
   containers: listOf(containerReport),
   pipelines: optional(listOf(pipelineReport)),
+  order: optional(reportOrder),
 })
 
 export const heartbeat = record<Heartbeat>({
@@ -149,6 +153,7 @@ export const heartbeat = record<Heartbeat>({
   deletedTransactions: listOf(count),
   pipelines: optional(listOf(pipelineReport)),
   tasks: optional(listOf(taskReport)),
+  order: optional(reportOrder),
 })
 
 /** 0 … 1, to a millionth. */

@@ -11,6 +11,7 @@ import type {
   PipelineId,
   PipelineReport,
   RegisterRequest,
+  ReportOrder,
   TaskReport,
 } from '../api/api.ts'
 import { isSameReport } from '../api/api.ts'
@@ -24,6 +25,7 @@ interface LiveNode extends NodeView {
   readonly containers: Map<ContainerId, ContainerReport>
   pipelines: ReadonlyMap<PipelineId, PipelineReport> | undefined
   tasks: ReadonlyMap<string, TaskReport>
+  order: ReportOrder | undefined
 }
 
 const none: ReadonlyMap<DatanodeId, ContainerReport> = new Map()
@@ -47,8 +49,9 @@ export class NodeRegistry {
   }
 
   register(request: RegisterRequest): void {
-    const { id, address, rack, disks } = request
+    const { id, address, rack, disks, order } = request
     const before = this.nodes.get(id)
+    if (before !== undefined && isLate(order, before.order)) return
     const node: LiveNode = {
       id,
       address,
@@ -59,6 +62,7 @@ export class NodeRegistry {
       containers: before?.containers ?? new Map<ContainerId, ContainerReport>(),
       pipelines: before?.pipelines,
       tasks: new Map(),
+      order,
     }
     this.nodes.set(id, node)
     this.takeContainers(node, request.containers, true)
@@ -66,10 +70,16 @@ export class NodeRegistry {
     this.listener?.({ kind: 'node', datanode: id })
   }
 
-  /** False when the node must register first: this member restarted, or never heard of it. */
+  /**
+   * False when the node must register first: this member restarted, or never heard of it, or has a late registration of another
+   * process of it. What comes late is answered, and not believed.
+   */
   heartbeat(heartbeat: Heartbeat): boolean {
+    const { order } = heartbeat
     const node = this.nodes.get(heartbeat.id)
-    if (node === undefined) return false
+    if (node === undefined || order?.process !== node.order?.process) return false
+    if (isLate(order, node.order)) return true
+    node.order = order
     node.lastHeartbeatMs = this.clock.monotonicMs()
     node.lastHeartbeatWallMs = this.clock.wallMs()
     node.disks = heartbeat.disks
@@ -150,4 +160,9 @@ export class NodeRegistry {
 
 function factsOf(report: PipelineReport | undefined): string {
   return report === undefined ? '' : `${report.state} ${report.leader ?? ''} ${report.term}`
+}
+
+/** Something that was sent behind it has been taken. The same again is a repetition whose first answer may have been lost. */
+function isLate(order: ReportOrder | undefined, taken: ReportOrder | undefined): boolean {
+  return order !== undefined && order.process === taken?.process && order.number < taken.number
 }
