@@ -5,7 +5,7 @@
 # NAME.pid while it runs.
 
 # What hangs is ended: a build that its machine ends says nothing.
-: "${lane_seconds:=2700}"
+: "${lane_seconds:=4200}"
 
 # lane NAME COMMAND…   The output is printed whole when the lane has ended, so that lanes side by side do not mix.
 lane() {

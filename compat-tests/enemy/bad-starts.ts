@@ -120,7 +120,7 @@ async function takenPort(root: string, ours: string): Promise<void> {
   expectOneLine(code, output, new RegExp(`${port}`))
   // And what was opened before the port was tried was closed in order.
   const server = await startServer({ directory })
-  expect((await server.stop()) === 0, 'the start after it did not end well')
+  expect((await server.stop()) === 0, `the start after it did not end well\n${server.output()}`)
 }
 
 async function second(root: string, ours: string): Promise<void> {
