@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { dataPlanOf, type DataPlan } from './data-plan.ts'
 import { dataPlants } from './data-plants.ts'
-import { diskOfAnOriginIsLost, writerComesTooLate } from './data-scenes.ts'
+import { diskOfAnOriginIsLost, leaderIsLeftAlone, writerComesTooLate } from './data-scenes.ts'
 import { runDataSeed, type Scene } from './run-data-seed.ts'
 
 type Bug = keyof typeof dataPlants
@@ -47,10 +47,7 @@ const idle = (plan: DataPlan): DataPlan => ({
 })
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
-  'a block that is acknowledged before a majority has it': {
-    from: 4,
-    perMinute: { 'power-cut': 20, crash: 20, isolate: 10 },
-  },
+  'a block that is acknowledged before a majority has it': { scene: leaderIsLeftAlone, plan: idle, budget: 2 },
   'logs of pipelines that are not synced': { perMinute: { 'power-cut': 20 } },
   'containers that are not synced': { perMinute: { 'power-cut': 20 } },
   'a container that is closed without what was agreed': { perMinute: { 'slow-disk': 20, absence: 6, isolate: 10 } },

@@ -1,10 +1,12 @@
 /** What takes more than chance to come about: for bugs that no seed would find soon. */
 
 import { isStoreError } from '@o3/common/errors'
+import type { BlockAccess } from '@o3/hdds/api'
 import { insist } from '../insist.ts'
 import type { DataWorld } from './data-world.ts'
 import { chunkBytes } from './data-workload.ts'
 import type { DatanodeMachine } from './datanode-machine.ts'
+import type { Gateway, LeasedBlock } from './gateway.ts'
 import type { Scene } from './run-data-seed.ts'
 
 interface Written {
@@ -109,6 +111,65 @@ export const writerComesTooLate: Scene = async ({ world, workload }) => {
     extents: [{ block, length: content.bytes.length, ...(proofs && { proofs }) }],
   })
   await world.simulation.clock.sleep(3_000)
+}
+
+/** A leader is written to while both others are down; they go on without it, and its log gives way to theirs. */
+export const leaderIsLeftAlone: Scene = async ({ world, workload, supervisor }) => {
+  const { first: gateway } = workload
+  const [leased, next] = await twoBlocks(world, gateway)
+  const first = workload.newContent(100)
+  await world.until('the container has a leader, which the gateway knows', 20_000, async () => {
+    await ignored(gateway.blocks.writeBlock(leased.block, [first.bytes], accessTo(leased)))
+    return leaderOf(world, leased.block.container) !== undefined
+  })
+  const led = leaderOf(world, leased.block.container)
+  if (led === undefined) return
+  const { leader, others } = led
+  for (const other of others) supervisor.rest(other)
+  const content = workload.newContent(20_000)
+  const receipt = await ignored(gateway.blocks.writeBlock(next.block, [content.bytes], accessTo(next)))
+  world.tell(`${leader.id} was left alone, and the block was ${receipt === undefined ? 'refused' : 'taken'}`)
+  supervisor.rest(leader)
+  for (const other of others) supervisor.wake(other)
+  if (receipt !== undefined) {
+    const { proofs } = receipt
+    const extents = [{ block: next.block, length: content.bytes.length, ...(proofs && { proofs }) }]
+    await workload.keep('alone', content, { lease: next.lease, extents })
+  }
+  await world.simulation.clock.sleep(18_000)
+  supervisor.wake(leader)
+  await world.simulation.clock.sleep(2_000)
+}
+
+function accessTo({ token }: LeasedBlock): BlockAccess {
+  return token === undefined ? {} : { token }
+}
+
+/** Of one container. */
+async function twoBlocks(world: DataWorld, gateway: Gateway): Promise<readonly [LeasedBlock, LeasedBlock]> {
+  let found: readonly [LeasedBlock, LeasedBlock] | undefined
+  await world.until('there are blocks', 20_000, async () => {
+    const [one, other] = await gateway.lease('RATIS/THREE', 2)
+    if (one !== undefined && other?.block.container === one.block.container) found = [one, other]
+    return found !== undefined
+  })
+  if (found === undefined) throw new Error('until has ended')
+  return found
+}
+
+function leaderOf({ datanodes }: DataWorld, container: number) {
+  for (const leader of datanodes) {
+    const { datanode } = leader.life ?? {}
+    const pipeline = datanode?.pipelines()?.find(({ id, leader: leads }) => {
+      return leads === leader.id && datanode.containers().some((each) => each.id === container && each.pipeline === id)
+    })
+    if (pipeline === undefined) continue
+    const others = datanodes.filter((each) => {
+      return each !== leader && each.life?.datanode.pipelines()?.some(({ id }) => id === pipeline.id)
+    })
+    return { leader, others }
+  }
+  return undefined
 }
 
 async function ignored<T>(asked: Promise<T>): Promise<T | undefined> {
