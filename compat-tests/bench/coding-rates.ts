@@ -1,7 +1,7 @@
 /** What erasure coding costs without S3 around it, as the benchmark beside the code counts it: `hdds/src/ec/ec.bench.ts`. */
 
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { run } from '../harness/command.ts'
 
 const root = join(import.meta.dirname, '../..')
 const policies = ['rs-3-2', 'rs-6-3', 'rs-10-4']
@@ -33,17 +33,5 @@ function ratesIn(output: string): ReadonlyMap<string, string> {
 
 function benchOutput(): Promise<string> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const child = spawn(process.execPath, [vitest, 'bench', '--run', 'hdds/src/ec'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => {
-      if (code === 0) resolve(output)
-      else reject(new Error(`the benchmark of erasure coding ended with ${code}\n${output}`))
-    })
-  })
+  return run(process.execPath, [vitest, 'bench', '--run', 'hdds/src/ec'], { cwd: root, timeoutMs: 600_000 })
 }
