@@ -1,7 +1,7 @@
 /** A streamed block at all members of a pipeline at once. */
 
 import type { Clock } from '@o3/common/env'
-import { StoreError } from '@o3/common/errors'
+import { StoreError, isStoreError } from '@o3/common/errors'
 import { withinDeadline } from '@o3/common/lifecycle'
 import type { BlockId, DatanodeId } from '@o3/scm/api'
 import { maxChunkBytes } from '../api/api.ts'
@@ -49,7 +49,7 @@ interface Lane {
 
 /**
  * Resolves when a majority has taken the block. Who has failed lately is not waited for beyond that. Rejects with what the
- * members refuse the request for, or `Unavailable`, `OutOfSpace`.
+ * members refuse the request for, or `Unavailable` (also when the container is closed at one of them), `OutOfSpace`.
  */
 export async function openPipelineWriter(options: PipelineWriterOptions): Promise<BlockWriter> {
   const { clock, block, access, members, metrics, graceMs, openMs } = options
@@ -66,7 +66,9 @@ export async function openPipelineWriter(options: PipelineWriterOptions): Promis
     deadlineMs: openMs,
     graceMs: () => graceMs,
     isAwaited: (index) => trusted[index] === true,
+    endsAll: isClosed,
   })
+  const closed = closedAt(outcomes)
   const lanes: Lane[] = []
   for (const [index, outcome] of outcomes.entries()) {
     const member = members[index] as StreamMember
@@ -75,13 +77,28 @@ export async function openPipelineWriter(options: PipelineWriterOptions): Promis
     else {
       abandon(steps[index] as Promise<BlockWriter>)
       // Who was not waited for has not failed once more.
-      if (trusted[index] === true) noteSilence(options, member)
+      if (trusted[index] === true && closed === undefined) noteSilence(options, member)
     }
   }
-  metrics.lostMembers.add(members.length - lanes.length)
-  if (lanes.length >= needed) return new PipelineWriter(options, lanes)
+  if (closed === undefined && lanes.length >= needed) {
+    metrics.lostMembers.add(members.length - lanes.length)
+    return new PipelineWriter(options, lanes)
+  }
   await endAll(clock, lanes)
-  throw lostMajority(outcomes)
+  throw closed ?? lostMajority(outcomes)
+}
+
+/**
+ * Where one member's container takes no new block the others' are about to close. Their leader waits for the streams that it has
+ * itself, and for no other: a block without it would be refused when all of its bytes are written, and are here no more.
+ */
+function isClosed(error: unknown): error is StoreError {
+  return isStoreError(error, 'Unavailable') && error.details['state'] === 'CLOSED'
+}
+
+function closedAt(outcomes: readonly Outcome<unknown>[]): StoreError | undefined {
+  for (const outcome of outcomes) if (outcome.kind === 'failed' && isClosed(outcome.error)) return outcome.error
+  return undefined
 }
 
 /**

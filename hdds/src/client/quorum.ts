@@ -18,6 +18,8 @@ export interface QuorumRules {
   readonly graceMs: (elapsedMs: number) => number
   /** Whether this step is worth the grace. Default: all are. */
   readonly isAwaited?: (index: number) => boolean
+  /** Whether a failure makes the step useless at all of them. Default: none does. */
+  readonly endsAll?: (error: unknown) => boolean
 }
 
 export interface Gathered<T> {
@@ -31,11 +33,11 @@ export interface Gathered<T> {
 
 /**
  * Resolves when every step has settled; when enough are done and the grace for the others is over; or when it is not enough:
- * too many have failed, or the deadline has passed. Never rejects. A step that is late goes on, and what becomes of it is dropped: its owner
+ * too many have failed, one in a way that ends it, or the deadline has passed. Never rejects. A step that is late goes on, and what becomes of it is dropped: its owner
  * ends it.
  */
 export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules): Promise<Gathered<T>> {
-  const { clock, needed, deadlineMs, graceMs, isAwaited = () => true } = rules
+  const { clock, needed, deadlineMs, graceMs, isAwaited = () => true, endsAll = () => false } = rules
   return new Promise((resolve) => {
     const startedMs = clock.monotonicMs()
     const outcomes: Outcome<T>[] = steps.map(() => ({ kind: 'late' }))
@@ -60,7 +62,8 @@ export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules
         cancel = clock.after(graceMs(elapsedMs), finish)
       }
       const isEnough = done >= needed && awaited.size === 0
-      if (isEnough || done + failures === steps.length || steps.length - failures < needed) finish()
+      const isOver = outcome.kind === 'failed' && endsAll(outcome.error)
+      if (isOver || isEnough || done + failures === steps.length || steps.length - failures < needed) finish()
     }
     for (const [index, step] of steps.entries()) {
       step.then(

@@ -92,6 +92,20 @@ describe('a streamed block', () => {
     })
   })
 
+  test.each([0, 1, 2] as const)(
+    'is refused before a byte is sent where the container of member %i is closed',
+    async (n) => {
+      const closed = new StoreError('Unavailable', 'container 1 is closed', { details: { state: 'CLOSED' } })
+      await withPipeline(async (scene) => {
+        scene.replicas[n].script = from('openWriter', 1, { error: closed })
+        // Nor is anybody else waited for.
+        scene.replicas[(n + 1) % 3]!.script = from('openWriter', 1, { delayMs: 3_000 })
+        await rejection(scene.client.openWriter(block), 'Unavailable')
+        expect(scene.counted('lost_members')).toBe(0)
+      })
+    },
+  )
+
   test('has its memory back when a member was left that would still have written it', async () => {
     await withPipeline(async ({ client, replicas }) => {
       replicas[1].script = (step) => (step === 'write' ? { delayMs: 2_000 } : undefined)
