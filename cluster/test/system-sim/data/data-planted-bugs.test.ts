@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { dataPlanOf, type DataPlan } from './data-plan.ts'
 import { dataPlants } from './data-plants.ts'
-import { diskOfAnOriginIsLost, leaderIsLeftAlone, writerComesTooLate } from './data-scenes.ts'
+import {
+  copiesOfWhatIsDeleted,
+  diskOfAnOriginIsLost,
+  leaderIsLeftAlone,
+  replicaRots,
+  writerComesTooLate,
+} from './data-scenes.ts'
 import { runDataSeed, type Scene } from './run-data-seed.ts'
 
 type Bug = keyof typeof dataPlants
@@ -56,10 +62,10 @@ const hunts: Readonly<Record<Bug, Hunt>> = {
   'replicas that go before their shards are closed': { shape: 'encoding', perMinute: { kill: 4 } },
   'deletions that are acknowledged and not carried out': { perMinute: {} },
   'deletions that go one block too far': { perMinute: {} },
-  'damage that SCM does not hear of': { perMinute: { flip: 20 } },
+  'damage that SCM does not hear of': { scene: replicaRots, plan: idle, budget: 2 },
   'an origin that has lost its disk': { scene: diskOfAnOriginIsLost, plan: busy, budget: 2 },
   'a deleted container that comes back by a late writer': { scene: writerComesTooLate, plan: idle, budget: 2 },
-  'deletions that a copy is taken to have carried out': { from: 4, budget: 3, perMinute: { absence: 8, wipe: 6 } },
+  'deletions that a copy is taken to have carried out': { scene: copiesOfWhatIsDeleted, plan: idle, budget: 2 },
   'deleted blocks that an encoding was to leave out': { from: 5, shape: 'encoding', perMinute: {} },
 }
 

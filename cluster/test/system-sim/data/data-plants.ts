@@ -142,7 +142,7 @@ function copiesPromised(): DataPlants {
  * not done it yet: here datanodes take their time.
  */
 function deletionsSettledWithoutCopies(): DataPlants {
-  const lateness = 10
+  const lateness = 100
   const told = new Map<string, number>()
   const settled = new Map<string, Set<number>>()
   const copied = new Map<string, Map<number, readonly number[]>>()

@@ -4,7 +4,7 @@ import { isStoreError } from '@o3/common/errors'
 import type { BlockAccess } from '@o3/hdds/api'
 import { insist } from '../insist.ts'
 import type { DataWorld } from './data-world.ts'
-import { chunkBytes } from './data-workload.ts'
+import { chunkBytes, type DataWorkload } from './data-workload.ts'
 import type { DatanodeMachine } from './datanode-machine.ts'
 import type { Gateway, LeasedBlock } from './gateway.ts'
 import type { Scene } from './run-data-seed.ts'
@@ -139,6 +139,79 @@ export const leaderIsLeftAlone: Scene = async ({ world, workload, supervisor }) 
   await world.simulation.clock.sleep(18_000)
   supervisor.wake(leader)
   await world.simulation.clock.sleep(2_000)
+}
+
+/** A bit turns in a replica that nobody reads but the scrubber. */
+export const replicaRots: Scene = async ({ world, workload }) => {
+  const { container } = await twoKeys(world, workload)
+  const machine = holdersOf(world, container).at(-1)
+  const { datanode } = machine?.life ?? {}
+  const report = datanode?.containers().find(({ id }) => id === container)
+  const disk = datanode?.dataDisks.find(({ containers }) => containers.has(container))
+  const path = `${disk?.path}/containers/${container}.${report?.generation}.cnt`
+  const length = machine?.node.disk.durable(path)?.bytes.length
+  if (machine === undefined || length === undefined) throw new Error(`no holder has ${path}`)
+  world.tell(`flip ${machine.id} ${path}`)
+  machine.node.disk.flip(path, Math.floor(length / 2), 3)
+}
+
+/** One of two keys is deleted; then all that have its container lose what they have, one after the other, and copies are made. */
+export const copiesOfWhatIsDeleted: Scene = async ({ world, workload }) => {
+  const { container, keys } = await twoKeys(world, workload)
+  const { first: gateway } = workload
+  await workload.delete(keys[0])
+  await world.until('SCM knows of the deletion', 30_000, async () => {
+    return ((await ignored(gateway.scm.deletedBlocks()))?.transactions ?? 0) > 0
+  })
+  const left = new Set(holdersOf(world, container))
+  for (const machine of left) {
+    world.tell(`${machine.id} loses its disk`)
+    machine.down('crash')
+    machine.replaceDisk()
+    left.delete(machine)
+    await world.until('there is a copy in its place', 20_000, () => {
+      return holdersOf(world, container).filter((each) => !left.has(each)).length + left.size === 3
+    })
+    // What it had of open containers must be made up for as well, before the next one goes.
+    await world.simulation.clock.sleep(8_000)
+  }
+}
+
+interface TwoKeys {
+  readonly container: number
+  readonly keys: readonly [string, string]
+}
+
+/** In one container, which is closed then. */
+async function twoKeys(world: DataWorld, workload: DataWorkload): Promise<TwoKeys> {
+  const { first: gateway } = workload
+  const { scm, env } = gateway
+  const leased = await twoBlocks(world, gateway)
+  const keys = ['one', 'other'] as const
+  for (const [n, { block, lease, ...rest }] of leased.entries()) {
+    const content = workload.newContent(20_000)
+    let receipt: Awaited<ReturnType<typeof gateway.blocks.writeBlock>> | undefined
+    await world.until('a block is written', 20_000, async () => {
+      receipt = await ignored(gateway.blocks.writeBlock(block, [content.bytes], accessTo({ block, lease, ...rest })))
+      return receipt !== undefined
+    })
+    const { proofs } = receipt ?? {}
+    const extents = [{ block, length: content.bytes.length, ...(proofs && { proofs }) }]
+    await workload.keep(keys[n] ?? '', content, { lease, extents })
+  }
+  const [{ block }] = leased
+  const { container } = block
+  const requestId = env.random.uuid()
+  await insist(env.clock, 5_000, () => scm.closeContainer(container, { requestId }))
+  await world.until('it is closed', 20_000, () => holdersOf(world, container).length === 3)
+  return { container, keys }
+}
+
+/** Where it is closed. */
+function holdersOf({ datanodes }: DataWorld, container: number): readonly DatanodeMachine[] {
+  return datanodes.filter(({ life }) => {
+    return life?.datanode.containers().some(({ id, state }) => id === container && state === 'CLOSED')
+  })
 }
 
 function accessTo({ token }: LeasedBlock): BlockAccess {

@@ -160,6 +160,13 @@ export class DataWorkload {
     return await this.commit(this.first, known, content, body)
   }
 
+  /** Of what was kept. */
+  async delete(key: string): Promise<void> {
+    const known = this.keys.find((each) => each.key === key)
+    if (known === undefined) throw new Error(`no ${key}`)
+    await this.remove(this.first, known)
+  }
+
   /** True: it is there. */
   private async put(gateway: Gateway, known: Known, { replication, lengthBytes }: Putting): Promise<boolean> {
     const content = this.newContent(lengthBytes)
