@@ -2,6 +2,7 @@
 
 import { StoreError, assert } from '@o3/common/errors'
 import { diskFailureText, isFaultOfDisk } from '../core/disk-failure.ts'
+import type { Container } from '../storage/container.ts'
 import type { DataDisk } from '../storage/data-disk.ts'
 import type { AbsentDisk } from './local-datanode.ts'
 
@@ -26,8 +27,9 @@ interface Failure {
 }
 
 /**
- * Opens them side by side. With `go-on` those that fail by a fault of their own are left out, and so is one that has returned and
- * has a container that was made anew elsewhere meanwhile: nobody can say which of the two is meant. Nothing stays open when it rejects.
+ * Opens them side by side. With `go-on` those that fail by a fault of their own are left out. What was made anew elsewhere while a disk
+ * was away is set aside there when the new replica is known to have everything; else nobody can say which of the two is meant, and
+ * the disk is left out as well. Nothing stays open when it rejects.
  */
 export async function openDisks(options: DisksToOpen): Promise<OpenedDisks> {
   const { opened, failures } = await openAll(options)
@@ -86,13 +88,33 @@ async function leaveStaleOut(
   // Those that never were away come first: what they have is what has been worked with.
   const ordered = disks.toSorted((a, b) => Number(returned.includes(a.path)) - Number(returned.includes(b.path)))
   for (const disk of ordered) {
-    const twice = [...disk.containers.keys()].find((id) => kept.some(({ containers }) => containers.has(id)))
-    if (twice === undefined || !returned.includes(disk.path)) {
+    const twice = returned.includes(disk.path) ? twins(disk, kept) : []
+    const unclear = twice.find(({ newer }) => !isWhole(newer))
+    if (unclear === undefined) {
+      for (const { older } of twice) await disk.setAside(older)
       kept.push(disk)
       continue
     }
     await disk.close()
-    stale.push({ path: disk.path, why: `while it was away, container ${twice} was made anew on another disk` })
+    const what = `container ${unclear.older.id} was made anew on another disk, and is not whole there`
+    stale.push({ path: disk.path, why: `while it was away, ${what}` })
   }
   return { kept, stale }
+}
+
+interface Twins {
+  readonly older: Container
+  readonly newer: Container
+}
+
+function twins(disk: DataDisk, kept: readonly DataDisk[]): readonly Twins[] {
+  return [...disk.containers.values()].flatMap((older) => {
+    const newer = kept.map(({ containers }) => containers.get(older.id)).find((each) => each !== undefined)
+    return newer === undefined ? [] : [{ older, newer }]
+  })
+}
+
+/** Closed by agreement, or a copy of such a one. */
+function isWhole({ ledger, isDamaged }: Container): boolean {
+  return ledger.sealState === 'agreed' && !isDamaged
 }

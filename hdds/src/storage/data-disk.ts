@@ -246,24 +246,34 @@ export class DataDisk {
   async deleteContainer(id: ContainerId): Promise<void> {
     const container = this.containers.get(id)
     if (container === undefined) return
-    const { env, health } = this.scope
     await container.turns.run(async () => {
       if (container.isRemoved) return
-      health.assertWritable()
+      this.scope.health.assertWritable()
       await this.remember(id)
-      await this.forget(container)
-      await container.stop()
-      env.at('hdds.container.before-remove')
-      try {
-        // What is damaged is kept for a person to look at.
-        await this.removals.remove(container.current, container.isDamaged ? this.quarantine : undefined)
-      } catch (error) {
-        throw health.fail(error)
-      }
-      this.containers.delete(id)
-      this.damages?.forget(id)
-      await this.damagesSettled()
+      // What is damaged is kept for a person to look at.
+      await this.takeAway(container, container.isDamaged ? this.quarantine : undefined)
     })
+  }
+
+  /** It is on another disk of this datanode: its file goes into quarantine, and is not remembered as deleted. */
+  async setAside(container: Container): Promise<void> {
+    this.scope.health.assertWritable()
+    await container.turns.run(() => this.takeAway(container, this.quarantine))
+  }
+
+  private async takeAway(container: Container, quarantine: Quarantine | undefined): Promise<void> {
+    const { env, health } = this.scope
+    await this.forget(container)
+    await container.stop()
+    env.at('hdds.container.before-remove')
+    try {
+      await this.removals.remove(container.current, quarantine)
+    } catch (error) {
+      throw health.fail(error)
+    }
+    this.containers.delete(container.id)
+    this.damages?.forget(container.id)
+    await this.damagesSettled()
   }
 
   /** As a container, lost, or a copy. */

@@ -1,6 +1,6 @@
 /**
- * The files of damaged replicas that were deleted: they move aside, for a person who wants to know what happened, or whom the
- * last sound bytes of a block are worth the work. Bounded: the oldest goes when there are more than `quarantineFiles`, when it
+ * The files of replicas that were damaged and deleted, or made anew on another disk while theirs was away: they move aside, for a
+ * person who wants to know what happened, or whom the last sound bytes of a block are worth the work. Bounded: the oldest goes when there are more than `quarantineFiles`, when it
  * is older than `quarantineMs`, or when the disk is full.
  */
 
@@ -105,7 +105,7 @@ export class Quarantine {
 
   private reportFile(file: QuarantinedName): void {
     const { container } = file
-    const message = `a damaged replica of container ${container} was deleted; its file is kept for a while`
+    const message = `a damaged or outdated replica of container ${container} was deleted; its file is kept for a while`
     this.report({ kind: 'quarantined', container, path: this.pathOf(file), fileOffset: 0, message })
   }
 }

@@ -5,7 +5,8 @@
  * The floor (see record.ts) decides about bytes that do not verify. Before it, they were durable once: damage, which is
  * kept, named and reported. Behind it, they are what a power cut left of writes that nobody was told of: a torn tail is
  * cut off, and a torn piece with sound records behind it is covered by a `skip` record, because the next floor would
- * otherwise make it look like damage.
+ * otherwise make it look like damage. A row of the index is as good as a floor: it is written when its record is durable. To
+ * cut what it names would leave a row without bytes, and lose without a word what was acknowledged.
  */
 
 import type { DiskFile, Env } from '@o3/common/env'
@@ -34,6 +35,8 @@ export interface RecoverOptions {
   /** Of this generation; undefined: the whole file is read. */
   readonly checkpoint: IndexCheckpoint | undefined
   readonly apply: (change: LedgerChange) => void | Promise<void>
+  /** Where the last record ends that the index names: of all of its rows, or, for next to nothing, of the highest block. */
+  readonly named?: (rows: 'all' | 'highest') => Promise<number>
   /** Writes again what is there already; durable when it resolves. Default: in place, for what nobody was told of. */
   readonly rewrite?: (bytes: Uint8Array, from: number) => Promise<void>
 }
@@ -107,10 +110,12 @@ export class ContainerScan {
 
   /** Verifies the payloads of what may have been torn by a power cut, and so finds the end of the file. */
   async settleUnconfirmed(size: number): Promise<void> {
+    await this.verifyUnconfirmed()
+    await this.believeIndex()
     // A file that is shorter than what was durable has lost its end.
     if (size < this.floor) this.noteDamage({ from: size, to: this.floor })
     for (const event of this.unconfirmed) {
-      if (event.kind === 'record' && (await this.isWhole(event.header))) {
+      if (event.kind === 'record') {
         this.kept.push(event)
         this.tail = event.to
       } else this.addTorn(event)
@@ -118,6 +123,35 @@ export class ContainerScan {
     this.unconfirmed = []
     // The tail is cut, not covered.
     while ((this.torn.at(-1)?.from ?? -1) >= this.tail) this.torn.pop()
+  }
+
+  /** From now on they are whole records, and holes. */
+  private async verifyUnconfirmed(): Promise<void> {
+    for (const [n, event] of this.unconfirmed.entries()) {
+      if (event.kind === 'hole' || (await this.isWhole(event.header))) continue
+      this.unconfirmed[n] = { kind: 'hole', from: event.from, to: event.to, atEnd: false }
+    }
+  }
+
+  /** All rows are only read where something does not verify: most tails are zeros that were to be written next. */
+  private async believeIndex(): Promise<void> {
+    const { named } = this.options
+    // Behind a seal nobody writes, and the checkpoint vouches for what is before it.
+    if (named === undefined || this.ledger.isSealed) return
+    let isTorn = false
+    for (const event of this.unconfirmed)
+      isTorn ||= event.kind === 'hole' && (!event.atEnd || (await this.isWritten(event)))
+    const end = await named(isTorn ? 'all' : 'highest')
+    if (end <= this.floor) return
+    this.floor = end
+    await this.applyConfirmed()
+  }
+
+  /** A header was here, rather than zeros. */
+  private async isWritten({ from, to }: DamagedRange): Promise<boolean> {
+    const bytes = new Uint8Array(Math.min(fixedHeaderBytes, to - from))
+    await this.options.file.read(bytes, from)
+    return bytes.some((byte) => byte !== 0)
   }
 
   /** Cuts the torn tail, covers torn pieces; durable when it resolves. */

@@ -1,6 +1,9 @@
 /** What a start does with a disk: finds the container files, and reads what the durable index does not know yet. */
 
+import type { KvEntry } from '@o3/common/kv'
 import type { ContainerId, LocalId } from '@o3/scm/api'
+import { decodeRow } from '../core/block-row.ts'
+import type { BlockRow } from '../core/block-row.ts'
 import { decodeCheckpoint } from '../core/checkpoint-row.ts'
 import type { IndexCheckpoint } from '../core/checkpoint-row.ts'
 import type { ContainerLedger, DamagedRange } from '../core/container-ledger.ts'
@@ -22,6 +25,7 @@ import {
   localOfKey,
   rowsOfFile,
 } from '../core/index-keys.ts'
+import { recordBytes } from '../core/record-layout.ts'
 import { applyChange } from './container-view.ts'
 import { ContainerFile } from './container-file.ts'
 import { RewriteNote } from './rewrite-note.ts'
@@ -168,6 +172,7 @@ export async function recoverInto(
       name,
       proof: proofOf(scope.uuid, name),
       checkpoint: known,
+      named: (rows) => namedEnd(scope, keyPrefix, rows),
       ...(note && { rewrite: (bytes, from) => note.write(opened, name, { bytes, from }) }),
       apply: async (change) => {
         if (index.isBehind) await index.flush()
@@ -196,13 +201,41 @@ async function countWhereUncertain(scope: DiskScope, ledger: ContainerLedger, ke
   else ledger.setContentHash(hash)
 }
 
-/** One seek from the end. Blocks that were started and never committed count as well. */
-async function highestLocal(scope: DiskScope, keyPrefix: string, abandoned: readonly LocalId[]): Promise<LocalId> {
+/** Where the last record ends that these rows name. */
+async function namedEnd(scope: DiskScope, keyPrefix: string, rows: 'all' | 'highest'): Promise<number> {
+  if (rows === 'highest') {
+    const last = await highestRow(scope, keyPrefix)
+    return last === undefined ? 0 : endOf(decodeRow(last.value))
+  }
+  let end = 0
   await scope.index.flush()
-  const cursor = await scope.index.store.cursor({ ...blockRange(keyPrefix), reverse: true })
+  await scope.index.scan(blockRange(keyPrefix), (_, row) => {
+    end = Math.max(end, endOf(row))
+  })
+  return end
+}
+
+function endOf({ extents }: BlockRow): number {
+  let end = 0
+  for (const { fileOffset, length } of extents) {
+    if (fileOffset !== undefined) end = Math.max(end, fileOffset + recordBytes(length))
+  }
+  return end
+}
+
+/** Blocks that were started and never committed count as well. */
+async function highestLocal(scope: DiskScope, keyPrefix: string, abandoned: readonly LocalId[]): Promise<LocalId> {
+  const last = await highestRow(scope, keyPrefix)
+  return Math.max(0, ...abandoned, last === undefined ? 0 : localOfKey(last.key))
+}
+
+/** One seek from the end. */
+async function highestRow({ index }: DiskScope, keyPrefix: string): Promise<KvEntry | undefined> {
+  await index.flush()
+  const cursor = await index.store.cursor({ ...blockRange(keyPrefix), reverse: true })
   try {
     const [last] = await cursor.next(1)
-    return Math.max(0, ...abandoned, last === undefined ? 0 : localOfKey(last.key))
+    return last
   } finally {
     await cursor.close()
   }

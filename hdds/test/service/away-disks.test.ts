@@ -4,6 +4,7 @@ import { nullLogger } from '@o3/common/logger'
 import { expect, test } from 'vitest'
 import { ScmCommands } from '../../src/reconcilers/scm-commands.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
+import { auditDatanode } from '../harness/audit.ts'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
 import { rejection } from '../harness/expect-error.ts'
 import { Machine } from '../harness/machine.ts'
@@ -70,13 +71,16 @@ test('when it comes back, all is there', () =>
     expect(whole.awayDisks).toEqual([])
   }))
 
-test('when one of its containers was made anew meanwhile, it is left as it is', () =>
+test('when one of its containers was made anew meanwhile, and may lack something, it is left as it is', () =>
   afterLoss(async ({ machine, datanode, lost }) => {
     await datanode.writeBlock(block(lost, 2), [content])
     await datanode.close()
     const again = await machine.start({ returned: ['/disk2'] })
     expect(again.awayDisks).toEqual([
-      { path: '/disk2', why: `while it was away, container ${lost} was made anew on another disk` },
+      {
+        path: '/disk2',
+        why: `while it was away, container ${lost} was made anew on another disk, and is not whole there`,
+      },
     ])
     expect(await again.listBlocks(lost)).toMatchObject([{ block: block(lost, 2) }])
     // Whoever wants what it had finds it there.
@@ -84,3 +88,46 @@ test('when one of its containers was made anew meanwhile, it is left as it is', 
     const alone = await machine.start({ disks: ['/disk2'] })
     await expectContent(alone, lost)
   }))
+
+test('when one of its containers was made anew meanwhile, and is whole, the older one is set aside', () =>
+  afterLoss(async ({ machine, datanode, kept, lost }) => {
+    await datanode.writeBlock(block(lost, 2), [content])
+    await datanode.dataDisks[0]?.containers.get(lost)?.close({ how: 'agreed' })
+    await datanode.close()
+    let again = await machine.start({ returned: ['/disk2'] })
+    for (let start = 0; start < 2; start++) {
+      expect(again.awayDisks).toEqual([])
+      expect(again.containers().map(({ id }) => id)).toEqual([kept, lost].toSorted((a, b) => a - b))
+      expect(again.dataDisks.map(({ containers }) => [...containers.keys()])).toEqual([[kept, lost], []])
+      expect(await again.listBlocks(lost)).toMatchObject([{ block: block(lost, 2) }])
+      expect(again.findings()).toMatchObject([{ kind: 'quarantined', container: lost }])
+      await again.close()
+      again = await machine.start()
+    }
+    // It may come there again.
+    expect(again.dataDisks[1]?.wasDeleted(lost)).toBe(false)
+    await auditDatanode(again)
+  }))
+
+test('when the machine goes down while it is set aside, that is done again', async () => {
+  let isOver = false
+  const seen = new Set<boolean>()
+  for (let afterMs = 0; !isOver; afterMs++) {
+    await afterLoss(async ({ machine, datanode, kept, lost }) => {
+      await datanode.dataDisks[0]?.createContainer(lost)
+      await datanode.dataDisks[0]?.containers.get(lost)?.close({ how: 'agreed' })
+      await datanode.close()
+      const { node } = machine
+      const cancel = machine.simulation.clock.after(afterMs, () => node.crash())
+      isOver = (await node.whileUp(machine.start({ returned: ['/disk2'] }))) !== 'down'
+      cancel()
+      if (isOver) await machine.datanode.close()
+      seen.add(node.disk.durable(`/disk2/containers/${lost}.1.cnt`) !== undefined)
+      const again = await machine.start({ returned: ['/disk2'] })
+      expect(again.awayDisks).toEqual([])
+      expect(again.dataDisks.map(({ containers }) => [...containers.keys()])).toEqual([[kept, lost], []])
+      await auditDatanode(again)
+    })
+  }
+  expect(seen).toEqual(new Set([true, false]))
+})

@@ -1,5 +1,6 @@
 import type { DiskFile } from '@o3/common/env'
 import { describe, expect, test } from 'vitest'
+import { recordBytes } from '../../src/core/record-layout.ts'
 import type { LocalDatanode } from '../../src/service/local-datanode.ts'
 import { patternOf, sameBytes } from '../harness/bytes.ts'
 import { rejection } from '../harness/expect-error.ts'
@@ -112,6 +113,40 @@ test('a torn tail is cut off', async () => {
     expect(again.containers()).toMatchObject([{ state: 'OPEN', usedBytes }])
     expect(again.findings()).toEqual([])
   })
+})
+
+describe('what the index names was durable once, and is not cut off like a torn tail', () => {
+  /** Of three blocks the last one is behind every floor. */
+  const afterKill = async (spoil: (file: DiskFile, size: number) => Promise<unknown>) => {
+    await withDatanode(
+      async ({ machine, datanode }) => {
+        for (const local of [1, 2, 3]) await datanode.writeBlock(block(local), [content])
+        await machine.simulation.clock.sleep(1_000)
+        const file = await machine.env.disk.open('/disk1/containers/1.1.cnt', 'read-write')
+        await spoil(file, 3 * recordBytes(content.length))
+        await file.sync()
+        machine.node.kill()
+        const again = await machine.start()
+        expect(again.containers()).toMatchObject([{ state: 'UNHEALTHY', open: true }])
+        expect(again.findings()[0]).toMatchObject({ kind: 'damaged-chunk', container: 1 })
+        expect((await again.listBlocks(1)).map((each) => each.block.local)).toEqual([1, 2, 3])
+        await rejection(again.readSmall(block(3), { offset: 0, length: content.length }), 'Damaged')
+        await again.close()
+        expect((await machine.start()).containers()).toMatchObject([{ state: 'UNHEALTHY' }])
+      },
+      { config: { preallocateBytes: 16 * 1024 } },
+    )
+  }
+
+  test.each<[string, (file: DiskFile, size: number) => Promise<unknown>]>([
+    ['its last byte', (file, size) => file.write([Uint8Array.of(1)], size - 128)],
+    ['its header', (file, size) => file.write([Uint8Array.of(1)], size - recordBytes(content.length) + 20)],
+    [
+      'all of it, to zeros',
+      (file, size) => file.write([new Uint8Array(recordBytes(content.length))], size - recordBytes(content.length)),
+    ],
+    ['the end of the file', (file, size) => file.truncate(size - 1_000)],
+  ])('%s', async (_, spoil) => await afterKill(spoil))
 })
 
 describe('a disk', () => {
