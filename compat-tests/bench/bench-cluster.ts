@@ -47,6 +47,7 @@ export interface NodeRow {
   readonly id: string
   readonly health: string
   readonly operational: string
+  readonly containers: number
   readonly disks: readonly { readonly usedBytes: number }[]
 }
 

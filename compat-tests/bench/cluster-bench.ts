@@ -1,12 +1,12 @@
 /**
- * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss,ec,scale] [--data-gb 2] [--save]`: what three copies cost, next to a single
+ * `npm run bench:cluster [-- --seconds 3] [--only speed,memory,loss,ec,scale,sizes] [--data-gb 2] [--save]`: what three copies cost, next to a single
  * node in the same run; how much memory datanodes take under large writes; how soon a lost datanode is noticed and its copies are made anew;
- * what erasure coding costs, and GETs of what is erasure-coded while a datanode is dead; what very many containers cost.
+ * what erasure coding costs, and GETs of what is erasure-coded while a datanode is dead; what very many containers cost, and what large ones do.
  *
  * `--save` rewrites the sections of docs/benchmark.md that were measured. No figure decides a test.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,9 +14,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { processesOf } from '../chaos/processes.ts'
 import { startServer } from '../harness/server.ts'
-import { KiB, MiB, adminOf, clusterOf, illOf, targetOf } from './bench-cluster.ts'
-import type { ContainerReport, NodeRow } from './bench-cluster.ts'
+import { KiB, MiB, clusterOf, targetOf } from './bench-cluster.ts'
 import { codingRates } from './coding-rates.ts'
+import { containerSizes } from './container-sizes.ts'
+import { loseDatanode } from './datanode-loss.ts'
 import { degradedReads } from './degraded-reads.ts'
 import { fill, runLoad } from './load-run.ts'
 import type { Load, LoadTarget } from './load-run.ts'
@@ -29,7 +30,7 @@ import type { Fact } from './table.ts'
 const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'speed,memory,loss,ec,scale' },
+    only: { type: 'string', default: 'speed,memory,loss,ec,scale,sizes' },
     'data-gb': { type: 'string', default: '2' },
     save: { type: 'boolean', default: false },
   },
@@ -121,7 +122,6 @@ async function memory(): Promise<readonly Fact[]> {
 
 const memoryMs = 60_000
 
-/** A datanode is killed for good, its disk gone with it. */
 async function loss(): Promise<readonly Fact[]> {
   const gigabytes = Number(flags['data-gb'])
   const server = await clusterOf({ directory, datanodes: 4 })
@@ -129,46 +129,14 @@ async function loss(): Promise<readonly Fact[]> {
     const target = await targetOf(server)
     const keys = Math.ceil((gigabytes * 1000 * MiB * (4 / 3)) / (8 * MiB))
     await fill(target, { operation: 'put', size: 8 * MiB, connections: 16, keys, prefix: 'loss-' })
-    const victim = (await processesOf(server.directory)).find(({ id }) => id === 'dn2')
-    if (victim === undefined) throw new Error('there is no dn2')
-    const killedMs = performance.now()
-    rmSync(join(server.directory, 'dn2', 'disk'), { recursive: true })
-    process.kill(victim.pid, 'SIGKILL')
-    const after = async (what: string, isSo: (seen: Seen) => boolean): Promise<Fact> => {
-      for (;;) {
-        if (isSo(await look(server.directory))) return [what, `${((performance.now() - killedMs) / 1000).toFixed(1)} s`]
-        await sleep(200)
-      }
-    }
-    const before = await look(server.directory)
+    const { gigabytes: lost, suspectedS, firstCopyS, copiedS } = await loseDatanode(server)
     return [
-      await after('a datanode is killed for good: suspected after', ({ health }) => health !== 'HEALTHY'),
-      await after('  first copy under way after', ({ copies }) => copies > 0),
-      await after(
-        `  all of its ${before.gigabytes.toFixed(1)} GB copied after`,
-        ({ ill, copies }) => ill === 0 && copies === 0,
-      ),
+      ['a datanode is killed for good: suspected after', `${suspectedS.toFixed(1)} s`],
+      ['  first copy under way after', `${firstCopyS.toFixed(1)} s`],
+      [`  all of its ${lost.toFixed(1)} GB copied after`, `${copiedS.toFixed(1)} s`],
     ]
   } finally {
     await server.kill()
-  }
-}
-
-interface Seen {
-  readonly health: string
-  readonly gigabytes: number
-  readonly ill: number
-  readonly copies: number
-}
-
-async function look(data: string): Promise<Seen> {
-  const node = (await adminOf<NodeRow>(data, 'datanode', 'list')).find(({ id }) => id === 'dn2')
-  const [report] = await adminOf<ContainerReport>(data, 'container', 'report')
-  return {
-    health: node?.health ?? 'DEAD',
-    gigabytes: (node?.disks ?? []).reduce((sum, { usedBytes }) => sum + usedBytes, 0) / 1e9,
-    ill: report === undefined ? 0 : illOf(report),
-    copies: report?.tasks ?? 0,
   }
 }
 
@@ -210,6 +178,7 @@ try {
   await show('Erasure coding', 'ec-page.md', wanted.has('ec') ? await erasureCoding() : '')
   const many = wanted.has('scale') ? factTable(await manyContainers()) : ''
   await show('Many containers', 'many-containers-page.md', many)
+  await show('Container size', 'container-sizes-page.md', wanted.has('sizes') ? await containerSizes(directory) : '')
 } finally {
   // Not rmSync: where a process that is ending removes a file first, that one stops half-way, and calls it success.
   await rm(directory, { recursive: true, force: true, maxRetries: 10 })

@@ -13,8 +13,8 @@ export interface ScrubbingOptions {
   readonly config: HddsConfig
 }
 
-/** A disk without work for the scrubber is looked at again after this. */
-const idleMs = 60_000
+/** A disk without work for the scrubber is looked at again after this, or after a quarter of a short deadline. */
+const mostIdleMs = 60_000
 
 /** Reads one disk from end to end, again and again, as fast as its deadline demands: one container per round. */
 export class Scrubbing implements Reconciler {
@@ -32,6 +32,7 @@ export class Scrubbing implements Reconciler {
 
   async run(signal: AbortSignal): Promise<void> {
     const { disk, clock, config, log } = this.options
+    const idleMs = Math.min(mostIdleMs, config.scrubDeadlineMs / 4)
     this.waitMs = idleMs
     if (disk.state === 'failed') return
     const stamps = await disk.scrubStamps()

@@ -7,6 +7,7 @@ import { DataWorkload, type DataCounts } from './data-workload.ts'
 import { DataWorld, type DataPlants } from './data-world.ts'
 import { FinalChecks } from './final-checks.ts'
 import { RowWatch } from './row-watch.ts'
+import { hddsBounds } from './small-bounds.ts'
 
 export interface DataRunOptions {
   readonly plan?: DataPlan
@@ -28,8 +29,8 @@ export interface DataRunResult extends Pick<RunResult, 'seed' | 'simulatedMs' | 
 
 /** How soon everything is whole that faults have left behind. */
 const wholenessMs = 180_000
-/** All disks are read once more by the scrubbers: they look again after a minute where there was nothing, and then take their time. */
-const scrubbedMs = 80_000
+/** All disks are read once more by the scrubbers. */
+const scrubbedMs = 2 * hddsBounds.scrubDeadlineMs
 
 export interface Run {
   readonly world: DataWorld
