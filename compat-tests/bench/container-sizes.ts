@@ -1,5 +1,6 @@
 /** What the size of containers changes: writing, and how soon a lost datanode is made up for. */
 
+import { join } from 'node:path'
 import { processesOf } from '../chaos/processes.ts'
 import { MiB, clusterOf, targetOf } from './bench-cluster.ts'
 import { loseDatanode } from './datanode-loss.ts'
@@ -28,7 +29,11 @@ export async function containerSizes(directory: string): Promise<string> {
 }
 
 async function oneSize(directory: string, size: string): Promise<readonly string[]> {
-  const server = await clusterOf({ directory, datanodes: 4, args: ['--set', `scm.containerSize=${size}`] })
+  const server = await clusterOf({
+    directory: join(directory, size),
+    datanodes: 4,
+    args: ['--set', `scm.containerSize=${size}`],
+  })
   try {
     const { errors, mbPerSecond, p99Ms } = await runLoad(await targetOf(server), writing, duration)
     if (errors > 0) throw new Error(`${size}: ${errors} errors`)

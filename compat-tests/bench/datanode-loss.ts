@@ -18,25 +18,25 @@ export interface DatanodeLoss {
   readonly copiedS: number
 }
 
-const victimId = 'dn2'
 /** Each look is a process that starts. */
 const lookAgainMs = 200
 
-/** Takes dn2 of this cluster, and waits until there is nothing that lacks a copy. */
+/** Takes the datanode that has most, and waits until there is nothing that lacks a copy. */
 export async function loseDatanode(server: Server): Promise<DatanodeLoss> {
-  const victim = (await processesOf(server.directory)).find(({ id }) => id === victimId)
-  if (victim === undefined) throw new Error(`there is no ${victimId}`)
-  const before = await look(server.directory)
+  const nodes = await adminOf<NodeRow>(server.directory, 'datanode', 'list')
+  const [fullest] = nodes.toSorted((a, b) => bytesOf(b) - bytesOf(a))
+  const victim = (await processesOf(server.directory)).find(({ id }) => id === fullest?.id)
+  if (fullest === undefined || victim === undefined) throw new Error('there is no datanode')
   const killedMs = performance.now()
-  rmSync(join(server.directory, victimId, 'disk'), { recursive: true })
+  rmSync(join(server.directory, fullest.id, 'disk'), { recursive: true })
   process.kill(victim.pid, 'SIGKILL')
   const after = async (isSo: (seen: Seen) => boolean): Promise<number> => {
-    while (!isSo(await look(server.directory))) await sleep(lookAgainMs)
+    while (!isSo(await look(server.directory, fullest.id))) await sleep(lookAgainMs)
     return (performance.now() - killedMs) / 1000
   }
   return {
-    gigabytes: before.gigabytes,
-    containers: before.containers,
+    gigabytes: bytesOf(fullest) / 1e9,
+    containers: fullest.containers,
     suspectedS: await after(({ health }) => health !== 'HEALTHY'),
     firstCopyS: await after(({ copies }) => copies > 0),
     copiedS: await after(({ ill, copies }) => ill === 0 && copies === 0),
@@ -45,20 +45,20 @@ export async function loseDatanode(server: Server): Promise<DatanodeLoss> {
 
 interface Seen {
   readonly health: string
-  readonly gigabytes: number
-  readonly containers: number
   readonly ill: number
   readonly copies: number
 }
 
-async function look(data: string): Promise<Seen> {
-  const node = (await adminOf<NodeRow>(data, 'datanode', 'list')).find(({ id }) => id === victimId)
+async function look(data: string, id: string): Promise<Seen> {
+  const node = (await adminOf<NodeRow>(data, 'datanode', 'list')).find((each) => each.id === id)
   const [report] = await adminOf<ContainerReport>(data, 'container', 'report')
   return {
     health: node?.health ?? 'DEAD',
-    gigabytes: (node?.disks ?? []).reduce((sum, { usedBytes }) => sum + usedBytes, 0) / 1e9,
-    containers: node?.containers ?? 0,
     ill: report === undefined ? 0 : illOf(report),
     copies: report?.tasks ?? 0,
   }
+}
+
+function bytesOf({ disks }: NodeRow): number {
+  return disks.reduce((sum, { usedBytes }) => sum + usedBytes, 0)
 }
