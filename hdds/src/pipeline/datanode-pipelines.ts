@@ -32,6 +32,7 @@ export interface DatanodePipelinesOptions {
   readonly env: Env
   readonly log: Logger
   readonly self: DatanodeId
+  /** Those that were away at an earlier start come last. */
   readonly disks: readonly DataDisk[]
   readonly containers: PipelineContainers
   readonly company: PipelineCompany
@@ -54,7 +55,15 @@ export class DatanodePipelines {
   /** Finds the pipelines on the disks, and takes part in them again. */
   static async open(options: DatanodePipelinesOptions): Promise<DatanodePipelines> {
     const pipelines = new DatanodePipelines(options)
-    await Promise.all(options.disks.map((disk) => pipelines.find(disk)))
+    const known = new Set<PipelineId>()
+    const found: { readonly disk: DataDisk; readonly ids: readonly PipelineId[] }[] = []
+    for (const disk of options.disks) {
+      const ids = await pipelines.idsOn(disk)
+      for (const id of ids) if (known.has(id)) await pipelines.dropOlder(disk, id)
+      found.push({ disk, ids: ids.filter((id) => !known.has(id)) })
+      for (const id of ids) known.add(id)
+    }
+    await Promise.all(found.map(({ disk, ids }) => pipelines.find(disk, ids)))
     return pipelines
   }
 
@@ -182,8 +191,8 @@ export class DatanodePipelines {
 
   // -------------------------------------------------------------------------------------------------------- start
 
-  private async find(disk: DataDisk): Promise<void> {
-    for (const id of await this.idsOn(disk)) {
+  private async find(disk: DataDisk, ids: readonly PipelineId[]): Promise<void> {
+    for (const id of ids) {
       const home = new PipelineHome(disk, id)
       try {
         const description = await home.read()
@@ -194,6 +203,22 @@ export class DatanodePipelines {
         this.options.log.error({ pipeline: id, error }, 'what is known of a pipeline cannot be read')
         this.unreadable.set(id, home)
       }
+    }
+  }
+
+  /**
+   * While this disk was away its datanode became a member again on another one, as one that has lost its log. That vote counts: with two
+   * logs one member could vote twice.
+   */
+  private async dropOlder(disk: DataDisk, id: PipelineId): Promise<void> {
+    const { log } = this.options
+    log.warn({ pipeline: id, path: disk.path }, 'a log is dropped: its pipeline is on another disk since')
+    try {
+      await new PipelineHome(disk, id).remove()
+    } catch (error) {
+      // It has failed then, and says so.
+      if (!isStoreError(error)) throw error
+      log.error({ pipeline: id, path: disk.path, error }, 'a log cannot be dropped')
     }
   }
 

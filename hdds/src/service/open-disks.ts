@@ -16,6 +16,7 @@ export interface DisksToOpen {
 }
 
 export interface OpenedDisks {
+  /** Those that have returned come last. */
   readonly kept: readonly DataDisk[]
   /** Those that are left out. */
   readonly away: readonly AbsentDisk[]
@@ -91,8 +92,9 @@ async function leaveStaleOut(
     const twice = returned.includes(disk.path) ? twins(disk, kept) : []
     const unclear = twice.find(({ newer }) => !isWhole(newer))
     if (unclear === undefined) {
-      for (const { older } of twice) await disk.setAside(older)
-      kept.push(disk)
+      const failure = await setAside(disk, twice)
+      if (failure === undefined) kept.push(disk)
+      else stale.push(failure)
       continue
     }
     await disk.close()
@@ -100,6 +102,18 @@ async function leaveStaleOut(
     stale.push({ path: disk.path, why: `while it was away, ${what}` })
   }
   return { kept, stale }
+}
+
+/** What it fails with is its own affair: the others go on without it. */
+async function setAside(disk: DataDisk, twice: readonly Twins[]): Promise<AbsentDisk | undefined> {
+  try {
+    for (const { older } of twice) await disk.setAside(older)
+    return undefined
+  } catch (error) {
+    await disk.close()
+    if (!(error instanceof StoreError) || !isFaultOfDisk(error)) throw error
+    return { path: disk.path, why: whyOf(error, disk.path) }
+  }
 }
 
 interface Twins {

@@ -64,6 +64,16 @@ export interface ClusterMember {
   readonly close: () => Promise<void>
 }
 
+/** Paths, of its disks. */
+export interface DisksAtStart {
+  /** Not there now. */
+  readonly away?: readonly string[]
+  /** Were not there at an earlier start. */
+  readonly returned?: readonly string[]
+}
+
+type ToOpen = Pick<ClusterMember, 'id' | 'node' | 'process'> & DisksAtStart
+
 export class PipelineCluster {
   readonly simulation: Simulation
   readonly ids: readonly string[]
@@ -111,10 +121,10 @@ export class PipelineCluster {
   }
 
   /** Starts a process, and the datanode in it, over what its machine's disks hold. Undefined when it dies on the way. */
-  async start(id: string): Promise<ClusterMember | undefined> {
+  async start(id: string, disks: DisksAtStart = {}): Promise<ClusterMember | undefined> {
     const node = this.node(id)
     const process = node.boot()
-    const started = await node.whileUp(this.open(id, node, process))
+    const started = await node.whileUp(this.open({ id, node, process, ...disks }))
     if (started === 'down') return undefined
     this.up.set(id, started)
     return started
@@ -211,7 +221,7 @@ export class PipelineCluster {
     return lost === undefined ? '' : ` ${lost[1]}`
   }
 
-  private async open(id: string, node: SimNode, process: SimProcess): Promise<ClusterMember> {
+  private async open({ id, node, process, away = [], returned = [] }: ToOpen): Promise<ClusterMember> {
     const { config, pipeline, log = nullLogger, disks = ['/disk1'], plant = {} } = this.options
     const env = plant.env?.(process) ?? process
     const authentication = trustedClient
@@ -222,7 +232,9 @@ export class PipelineCluster {
     const transport = plant.transport?.(plain) ?? plain
     const datanode = await openDatanode({
       env,
-      disks,
+      disks: disks.filter((path) => !away.includes(path)),
+      away: away.map((path) => ({ path, why: 'it is not there' })),
+      returned,
       clusterId: 'cluster-1',
       datanodeId: id,
       config: { ...smallConfig, ...config, pipeline: { ...smallPipelines, ...pipeline } },

@@ -179,3 +179,30 @@ describe('closed through the log', () => {
     })
   })
 })
+
+test('a log that comes back with its disk counts no more where one was begun anew without it', async () => {
+  await withPipeline(async (cluster, victim) => {
+    const path = diskOf(victim, 'log')
+    await cluster.stop(victim.id)
+    await cluster.start(victim.id, { away: [path] })
+    await cluster.datanode(victim.id).createPipeline(pipeline, cluster.members)
+    const leader = await cluster.elected(pipeline)
+    await leader.datanode.writeBlock(block(5), [bytesOf(5)], through)
+    await cluster.until('it has caught up', () => reportOf(cluster.member(victim.id))?.blockCount === 5)
+    await cluster.stop(victim.id)
+    const { durable } = victim.node.disk
+    const description = `${path}/pipelines/${pipeline}/description`
+    expect(durable.call(victim.node.disk, description)).toBeDefined()
+    await cluster.start(victim.id, { returned: [path] })
+    expect(durable.call(victim.node.disk, description)).toBeUndefined()
+    expect(cluster.datanode(victim.id).pipelines()).toMatchObject([{ id: pipeline, state: 'open' }])
+    // Once the leader has taught it everything it is a majority with one of the others.
+    await cluster.simulation.clock.sleep(5_000)
+    cluster.kill(leader.id)
+    const next = await cluster.elected(pipeline, leader.id)
+    await next.datanode.writeBlock(block(6), [bytesOf(6)], through)
+    await cluster.until('both have it', () =>
+      [...cluster.up.values()].every((each) => reportOf(each)?.blockCount === 6),
+    )
+  })
+})

@@ -168,6 +168,18 @@ export class DataNemesis {
       await machine.loseDisk(path)
       return true
     }),
+    'disk-away': this.on('disk-away', async (machine) => {
+      const path = this.any(machine.disks) ?? ''
+      // Until it is back it is as good as lost; what it comes back with is old.
+      if (machine.disksThere === 1 || !(await this.truth.takeDisk(machine, this.gateway))) return false
+      if (machine.node.isUp) machine.down(this.random.chance(0.5) ? 'kill' : 'crash')
+      machine.pullDisk(path)
+      this.for(1_000 + this.below(20_000), () => {
+        machine.returnDisk(path)
+        if (machine.node.isUp) machine.down('kill')
+      })
+      return true
+    }),
     decommission: this.on('decommission', async ({ id }) => {
       if (this.leaving !== undefined || this.world.plan.datanodes <= fewestInService) return false
       if (!(await this.call(id, 'DECOMMISSIONED', 2_000))) return false

@@ -21,10 +21,11 @@ const usualPerMinute = {
   'scm-kill': 2,
   'scm-transfer': 3,
   'disk-loss': 4,
+  'disk-away': 4,
 } as const
 
 /** Those that came later have dice of their own: so the plans of old seeds are what they were, but for these. */
-const later: readonly DataFault[] = ['disk-loss']
+const later: readonly DataFault[] = ['disk-loss', 'disk-away']
 
 export type DataFault = keyof typeof usualPerMinute
 export const dataFaults = Object.keys(usualPerMinute) as readonly DataFault[]

@@ -30,6 +30,8 @@ import { countingTasks } from '../counted-tasks.ts'
 import { groupClient } from '../services.ts'
 
 const port = 9_861
+/** By then what was made anew of a disk that has returned is whole, in all likelihood. */
+const leftOutMs = 10_000
 
 /** What is planted into a datanode to see whether anybody notices. */
 export interface DatanodePlants {
@@ -54,6 +56,7 @@ export interface DatanodeMachineOptions {
 /** What runs on a machine now. */
 export interface DatanodeLife {
   readonly process: SimProcess
+  readonly openedMs: number
   readonly datanode: LocalDatanode
   readonly running: ReadonlySet<string>
   close(): Promise<void>
@@ -72,6 +75,9 @@ export class DatanodeMachine {
   isBad = false
   private readonly options: DatanodeMachineOptions
   private current: DatanodeLife | undefined
+  /** Directories that are not there now, and those that were not at an earlier start. */
+  private readonly pulled = new Set<string>()
+  private leftOut: readonly string[] = []
   /** Of each directory: how many disks that were there are lost. */
   private readonly losses = new Map<string, number>()
 
@@ -88,9 +94,13 @@ export class DatanodeMachine {
     return this.current?.process.isAlive === true ? this.current : undefined
   }
 
-  /** A process with a failed disk is started again: only that reads the disk anew. */
+  /** A process with a failed disk is started again: only that reads the disk anew. One that was left out is given time. */
   get failure(): string | undefined {
-    const failed = this.life?.datanode.disks().find(({ state }) => state === 'failed')
+    const { datanode, process, openedMs } = this.life ?? {}
+    const isPatient = process !== undefined && process.clock.monotonicMs() - (openedMs ?? 0) < leftOutMs
+    const failed = datanode?.disks().find(({ path, state }) => {
+      return state === 'failed' && !this.pulled.has(path) && !(isPatient && this.leftOut.includes(path))
+    })
     return failed && `the disk ${failed.path} has failed`
   }
 
@@ -109,6 +119,20 @@ export class DatanodeMachine {
 
   replaceDisk(): void {
     this.node.replaceDisk()
+  }
+
+  /** So many directories are there. */
+  get disksThere(): number {
+    return this.disks.length - this.pulled.size
+  }
+
+  /** A directory is not there for a while, from the next start on, and has then what it had. */
+  pullDisk(path: string): void {
+    this.pulled.add(path)
+  }
+
+  returnDisk(path: string): void {
+    this.pulled.delete(path)
   }
 
   /** One of its directories is blank from now on, of a machine that is down. */
@@ -143,7 +167,8 @@ export class DatanodeMachine {
   }
 
   private async open(process: SimProcess): Promise<DatanodeLife> {
-    const { config, log, disks, rack, plants = {} } = this.options
+    const { config, log, rack, plants = {} } = this.options
+    const disks = this.disks.filter((path) => !this.pulled.has(path))
     const { env: counted, running } = countingTasks(process)
     const env = plants.env?.(counted) ?? counted
     const { id } = this
@@ -160,6 +185,9 @@ export class DatanodeMachine {
     const opened = await openDatanode({
       env,
       disks,
+      away: [...this.pulled].map((path) => ({ path, why: 'it is not there' })),
+      returned: this.leftOut.filter((path) => disks.includes(path)),
+      lostDisks: 'go-on',
       clusterId: 'simulated',
       datanodeId: id,
       config,
@@ -168,6 +196,7 @@ export class DatanodeMachine {
       openKv: (path) => this.openKv(path),
       company: { transport: plants.transport?.(rpc) ?? rpc, peer: others.find },
     })
+    this.leftOut = opened.awayDisks.map(({ path }) => path)
     const datanode = plants.datanode?.(opened) ?? opened
     const { scm, scmMembers, clients } = this.talks(env)
     graph
@@ -206,7 +235,7 @@ export class DatanodeMachine {
       others.close()
       for (const client of clients) client.close()
     }
-    return { process, datanode: opened, running, close }
+    return { process, openedMs: env.clock.monotonicMs(), datanode: opened, running, close }
   }
 
   /** The group, where it asks for places and keys, and each member by itself, for heartbeats. */
