@@ -1,7 +1,7 @@
 /**
  * The files of replicas that were damaged and deleted, or made anew on another disk while theirs was away: they move aside, for a
- * person who wants to know what happened, or whom the last sound bytes of a block are worth the work. Bounded: the oldest goes when there are more than `quarantineFiles`, when it
- * is older than `quarantineMs`, or when the disk is full.
+ * person who wants to know what happened, or whom the last sound bytes of a block are worth the work. Bounded: the oldest goes
+ * when there are more than `quarantineFiles`, when it is older than `quarantineMs`, or when the disk is full.
  */
 
 import type { ScrubFinding } from '../api/api.ts'
