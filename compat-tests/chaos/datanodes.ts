@@ -4,7 +4,8 @@
  * whole again without a person.
  *
  * The fault atlas (what may be wrong at once so that nothing may be lost): one datanode's copies at a time. A fault that takes
- * copies away comes only when SCM has noticed what is lost, and says that every container is healthy. Faults that take none away come at any time.
+ * copies away comes only when SCM has noticed what is lost, and says that every container is healthy. Faults that take none
+ * away come at any time.
  */
 
 import {
