@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { startServer } from '../harness/server.ts'
 import type { Server } from '../harness/server.ts'
-import { makeBucket, outputOf } from './load-run.ts'
+import { makeBucket } from './load-run.ts'
 import type { LoadTarget } from './load-run.ts'
 
 export const KiB = 1024
@@ -33,14 +33,6 @@ export async function targetOf(server: Server): Promise<LoadTarget> {
   const target = { endpoint: server.endpoint, bucket, args }
   await makeBucket(target, server)
   return target
-}
-
-/** The lines that `o3 admin` answers. */
-export async function adminOf<T>(data: string, ...args: readonly string[]): Promise<readonly T[]> {
-  return (await outputOf(['admin', ...args, '--json', '--data', data]))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T)
 }
 
 export interface NodeRow {

@@ -8,7 +8,7 @@ import { runLoad } from './load-run.ts'
 import { usageOf } from './process-usage.ts'
 
 const sizes = ['64MiB', '256MiB', '1GiB', '4GiB'] as const
-/** As much as the floor of the machine takes in this time is written, and no key twice. */
+/** As much is written as the machine takes in this time, and no key twice. */
 const writing = { operation: 'put', size: 8 * MiB, connections: 16, keys: 100_000, prefix: 'sized-' } as const
 const duration = '40s'
 

@@ -4,8 +4,9 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processesOf } from '../chaos/processes.ts'
+import { adminOf } from '../harness/admin.ts'
 import type { Server } from '../harness/server.ts'
-import { adminOf, illOf } from './bench-cluster.ts'
+import { illOf } from './bench-cluster.ts'
 import type { ContainerReport, NodeRow } from './bench-cluster.ts'
 
 export interface DatanodeLoss {

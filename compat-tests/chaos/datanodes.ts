@@ -22,8 +22,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { adminOf } from '../harness/admin.ts'
 import { run } from '../harness/command.ts'
-import { launcher } from '../harness/server.ts'
 import { startOnHosts, restHost } from './cluster-on-hosts.ts'
 import type { CutNetwork } from './cut-network.ts'
 import { networkOf } from './own-network.ts'
@@ -252,27 +252,20 @@ interface Report {
 const healthy = new Set(['HEALTHY', 'OPEN', 'CLOSING', 'DELETING'])
 
 async function reportOf({ directory, lost }: Machines): Promise<Report> {
-  const nodes = await asked<readonly NodeRow[]>(directory, 'datanode', 'list')
+  const nodes = await adminOf<NodeRow>(directory, 'datanode', 'list')
   // Until SCM has noticed it counts on what is gone: two of three copies would be taken at the same time.
   const unnoticed = nodes.filter(({ id, health, disks }) => {
     return lost.has(id) && health !== 'DEAD' && disks.some(({ state }) => state !== 'failed')
   })
   if (unnoticed.length > 0) return { counts: { 'lost, and not noticed': unnoticed.length } }
-  const [report = { counts: {} }] = await asked<readonly Report[]>(directory, 'container', 'report')
-  return report
+  const [report] = await adminOf<Report>(directory, 'container', 'report')
+  return report ?? { counts: { 'no report': 1 } }
 }
 
 interface NodeRow {
   readonly id: string
   readonly health: string
   readonly disks: readonly { readonly state: string }[]
-}
-
-/** The lines of its answer. */
-async function asked<T extends readonly unknown[]>(directory: string, ...words: readonly string[]): Promise<T> {
-  const out = await run(process.execPath, [launcher, 'admin', ...words, '--json', '--data', directory])
-  const lines = out.split('\n').filter((line) => line !== '')
-  return lines.map((line) => JSON.parse(line) as unknown) as unknown as T
 }
 
 async function untilHealthy(machines: Machines, say: (line: string) => void): Promise<string> {

@@ -33,8 +33,8 @@ export interface Gathered<T> {
 
 /**
  * Resolves when every step has settled; when enough are done and the grace for the others is over; or when it is not enough:
- * too many have failed, one in a way that ends it, or the deadline has passed. Never rejects. A step that is late goes on, and what becomes of it is dropped: its owner
- * ends it.
+ * too many have failed, one in a way that ends it, or the deadline has passed. Never rejects. A step that is late goes on, and
+ * what becomes of it is dropped: its owner ends it.
  */
 export function gatherQuorum<T>(steps: readonly Promise<T>[], rules: QuorumRules): Promise<Gathered<T>> {
   const { clock, needed, deadlineMs, graceMs, isAwaited = () => true, endsAll = () => false } = rules

@@ -111,7 +111,7 @@ async function setAside(disk: DataDisk, twice: readonly Twins[]): Promise<Absent
     return undefined
   } catch (error) {
     await disk.close()
-    if (!(error instanceof StoreError) || !isFaultOfDisk(error)) throw error
+    if (!(error instanceof StoreError)) throw error
     return { path: disk.path, why: whyOf(error, disk.path) }
   }
 }
