@@ -19,6 +19,8 @@ export interface GuestOptions {
   readonly tap: string
   readonly address: string
   readonly memoryMb: number
+  /** Of the kernel's processes. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 const repository = join(import.meta.dirname, '../..')
@@ -31,7 +33,7 @@ export class Guest {
   private isOver = false
 
   /** Switches it on; what becomes of that is on the console. */
-  constructor({ image, scratch, tap, address, memoryMb }: GuestOptions) {
+  constructor({ image, scratch, tap, address, memoryMb, env }: GuestOptions) {
     this.image = image
     const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro']
     const devices = [`ubd0=${image}`, `vec0:transport=tap,ifname=${tap}`, 'con=null', 'con0=fd:0,fd:1', 'quiet']
@@ -43,7 +45,7 @@ export class Guest {
     ]
     const child = spawn('linux.uml', [`mem=${memoryMb}M`, `uml_dir=${scratch}`, ...root, ...devices, ...init], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: '/dev/shm' },
+      env: { ...process.env, ...env },
       detached: true,
     })
     const hear = (chunk: Buffer): void => {
