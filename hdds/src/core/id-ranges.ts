@@ -41,6 +41,13 @@ export class IdRanges {
     this.ranges.splice(at - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsNext ? 1 : 0), range)
   }
 
+  /** At most so many runs: the lowest become one, with what was between them. */
+  coarsen(most: number): void {
+    const joined = this.ranges.splice(0, Math.max(0, this.ranges.length - most) + 1)
+    const [lowest, highest] = [joined[0], joined.at(-1)]
+    if (lowest !== undefined && highest !== undefined) this.ranges.unshift({ first: lowest.first, last: highest.last })
+  }
+
   remove(id: ContainerId): void {
     const at = this.place(id)
     const range = this.ranges[at]
@@ -66,16 +73,20 @@ export class IdRanges {
 
 const version = 1
 
-/** | version 1 | ranges: gap to the one before, ids in it less one |, varints. */
+/** | version 1 | ranges |. */
 export function encodeIdRanges({ all }: IdRanges): Uint8Array {
   const writer = new ByteWriter(64).u8(version)
+  writeIdRanges(writer, all)
+  return writer.finish()
+}
+
+/** Gap to the one before, ids in it less one; varints. */
+export function writeIdRanges(writer: ByteWriter, ranges: readonly IdRange[]): void {
   let end = 0
-  return writer
-    .list(all, (to, { first, last }) => {
-      to.varint(first - end).varint(last - first)
-      end = last
-    })
-    .finish()
+  writer.list(ranges, (to, { first, last }) => {
+    to.varint(first - end).varint(last - first)
+    end = last
+  })
 }
 
 /** Throws `Damaged`, and `Incompatible` for a version that this release does not know. */
@@ -85,12 +96,15 @@ export function decodeIdRanges(bytes: Uint8Array): IdRanges {
   if (found !== version) {
     throw new StoreError('Incompatible', `id ranges of version ${found}; this release reads version ${version}`)
   }
+  return new IdRanges(readIdRanges(reader))
+}
+
+/** Throws `Damaged`. */
+export function readIdRanges(reader: ByteReader): readonly IdRange[] {
   let end = 0
-  return new IdRanges(
-    reader.list((from) => {
-      const first = end + from.varint()
-      end = first + from.varint()
-      return { first, last: end }
-    }),
-  )
+  return reader.list((from) => {
+    const first = end + from.varint()
+    end = first + from.varint()
+    return { first, last: end }
+  })
 }

@@ -136,7 +136,7 @@ export class DatanodePipelines {
     const log = await openLog(env, home.logDirectory, { ...logOptions(config), expectExisting: hasBegun })
     await log.close()
     env.at('hdds.pipeline.before-description')
-    const blank = { state: 'member', containers: [], isRejoined: false, partial: [] } as const
+    const blank = { state: 'member', containers: [], isRejoined: false, partial: [], sealed: [] } as const
     const description: PipelineDescription = { pipeline: id, members, ...blank }
     await home.write(description)
     env.at('hdds.pipeline.created')

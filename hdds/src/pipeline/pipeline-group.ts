@@ -232,13 +232,17 @@ export class PipelineGroup {
 
   /**
    * Has the container, durably, also where no block of it ever came. As long as this member takes part it is the log that closes
-   * it: without that it would look like one that has no pipeline, and be closed by agreement with nobody. Idempotent.
-   * `OutOfSpace`, `ContainerNotFound` when it was deleted.
+   * it: without that it would look like one that has no pipeline, and be closed by agreement with nobody. Of one that has left, the log
+   * still says whether anything was written here. Idempotent. `OutOfSpace`, `ContainerNotFound` when it was deleted.
    */
   async takeIn(id: ContainerId): Promise<void> {
     const { containers } = this.options
     const container = containers.find(id) ?? (await containers.obtain(id))
-    if (container.isOpen && this.takesPart && !this.applier.isClosing(id)) await this.record.adopt(id)
+    if (!container.isOpen || this.applier.isClosing(id)) return
+    const adoption = this.record.adopt(id)
+    if (this.takesPart) await adoption
+    else if (adoption !== undefined)
+      await this.orLog("a container is nobody's: it will be sealed as a copy is", adoption)
   }
 
   /** At the leader: all that was acknowledged is in the container, everywhere, when it is sealed. Idempotent. `NotLeader`. */

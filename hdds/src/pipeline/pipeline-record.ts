@@ -1,4 +1,5 @@
 import type { ContainerId, DatanodeId, PipelineId, PipelineMember } from '@o3/scm/api'
+import { IdRanges } from '../core/id-ranges.ts'
 import type { PipelineDescription } from '../core/pipeline-description.ts'
 import type { PipelineHome } from './pipeline-home.ts'
 
@@ -10,6 +11,9 @@ export interface PipelineRecordOptions {
   readonly onOwner: (container: ContainerId, owner: 'pipeline' | 'nobody') => void
 }
 
+/** Of containers that were sealed so many are known exactly; a pipeline makes one for each GiB. */
+const mostSealedRanges = 1_000
+
 /** What is written down of a pipeline, and how it changes. */
 export class PipelineRecord {
   readonly id: PipelineId
@@ -20,11 +24,12 @@ export class PipelineRecord {
   private readonly owned: Set<ContainerId>
   /** See `PipelineDescription.partial`. */
   private readonly lost: Set<ContainerId>
+  private readonly sealed: IdRanges
   private isRejoined: boolean
   private readonly adopting = new Map<ContainerId, Promise<void>>()
 
   constructor(options: PipelineRecordOptions) {
-    const { pipeline, members, state, containers, isRejoined, partial } = options.description
+    const { pipeline, members, state, containers, isRejoined, partial, sealed } = options.description
     this.options = options
     this.id = pipeline
     this.current = members
@@ -35,6 +40,7 @@ export class PipelineRecord {
     this.owned = new Set(containers.filter(isHere))
     this.lost = new Set([...partial, ...containers.filter((id) => !isHere(id))])
     this.isRejoined = isRejoined
+    this.sealed = new IdRanges(sealed)
   }
 
   get members(): readonly PipelineMember[] {
@@ -81,14 +87,15 @@ export class PipelineRecord {
   }
 
   /**
-   * Before the first byte of a container: a restart must know whose it is. Durable when it resolves; undefined when it was.
-   * `OutOfSpace`, `VolumeFailed`.
+   * Before the first byte of a container: a restart must know whose it is. One that was sealed here before was lost since. Durable
+   * when it resolves; undefined when it was. `OutOfSpace`, `VolumeFailed`.
    */
   adopt(id: ContainerId): Promise<void> | undefined {
     if (this.owned.has(id)) return undefined
     let adoption = this.adopting.get(id)
     if (adoption === undefined) {
       this.options.onOwner(id, 'pipeline')
+      if (this.sealed.has(id)) this.lost.add(id)
       const written = Promise.resolve().then(() => this.write())
       adoption = written.then(() => void this.owned.add(id)).finally(() => this.adopting.delete(id))
       this.adopting.set(id, adoption)
@@ -100,6 +107,8 @@ export class PipelineRecord {
   release(id: ContainerId): void {
     this.owned.delete(id)
     this.lost.delete(id)
+    this.sealed.add(id)
+    this.sealed.coarsen(mostSealedRanges)
     this.options.onOwner(id, 'nobody')
   }
 
@@ -110,7 +119,16 @@ export class PipelineRecord {
   }
 
   private write(): Promise<void> {
-    const { id, current: members, state, containers, isRejoined, lost } = this
-    return this.options.home.write({ pipeline: id, members, state, containers, isRejoined, partial: [...lost] })
+    const { id: pipeline, current: members, state, containers, isRejoined, lost, sealed } = this
+    const { all } = sealed
+    return this.options.home.write({
+      pipeline,
+      members,
+      state,
+      containers,
+      isRejoined,
+      partial: [...lost],
+      sealed: [...all],
+    })
   }
 }

@@ -49,3 +49,17 @@ test('has fixed bytes, and refuses those of another version', () => {
   bytes[0] = 2
   expect(() => decodeIdRanges(bytes)).toThrow('version 2')
 })
+
+test('made coarse, holds all that it held, in at most so many runs, and nothing above the lowest of them that it had not', () => {
+  fc.assert(
+    fc.property(ids, fc.integer({ min: 1, max: 20 }), (added, most) => {
+      const ranges = new IdRanges()
+      for (const id of added) ranges.add(id)
+      const before = [...ranges.all]
+      ranges.coarsen(most)
+      expect(ranges.all.length).toBe(Math.min(most, before.length))
+      expect(ranges.all.slice(1)).toEqual(before.slice(before.length - ranges.all.length + 1))
+      for (const id of added) expect(ranges.has(id)).toBe(true)
+    }),
+  )
+})

@@ -59,6 +59,7 @@ describe('a description', () => {
     containers: [1, 300],
     isRejoined: false,
     partial: [],
+    sealed: [],
   }
   const rest = '03702d31010204646e2d31056f6e653a3104646e2d320574776f3a320201ac02'
 
@@ -66,6 +67,17 @@ describe('a description', () => {
     ['as it always was', description, `01${rest}`],
     ['of a member that lost its log', { ...description, isRejoined: true }, `02${rest}0100`],
     ['of one that lost a container', { ...description, partial: [300] }, `02${rest}0001ac02`],
+    [
+      'of one that sealed some',
+      {
+        ...description,
+        sealed: [
+          { first: 2, last: 4 },
+          { first: 9, last: 9 },
+        ],
+      },
+      `03${rest}00000202020500`,
+    ],
   ])('has these bytes: %s', (_, described, bytes) => {
     expect(hex(encodeDescription(described))).toBe(bytes)
     expect(decodeDescription(Buffer.from(bytes, 'hex'))).toEqual(described)

@@ -92,6 +92,28 @@ describe('sealed alone it is an origin', () => {
   })
 })
 
+describe('of a container that was never written, an empty replica that is sealed alone is an origin', () => {
+  const empty = { ...origin, blockCount: 0 }
+
+  test('of a member that takes part', async () => {
+    await withPipeline(async (_, { datanode, ...victim }) => {
+      await datanode.createContainerOf(2, pipeline)
+      expect(await sealedAlone({ datanode, ...victim }, 2)).toEqual(empty)
+    })
+  })
+
+  test('of one that has left, also after a restart', async () => {
+    await withPipeline(async (cluster, victim) => {
+      expect(await sealedAlone(victim)).toEqual(origin)
+      await victim.datanode.createContainerOf(2, pipeline)
+      expect(await sealedAlone(victim, 2)).toEqual(empty)
+      const again = await after(cluster, victim, () => [])
+      await again.datanode.createContainerOf(3, pipeline)
+      expect(await sealedAlone(again, 3)).toEqual(empty)
+    })
+  })
+})
+
 describe('sealed alone it is no origin', () => {
   test('of a member that lost everything, began blank, and made an empty replica', async () => {
     await withPipeline(async (cluster, victim) => {
@@ -125,6 +147,23 @@ describe('sealed alone it is no origin', () => {
       // A start finds a container of its own there, like any other.
       const later = await after(cluster, victim, () => [])
       expect(await sealedAlone(later)).toMatchObject({ ...none, blockCount: 1 })
+    })
+  })
+
+  test.each([
+    ['sealed alone', async (victim: ClusterMember) => void (await sealedAlone(victim))],
+    ['closed through the log', (_: ClusterMember, leader: ClusterMember) => leader.datanode.closeContainer(1)],
+  ])('of one that was %s, then lost with its disk, and begun anew', async (_, seal) => {
+    await withPipeline(async (cluster, victim) => {
+      await seal(victim, await cluster.elected(pipeline))
+      await cluster.until('it is sealed', () => reportOf(victim)?.state !== 'OPEN')
+      // What is written down of the pipeline is written again, without a container that is open.
+      const elsewhere = cluster.members.map((each) => ({ ...each, address: '10.0.0.9:1' }))
+      await victim.datanode.createPipeline(pipeline, elsewhere)
+      const again = await after(cluster, victim, (member) => [diskOf(member, 'container')])
+      await again.datanode.createPipeline(pipeline, cluster.members)
+      await again.datanode.createContainerOf(1, pipeline)
+      expect(await sealedAlone(again)).toMatchObject(none)
     })
   })
 

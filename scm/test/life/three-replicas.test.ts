@@ -96,8 +96,17 @@ describe('QUASI_CLOSED', () => {
     ['- | - | - | alone', { row: { datanodes: ['d'] } }, 'd salvages from '],
     ['origin:1 | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'a salvages from d, d salvages from a'],
     ['closed | - | - | alone:2', { row: { datanodes: ['a', 'd'] } }, 'd takes from a'],
-    ['origin | - | unheard', { row: { datanodes: ['a'] } }, ''],
-    ['origin | - | dead', { row: { datanodes: ['a'] } }, ''],
+    ['origin | left | unheard', { row: { datanodes: ['a'] } }, ''],
+    ['origin | left | dead', { row: { datanodes: ['a'] } }, ''],
+    // It has nothing of it, and its log, which may say that it never had. It makes an empty one, seals it, and counts.
+    ['origin | - | unheard', { row: { datanodes: ['a'] } }, 'b create'],
+    ['origin | - | dead', { row: { datanodes: ['a'] } }, 'b create'],
+    ['origin | open | dead', { row: { datanodes: ['a'] } }, 'b close alone'],
+    ['origin | origin:empty | dead', { row: { datanodes: ['a'] } }, 'replicas ab'],
+    ['origin | alone:empty | dead', {}, ''],
+    ['closed | - | dead', { row: { datanodes: ['a'] } }, ''],
+    // Of a release that forgot the pipeline.
+    ['origin | - | dead', { row: { datanodes: ['a'], pipeline: undefined } }, ''],
     ['origin | - | dead givenup', { row: { datanodes: ['a'] } }, 'a salvages from '],
     // An origin comes back, and has not heard that it is over.
     ['origin | open | dead', {}, 'b close alone'],

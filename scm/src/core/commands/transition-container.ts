@@ -41,7 +41,9 @@ export function transitionContainer(
 
 function movedTo(row: ContainerRow, to: ContainerState): ContainerRow | undefined {
   if (to === 'DELETED') return undefined
-  return { ...row, state: to, pipeline: to === 'CLOSING' ? row.pipeline : undefined }
+  // Sealed alone, its members are asked for what their logs say of it, until it is closed.
+  const isAskedFor = to === 'CLOSING' || to === 'QUASI_CLOSED'
+  return { ...row, state: to, pipeline: isAskedFor ? row.pipeline : undefined }
 }
 
 /** On their way out, from whatever state: only for containers that are nothing without another one. */

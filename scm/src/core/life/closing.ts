@@ -6,7 +6,7 @@
  * them, and one that was sealed through the log has them all by itself (ADR 11).
  */
 
-import type { ContainerState } from '../../api/api.ts'
+import type { ContainerId, ContainerState } from '../../api/api.ts'
 import { leaderOf } from '../cluster-view.ts'
 import { majorityOf } from '../tables.ts'
 import { changeTo, dueOnly, nothing } from './plan.ts'
@@ -97,7 +97,8 @@ function isLeftAlone(replica: Replica, { pipeline, held, nowMs }: ContainerFacts
 /**
  * Sealed alone, all of them: it waits until a majority of its origins is there, as far as they are vouched for, and has taken from
  * one another what it lacks. Or until every origin has been heard of, so that there is nobody left who could bring more: what is
- * there then is all.
+ * there then is all. An origin that was away and has nothing of it has its log, if nothing was ever written here: then it
+ * makes an empty replica and seals it, which vouches for that.
  */
 export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const { container, row, held } = facts
@@ -108,13 +109,29 @@ export function planQuasiClosed(facts: ContainerFacts): ContainerPlan {
   const majority = majorityOf(row.origins.length)
   const enough = isAll ? Math.min(majority, counted.length) : majority
   if (closed.length > 0 && closed.length >= enough && areSameContent(closed)) return to(container.id, 'CLOSED')
-  const open = alive.filter(({ report }) => report !== undefined && !isSealed(report))
-  const due = open.map(({ datanode }): Due => {
-    return { datanode, command: { kind: 'close-container', container: container.id, how: 'alone' } }
-  })
+  // Also a member that comes back, and that the row does not count on any more.
+  const others = facts.origins.filter(({ datanode, health }) => health !== 'DEAD' && !row.datanodes.includes(datanode))
+  const due = [...alive, ...others].flatMap((each) => closeAlone(each, container.id))
   const hasAll = closed.length > 0 || counted.filter(isVouchedFor).length >= majority
   if (hasAll) return dueOnly([...due, ...reconciliations(facts)])
-  return dueOnly(isAll ? [...due, ...salvages(facts)] : due)
+  return dueOnly([...due, ...(isAll ? salvages(facts) : facts.origins.flatMap((each) => questionTo(each, facts)))])
+}
+
+function closeAlone({ datanode, report }: Replica, container: ContainerId): readonly Due[] {
+  if (report === undefined || isSealed(report)) return []
+  return [{ datanode, command: { kind: 'close-container', container, how: 'alone' } }]
+}
+
+/** It has its log, and nothing of the container: what it makes from that is empty, if it never had anything of it. */
+function questionTo(
+  { datanode, report, isHeard, pipeline }: Replica,
+  { container, row }: ContainerFacts,
+): readonly Due[] {
+  if (!isHeard || report !== undefined || pipeline === 'none' || pipeline === 'unknown') return []
+  const { pipeline: named } = row
+  return named === undefined
+    ? []
+    : [{ datanode, command: { kind: 'create-container', container: container.id, pipeline: named } }]
 }
 
 /** It has sealed its replica, or has none; or it will never be heard again. */
