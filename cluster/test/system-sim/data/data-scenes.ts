@@ -2,6 +2,7 @@
 
 import { isStoreError } from '@o3/common/errors'
 import type { BlockAccess } from '@o3/hdds/api'
+import type { ContainerState } from '@o3/scm/api'
 import { insist } from '../insist.ts'
 import type { DataWorld } from './data-world.ts'
 import { chunkBytes, type DataWorkload } from './data-workload.ts'
@@ -175,6 +176,31 @@ export const copiesOfWhatIsDeleted: Scene = async ({ world, workload }) => {
     // What it had of open containers must be made up for as well, before the next one goes.
     await world.simulation.clock.sleep(8_000)
   }
+}
+
+/**
+ * Of a container that nobody has written to two members go, for longer than is waited for. One comes back, with its log and without a
+ * replica: with the third one it knows that there was nothing, and nobody has to wait for the other.
+ */
+export const nobodyWroteThere: Scene = async ({ world, workload, supervisor }) => {
+  const { first: gateway } = workload
+  const [{ block }] = await twoBlocks(world, gateway)
+  const { container } = block
+  const { info } = await gateway.scm.containerInfo(container)
+  const [lost, away] = world.datanodes.filter(({ id }) => info.datanodes.includes(id))
+  if (lost === undefined || away === undefined) throw new Error(`container ${container} has too few members`)
+  const isIn = async (states: readonly (ContainerState | undefined)[]): Promise<boolean> => {
+    const infos = await ignored(gateway.scm.listContainers({ limit: 10_000 }))
+    return infos !== undefined && states.includes(infos.find(({ id }) => id === container)?.state)
+  }
+  world.tell(`container ${container}: ${lost.id} and ${away.id} go`)
+  supervisor.rest(lost)
+  supervisor.rest(away)
+  await world.until('the third one has sealed it alone', 30_000, () => isIn(['QUASI_CLOSED']))
+  supervisor.wake(away)
+  // Empty, it is deleted soon.
+  await world.until('two of three agree that it is empty', 20_000, () => isIn(['CLOSED', 'DELETING', undefined]))
+  supervisor.wake(lost)
 }
 
 interface TwoKeys {
