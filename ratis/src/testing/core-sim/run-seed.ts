@@ -116,7 +116,7 @@ function probe(cluster: SimCluster, writer: SimClient, nextReadId: () => number)
   for (const leader of leaders) {
     const id = nextReadId()
     checkers.readBegan(id)
-    leader.read(id, (fate) => {
+    leader.read((fate) => {
       if (fate.kind === 'served') checkers.readServed({ id, ...fate })
     })
   }

@@ -35,6 +35,8 @@ export class StageMember {
   heldWrites: Persist[] = []
   heldReads: (() => void)[] = []
   applied = 0
+  /** Reads that it has asked for since it started. */
+  private reads = new Set<number>()
   private readonly say: (line: string) => void
   private readonly post: (message: Message) => void
 
@@ -69,8 +71,16 @@ export class StageMember {
     this.drain()
   }
 
+  read(id: number): void {
+    this.reads.add(id)
+    const index = this.core.readIndex(id, this.nowMs)
+    if (index !== undefined) this.say(`read ${id}: at once, from index ${index}`)
+    this.drain()
+  }
+
   crash(): void {
     this.isUp = false
+    this.reads.clear()
     this.heldWrites = []
     this.heldReads = []
   }
@@ -141,7 +151,8 @@ export class StageMember {
     }
     if (ready.apply !== undefined) this.apply(ready.apply.first, ready.apply.last)
     for (const { id, index } of ready.readStates) {
-      this.say(index === undefined ? `read ${id}: refused` : `read ${id}: from index ${index}`)
+      if (!this.reads.delete(id)) this.say('hears an answer to nothing that it asked')
+      else this.say(index === undefined ? `read ${id}: refused` : `read ${id}: from index ${index}`)
     }
     for (const { to, first, last } of ready.fetches) {
       this.later(() => {

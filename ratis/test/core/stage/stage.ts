@@ -53,7 +53,7 @@ export class Stage {
     cut: (words) => this.cut(words),
     heal: () => this.cuts.clear(),
     propose: ([id, ...text]) => this.propose(id, text.join(' ')),
-    read: ([id, read]) => this.read(id, Number(read)),
+    read: ([id, read]) => this.member(id).read(Number(read)),
     change: (words) => this.change(words),
     transfer: ([id, to]) => this.transfer(id, to),
     hold: ([id]) => void (this.member(id).holdsWrites = true),
@@ -192,13 +192,6 @@ export class Stage {
     const member = this.member(id)
     const proposed = member.core.propose([Buffer.from(text, 'latin1')])
     if (proposed.kind === 'refused') this.say(`${id} refuses: ${proposed.reason}`)
-    member.drain()
-  }
-
-  private read(id: string | undefined, read: number): void {
-    const member = this.member(id)
-    const index = member.core.readIndex(read, member.nowMs)
-    if (index !== undefined) this.say(`${id} read ${read}: at once, from index ${index}`)
     member.drain()
   }
 
