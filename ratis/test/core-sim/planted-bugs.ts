@@ -1,5 +1,6 @@
-import type { DriverBug } from '../../src/testing/core-sim/core-sim.ts'
+import type { DriverBug, Scene } from '../../src/testing/core-sim/core-sim.ts'
 import type { SourceEdit } from './planted-core.ts'
+import { groupIsReplacedUnheard, leaderSleeps, logIsLost, voterIsCutOff } from './scenes/scenes.ts'
 
 export type Planted = {
   readonly name: string
@@ -7,9 +8,11 @@ export type Planted = {
   readonly foundBy: readonly string[]
   /** Seeds that find it; when the core or a plan changes others will. */
   readonly seeds: readonly number[]
+  /** In which they find it, where chance alone would take too many. */
+  readonly scene?: Scene
 } & ({ readonly driver: DriverBug } | { readonly core: readonly SourceEdit[] })
 
-const edit = (file: string, find: string, replace: string): readonly SourceEdit[] => [{ file, find, replace }]
+export const edit = (file: string, find: string, replace: string): readonly SourceEdit[] => [{ file, find, replace }]
 
 /** Bugs that were made elsewhere, or that one would make. Each is caught by the seeds that CI plays. */
 export const plantedBugs: readonly Planted[] = [
@@ -34,7 +37,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a member votes after losing its log',
     driver: 'votes-after-loss',
     foundBy: ['leader-completeness', 'one-leader', 'agreement'],
-    seeds: [4, 5, 7],
+    seeds: [1, 2],
+    scene: logIsLost,
   },
   {
     name: 'snapshots forget requests',
@@ -86,8 +90,9 @@ export const plantedBugs: readonly Planted[] = [
       'return isJoint(configuration) ? Math',
       'return configuration.voters.length === 0 ? Math',
     ),
-    foundBy: ['durable-commit'],
-    seeds: [48],
+    foundBy: ['durable-commit', 'one-leader', 'leader-completeness'],
+    seeds: [1, 2, 3],
+    scene: groupIsReplacedUnheard,
   },
   {
     name: 'a follower commits what it has not verified',
@@ -203,7 +208,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a joint configuration elects by the new voters alone',
     core: edit('configuration.ts', 'if (isJoint(configuration)) results.push', 'if (results.length > 1) results.push'),
     foundBy: ['one-leader'],
-    seeds: [81],
+    seeds: [1, 2],
+    scene: groupIsReplacedUnheard,
   },
   {
     name: 'a new term keeps the old vote',
@@ -214,8 +220,9 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: 'a member that lost its log votes at once',
     core: edit('election.ts', '    core.mayVote &&\n', ''),
-    foundBy: ['sync-before-send'],
-    seeds: [7],
+    foundBy: ['leader-completeness'],
+    seeds: [1, 2],
+    scene: logIsLost,
   },
   {
     name: 'recovery ends before the log is whole',
@@ -229,7 +236,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a leader reads without asking anybody',
     core: edit('reads.ts', 'isLeaseValid(core, leading, nowMs)', 'nowMs >= 0'),
     foundBy: ['linear-reads'],
-    seeds: [15, 23, 74],
+    seeds: [1, 2],
+    scene: leaderSleeps,
   },
   {
     name: 'a read is confirmed by answers from before it',
@@ -247,13 +255,15 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a lease lasts longer than its promise',
     core: edit('quorum.ts', '- core.options.maxClockDriftMs', '* 3'),
     foundBy: ['linear-reads'],
-    seeds: [53],
+    seeds: [1, 2],
+    scene: leaderSleeps,
   },
   {
     name: 'members vote while they hear a leader',
     core: edit('election.ts', 'return core.nowMs - core.heardMs < electionTimeoutMs', 'return false'),
     foundBy: ['linear-reads'],
-    seeds: [49],
+    seeds: [1, 3, 4],
+    scene: voterIsCutOff,
   },
   {
     name: 'a lease outlives the offer to hand over',

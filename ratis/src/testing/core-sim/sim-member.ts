@@ -338,8 +338,7 @@ export class SimMember {
         this.#input('persisted', ({ core }) => {
           core.persisted(id)
           // Of a committed entry, another leader's may still be the durable one: the core knows.
-          const durable = bugs.has('floor-unverified') ? Infinity : core.status().durableIndex
-          this.disk.noteCommitted(Math.min(core.commitIndex, durable))
+          this.disk.noteCommitted(Math.min(core.commitIndex, core.status().durableIndex))
         })
       })
     })
