@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
+import { RaftCore } from '../../src/core/raft-core.ts'
 import { simulatedAddress, SimulatedGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-group.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 function inGroup(
   script: (group: SimulatedGroup) => Promise<void>,
@@ -320,6 +323,53 @@ test('a full disk of a follower holds up nobody, and is made up for', () =>
     cancel()
     await group.agreed('item 9')
   }))
+
+test('a leader whose disk lags behind the commit reads nothing before it has applied that', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    const [id] = others(group, leader.id)
+    const follower = group.member(id)
+    await group.propose('before')
+    const cancel = leader.machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /log/, times: Infinity })
+    const proposed = leader.list.propose('after')
+    await group.until('a follower has applied it', () => follower.list.items.at(-1) === 'after')
+    await group.until('the leader knows', () => leader.raft.commitIndex === follower.raft.appliedIndex)
+    expect(leader.list.items.at(-1)).toBe('before')
+    const read = leader.raft.readBarrier()?.then(() => leader.list.items.at(-1))
+    cancel()
+    expect(await read).toBe('after')
+    await proposed
+  }))
+
+test('how far the log is committed is written down, soon after', () =>
+  inGroup(async (group) => {
+    await group.elected()
+    await group.propose('it')
+    await group.agreed('it')
+    await group.simulation.clock.sleep(2_000)
+    for (const { raft } of group.members.values()) expect(raft.log.hardState.commitFloor).toBe(raft.appliedIndex)
+  }))
+
+test('the core hears no message before it is told the time', () => {
+  // A follower's word counts from when it gave it. Were that the last tick, of which a busy process misses some, it would end early.
+  const told = new WeakMap<RaftCore, number>()
+  const ages: number[] = []
+  const { tick, step } = RaftCore.prototype
+  vi.spyOn(RaftCore.prototype, 'tick').mockImplementation(function (this: RaftCore, nowMs) {
+    told.set(this, nowMs)
+    tick.call(this, nowMs)
+  })
+  return inGroup(async (group) => {
+    vi.spyOn(RaftCore.prototype, 'step').mockImplementation(function (this: RaftCore, message) {
+      ages.push(group.simulation.clock.monotonicMs() - (told.get(this) ?? -Infinity))
+      step.call(this, message)
+    })
+    await group.elected()
+    for (let i = 0; i < 20; i++) await group.propose(`item ${i}`)
+    expect(ages.length).toBeGreaterThan(50)
+    expect(Math.max(...ages)).toBeLessThan(1)
+  })
+})
 
 test('reads are linearizable on the leader and on followers', () =>
   inGroup(async (group) => {
