@@ -161,6 +161,8 @@ test('a follower that needs what was cut away gets a snapshot, and then the log'
     const leader = await group.elected()
     const [slow] = others(group, leader.id)
     group.kill(slow)
+    const addresses = Object.fromEntries(['a', 'b', 'c', 'd'].map((id) => [id, simulatedAddress(id)]))
+    await leader.raft.changeMembership({ voters: ['a', 'b', 'c'], learners: ['d'], addresses })
     await fill(group, 300)
     await leader.list.checkpoint()
     expect(leader.raft.log.firstIndex).toBeGreaterThan(10)
@@ -170,6 +172,7 @@ test('a follower that needs what was cut away gets a snapshot, and then the log'
     expect(list.items).toEqual(leader.list.items)
     await group.propose('after')
     await group.agreed('after')
+    expect(raft.configuration.learners, 'the entry that says so was cut away').toEqual(['d'])
     // What it got is durable, with its log.
     expect(raft.log.hardState.checkpointIndex).toBeGreaterThan(10)
     group.crash(slow)
@@ -467,6 +470,20 @@ test('a blank member elects nobody', () =>
     await group.propose('after')
     await group.agreed('after')
     expect(group.member(blank).list.items).toContain('acknowledged by two')
+  }))
+
+test('a state that ends before the log begins is not gone on from', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await fill(group, 300)
+    await leader.list.checkpoint()
+    expect(leader.raft.log.firstIndex).toBeGreaterThan(10)
+    await group.stop(leader.id)
+    const { disk } = leader.machine.boot()
+    await disk.remove('raft/list')
+    await disk.syncDirectory('raft')
+    leader.machine.kill()
+    expect(await failure(group.start(leader.id))).toBe('Damaged')
   }))
 
 test('the only voter of a group does not go on without what it lost', () =>
