@@ -126,6 +126,25 @@ test('a leader that is cut off stops leading, and what it took alone is gone', (
     expect(old.list.items).toEqual(['before', 'after'])
   }))
 
+test('a start applies nothing that is only in the own log', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await group.propose('before')
+    const heal = group.isolate(leader.id)
+    const { lastIndex } = leader.raft.log
+    void failure(leader.list.propose('alone'))
+    await group.until('it is durable', () => leader.raft.status().durableIndex > lastIndex)
+    group.kill(leader.id)
+    const back = await group.start(leader.id)
+    await group.until('the others go on', () => group.leader !== undefined && group.leader.id !== back.id)
+    expect(back.raft.status().lastIndex).toBe(lastIndex + 1)
+    expect(back.list.items).not.toContain('alone')
+    await group.propose('after')
+    heal()
+    await group.agreed('after')
+    expect(back.list.items).not.toContain('alone')
+  }))
+
 test('a member that comes back disturbs nobody', () =>
   inGroup(async (group) => {
     const leader = await group.elected()
