@@ -40,7 +40,7 @@ export class Ticks {
   private arm(beat: Beat, intervalMs: number): void {
     beat.cancel = this.clock.after(intervalMs, () => {
       this.arm(beat, intervalMs)
-      for (const member of [...beat.members]) if (beat.members.has(member)) member()
+      for (const member of beat.members) member()
     })
   }
 }

@@ -1,6 +1,13 @@
 import type { DriverBug, Scene } from '../../src/testing/core-sim/core-sim.ts'
 import type { SourceEdit } from './planted-core.ts'
-import { groupIsReplacedUnheard, leaderSleeps, logIsLost, voterIsCutOff } from './scenes/scenes.ts'
+import {
+  crashWhileTakingOver,
+  groupIsReplacedUnheard,
+  leaderSleeps,
+  logIsLost,
+  questionWithoutEntries,
+  voterIsCutOff,
+} from './scenes/scenes.ts'
 
 export type Planted = {
   readonly name: string
@@ -52,7 +59,12 @@ export const plantedBugs: readonly Planted[] = [
     foundBy: ['equal-state'],
     seeds: [1, 3, 4],
   },
-  { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: ['equal-state'], seeds: [1, 3, 4] },
+  {
+    name: 'a checkpoint is ahead of its data',
+    driver: 'checkpoint-ahead',
+    foundBy: ['equal-state'],
+    seeds: [20, 7, 24],
+  },
   {
     name: 'a read does not wait for apply',
     driver: 'read-before-applied',
@@ -65,7 +77,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'an older term is committed by counting',
     core: edit('replication.ts', '|| core.log.termAt(index) !== core.term) return', ') return'),
     foundBy: ['durable-commit'],
-    seeds: [4, 5, 6],
+    seeds: [24, 7, 4],
   },
   {
     name: 'the leader counts itself before its sync',
@@ -102,7 +114,8 @@ export const plantedBugs: readonly Planted[] = [
       'Math.min(leaderCommit, core.log.lastIndex)',
     ),
     foundBy: ['applied-prefix'],
-    seeds: [1, 3, 6],
+    seeds: [1, 2],
+    scene: questionWithoutEntries,
   },
   {
     name: 'entries are applied before they are durable here',
@@ -136,7 +149,7 @@ export const plantedBugs: readonly Planted[] = [
       'accept(core, request, core.log.lastIndex)',
     ),
     foundBy: ['sync-before-send'],
-    seeds: [1, 3, 6],
+    seeds: [22, 18, 14],
   },
   {
     name: 'a follower says it has what is not durable',
@@ -152,7 +165,7 @@ export const plantedBugs: readonly Planted[] = [
       'previousIndex > core.log.lastIndex)',
     ),
     foundBy: ['applied-prefix', 'log-matching'],
-    seeds: [3, 16, 18],
+    seeds: [18, 16, 3],
   },
   {
     name: 'writes taken back count as durable',
@@ -162,7 +175,8 @@ export const plantedBugs: readonly Planted[] = [
       'index = Math.min(index, each.lastIndex)',
     ),
     foundBy: ['sync-before-send'],
-    seeds: [9, 18, 27],
+    seeds: [1, 6, 8],
+    scene: crashWhileTakingOver,
   },
   {
     name: 'a snapshot is put over a newer state',
@@ -190,7 +204,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a vote goes to a log that lacks entries',
     core: edit('election.ts', 'core.log.isUpToDate(request.lastTerm, request.lastIndex)', 'request.lastIndex >= 0'),
     foundBy: ['leader-completeness'],
-    seeds: [1, 4, 5],
+    seeds: [5, 4, 1],
   },
   {
     name: 'two votes in one term',
@@ -215,7 +229,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a new term keeps the old vote',
     core: edit('roles.ts', "core.changeDurable({ term, vote: '' })", 'core.changeDurable({ term })'),
     foundBy: ['progress'],
-    seeds: [1, 2, 3],
+    seeds: [24, 20, 22],
   },
   {
     name: 'a member that lost its log votes at once',
@@ -249,7 +263,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a new leader reads what it knows to be committed',
     core: edit('reads.ts', 'Math.max(core.commitIndex, leading.termStart)', 'core.commitIndex'),
     foundBy: ['linear-reads'],
-    seeds: [1, 4, 5],
+    seeds: [18, 5, 9],
   },
   {
     name: 'a lease lasts longer than its promise',
