@@ -59,6 +59,9 @@ export interface Campaign {
   readonly isTransfer: boolean
 }
 
+/** So far apart are the questions of two starts of one member. */
+export const questionSpan = 2 ** 20
+
 export class CoreState {
   readonly options: RaftOptions
   readonly id: NodeId
@@ -91,6 +94,8 @@ export class CoreState {
   verifiedIndex: LogIndex = 0
   /** How a member that lost its log makes up for it. */
   recovery: { askedMs: number; target: LogIndex | undefined } = { askedMs: -Infinity, target: undefined }
+  /** Of the questions that this start of the member asks; drawn with the first. */
+  private questions: number | undefined
   /** The write that puts a snapshot in place, while it is under way. */
   installId: number | undefined
   /** A piece of a snapshot that the driver is storing. */
@@ -145,6 +150,15 @@ export class CoreState {
   /** A snapshot is being put in the place of log and state. */
   get isInstalling(): boolean {
     return this.install !== undefined || this.installId !== undefined
+  }
+
+  /**
+   * Question `n` is asked as `firstQuestion + n`. An answer that was long under way may be one to a former self of this member,
+   * from before what was acknowledged since. Counts and clocks begin anew with a process: it takes chance to tell them apart.
+   */
+  get firstQuestion(): number {
+    this.questions ??= questionSpan * Math.floor((this.startedMs + this.options.random() * 2 ** 32) % 2 ** 32)
+    return this.questions
   }
 
   /** The configuration in force at `index`. */

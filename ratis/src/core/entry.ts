@@ -18,7 +18,8 @@ export interface Entry {
   readonly payload: Uint8Array
   /**
    * Bytes that belong to the entry and live elsewhere (chunks of a block). Opaque to the core: it counts them against the
-   * limits and hands them on. The driver calls an entry persisted only when these are durable too.
+   * limits and tells the other members how many there are; the driver brings them there, and calls an entry persisted only
+   * when these are durable too. `RaftNode` has none: blocks are durable before their entry is proposed (docs/adr/0011).
    */
   readonly external?: ExternalData
 }

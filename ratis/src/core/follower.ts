@@ -100,12 +100,14 @@ export function askForRecovery(core: CoreState): void {
   if (recovery.target !== undefined) return settleRecovery(core)
   if (core.nowMs - recovery.askedMs < core.options.electionTimeoutMs) return
   recovery.askedMs = core.nowMs
-  core.send({ kind: 'read-index', from: core.id, to: leader, term: core.term, context: 0, purpose: 'recovery' })
+  const context = core.firstQuestion
+  core.send({ kind: 'read-index', from: core.id, to: leader, term: core.term, context, purpose: 'recovery' })
 }
 
 export function onReadIndexReply(core: CoreState, reply: ReadIndexReply): void {
-  if (reply.purpose === 'read') core.readStates.push({ id: reply.context, index: reply.index })
-  else if (!core.mayVote && reply.from === core.leader && reply.index !== undefined) {
+  const question = reply.context - core.firstQuestion
+  if (reply.purpose === 'read') core.readStates.push({ id: question, index: reply.index })
+  else if (!core.mayVote && question === 0 && reply.from === core.leader && reply.index !== undefined) {
     core.recovery.target = reply.index
     settleRecovery(core)
   }

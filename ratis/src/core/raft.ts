@@ -123,7 +123,7 @@ export interface Raft {
   propose(payloads: readonly Uint8Array[], external?: readonly (Entry['external'] | undefined)[]): Proposed
   /**
    * Asks from where on a read is linearizable. A leader whose lease holds at `nowMs` answers at once with the index; else
-   * undefined, and a `ReadState` with this id follows. Ids are the driver's, unique.
+   * undefined, and a `ReadState` with this id follows. Ids are the driver's, unique since the start.
    */
   readIndex(id: number, nowMs: number): LogIndex | undefined
   /** Of a leader: starts a change. The entry that ends it is appended when its joint one is committed. */

@@ -18,7 +18,8 @@ export function readIndex(core: CoreState, id: number, nowMs: number): LogIndex 
     waitForRound(core, leading, { kind: 'self', id }, readableFrom(core, leading))
   } else if (leader === undefined) core.readStates.push({ id, index: undefined })
   else {
-    core.send({ kind: 'read-index', from: core.id, to: leader, term: core.term, context: id, purpose: 'read' })
+    const context = core.firstQuestion + id
+    core.send({ kind: 'read-index', from: core.id, to: leader, term: core.term, context, purpose: 'read' })
   }
   return undefined
 }

@@ -27,6 +27,7 @@ import { notLeader, refusalError } from './proposal-error.ts'
 import { ReadBarriers } from './read-barriers.ts'
 import { SnapshotInbox } from './snapshot-inbox.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
+import { Ticks } from './ticks.ts'
 import type { RaftTransport } from './transport.ts'
 
 export interface RaftNodeParts {
@@ -75,7 +76,10 @@ export class RaftNode implements Consensus {
   private readonly inbox: SnapshotInbox
   private readonly barriers: ReadBarriers
   private readonly stopReceiving: () => void
+  private readonly ticks: Ticks
   private cancelTick: Cancel = () => {}
+  /** How often it ticks; 0: it has not begun. */
+  private beatMs = 0
   private tickedMs = -Infinity
   private isScheduled = false
   private isPumping = false
@@ -96,6 +100,7 @@ export class RaftNode implements Consensus {
     this.id = options.id
     this.log = log
     this.core = core
+    this.ticks = transport.ticks ?? new Ticks(env.clock)
     this.logger = logger.child({ group, member: options.id })
     const onFailure = (error: StoreError): void => this.fail(error)
     const onTold = (): void => this.schedule()
@@ -177,6 +182,7 @@ export class RaftNode implements Consensus {
   start(): void {
     this.pump() // the state machine hears first that it follows
     this.tick()
+    this.setBeat()
   }
 
   propose(payload: Uint8Array): LogIndex {
@@ -279,7 +285,6 @@ export class RaftNode implements Consensus {
     this.core.tick(this.tickedMs)
     this.pump()
     if (this.fetcher.count + this.sender.count > 0) this.sweep()
-    this.armTick()
   }
 
   private sweep(): void {
@@ -289,10 +294,12 @@ export class RaftNode implements Consensus {
     })
   }
 
-  private armTick(): void {
+  private setBeat(): void {
+    const { tickMs } = this
+    if (!this.isRunning || tickMs === this.beatMs) return
     this.cancelTick()
-    if (!this.isRunning) return
-    this.cancelTick = this.parts.env.clock.after(this.tickMs, () => this.tick())
+    this.beatMs = tickMs
+    this.cancelTick = this.ticks.every(tickMs, () => this.tick())
   }
 
   /** Who leads nobody has nobody to wait for. */
@@ -382,7 +389,7 @@ export class RaftNode implements Consensus {
     if (leader === undefined) this.logger.debug({ role, term }, 'no leader')
     else this.logger.info({ role, term, leader }, 'leader')
     this.rise()
-    this.armTick()
+    this.setBeat()
     this.wake()
   }
 
@@ -407,7 +414,7 @@ export class RaftNode implements Consensus {
         this.logger.warn({ error: StoreError.from(error), peer: id, address }, 'a member has no usable address')
       }
     }
-    this.armTick()
+    this.setBeat()
   }
 
   private async install(place: SnapshotPlace): Promise<void> {

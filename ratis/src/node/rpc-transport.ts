@@ -7,6 +7,7 @@ import { LateAnswers } from './late-answers.ts'
 import { decodeBatch, type Batch } from './message-codec.ts'
 import { parsePeerAddress } from './peer-address.ts'
 import { defaultPeerLimits, messagesMethod, PeerLink, type PeerLimits } from './peer-link.ts'
+import { Ticks } from './ticks.ts'
 import type { RaftTransport } from './transport.ts'
 
 export interface RpcTransportOptions {
@@ -23,6 +24,7 @@ export interface RpcTransportOptions {
  * (members at the same address share it); what it receives comes through the methods of `raftMethods`.
  */
 export class RpcTransport implements RaftTransport {
+  readonly ticks: Ticks
   private readonly options: RpcTransportOptions
   private readonly limits: PeerLimits
   private readonly addresses = new Map<NodeId, string>()
@@ -34,6 +36,7 @@ export class RpcTransport implements RaftTransport {
   constructor(options: RpcTransportOptions) {
     this.options = options
     this.limits = { ...defaultPeerLimits, ...options.limits }
+    this.ticks = new Ticks(options.env.clock)
     this.answers = new LateAnswers(options.env.clock, this.limits.maxCalls)
   }
 

@@ -2,8 +2,11 @@
 
 import type { Message } from '../core/message.ts'
 import type { NodeId } from '../core/entry.ts'
+import type { Ticks } from './ticks.ts'
 
 export interface RaftTransport {
+  /** The clock of all groups of this process: what they send because time has passed then leaves together. Default: each has its own. */
+  readonly ticks?: Ticks
   /**
    * Sends, or drops: a message is never worth waiting for. False: it was not taken (no connection, or the peer's queue, which
    * is bounded in bytes, is full). Nothing is kept for a peer that does not read.

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { RaftCore } from '../../src/core/raft-core.ts'
 import {
   faultCounts,
@@ -9,6 +9,7 @@ import {
   runSeed,
   type RunResult,
 } from '../../src/testing/core-sim/core-sim.ts'
+import * as scenes from './scenes/scenes.ts'
 
 /** `O3_SIM_SEEDS=2000` in CI, `O3_SIM_FIRST` to go on elsewhere. */
 const seeds = Number(process.env['O3_SIM_SEEDS'] ?? 50)
@@ -16,6 +17,8 @@ const first = Number(process.env['O3_SIM_FIRST'] ?? 1)
 const chunk = 25
 /** One seed in so many is run twice. */
 const twice = 20
+/** Of each scene. */
+const sceneSeeds = 5
 
 const coreFactory = (...[options, start]: ConstructorParameters<typeof RaftCore>): RaftCore =>
   new RaftCore(options, start)
@@ -38,6 +41,16 @@ test('every kind of fault was injected', () => {
   const counts = faultCounts(results)
   const missing = faultKinds.filter((kind) => (counts.get(kind) ?? 0) === 0)
   expect(seeds < 100 ? [] : missing).toEqual([])
+})
+
+describe('scenes', () => {
+  test.each(Object.entries(scenes))('%s breaks no promise, and plays to its end', (_name, scene) => {
+    for (let seed = 1; seed <= sceneSeeds; seed++) {
+      const result = runSeed(seed, { coreFactory, scene })
+      expect(result.violation, `seed ${seed}`).toBeUndefined()
+      if (seed === sceneSeeds) expect(runSeed(seed, { coreFactory, scene }).traceHash).toBe(result.traceHash)
+    }
+  })
 })
 
 test('recording changes nothing', () => {

@@ -1,5 +1,13 @@
-import type { DriverBug } from '../../src/testing/core-sim/core-sim.ts'
+import type { DriverBug, Scene } from '../../src/testing/core-sim/core-sim.ts'
 import type { SourceEdit } from './planted-core.ts'
+import {
+  crashWhileTakingOver,
+  groupIsReplacedUnheard,
+  leaderSleeps,
+  logIsLost,
+  questionWithoutEntries,
+  voterIsCutOff,
+} from './scenes/scenes.ts'
 
 export type Planted = {
   readonly name: string
@@ -7,9 +15,11 @@ export type Planted = {
   readonly foundBy: readonly string[]
   /** Seeds that find it; when the core or a plan changes others will. */
   readonly seeds: readonly number[]
+  /** In which they find it, where chance alone would take too many. */
+  readonly scene?: Scene
 } & ({ readonly driver: DriverBug } | { readonly core: readonly SourceEdit[] })
 
-const edit = (file: string, find: string, replace: string): readonly SourceEdit[] => [{ file, find, replace }]
+export const edit = (file: string, find: string, replace: string): readonly SourceEdit[] => [{ file, find, replace }]
 
 /** Bugs that were made elsewhere, or that one would make. Each is caught by the seeds that CI plays. */
 export const plantedBugs: readonly Planted[] = [
@@ -34,7 +44,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a member votes after losing its log',
     driver: 'votes-after-loss',
     foundBy: ['leader-completeness', 'one-leader', 'agreement'],
-    seeds: [4, 5, 7],
+    seeds: [1, 2],
+    scene: logIsLost,
   },
   {
     name: 'snapshots forget requests',
@@ -48,7 +59,12 @@ export const plantedBugs: readonly Planted[] = [
     foundBy: ['equal-state'],
     seeds: [1, 3, 4],
   },
-  { name: 'a checkpoint is ahead of its data', driver: 'checkpoint-ahead', foundBy: ['equal-state'], seeds: [1, 3, 4] },
+  {
+    name: 'a checkpoint is ahead of its data',
+    driver: 'checkpoint-ahead',
+    foundBy: ['equal-state'],
+    seeds: [20, 7, 24],
+  },
   {
     name: 'a read does not wait for apply',
     driver: 'read-before-applied',
@@ -61,7 +77,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'an older term is committed by counting',
     core: edit('replication.ts', '|| core.log.termAt(index) !== core.term) return', ') return'),
     foundBy: ['durable-commit'],
-    seeds: [4, 5, 6],
+    seeds: [24, 7, 4],
   },
   {
     name: 'the leader counts itself before its sync',
@@ -86,8 +102,9 @@ export const plantedBugs: readonly Planted[] = [
       'return isJoint(configuration) ? Math',
       'return configuration.voters.length === 0 ? Math',
     ),
-    foundBy: ['durable-commit'],
-    seeds: [48],
+    foundBy: ['durable-commit', 'one-leader', 'leader-completeness'],
+    seeds: [1, 2, 3],
+    scene: groupIsReplacedUnheard,
   },
   {
     name: 'a follower commits what it has not verified',
@@ -97,7 +114,8 @@ export const plantedBugs: readonly Planted[] = [
       'Math.min(leaderCommit, core.log.lastIndex)',
     ),
     foundBy: ['applied-prefix'],
-    seeds: [1, 3, 6],
+    seeds: [1, 2],
+    scene: questionWithoutEntries,
   },
   {
     name: 'entries are applied before they are durable here',
@@ -131,7 +149,7 @@ export const plantedBugs: readonly Planted[] = [
       'accept(core, request, core.log.lastIndex)',
     ),
     foundBy: ['sync-before-send'],
-    seeds: [1, 3, 6],
+    seeds: [22, 18, 14],
   },
   {
     name: 'a follower says it has what is not durable',
@@ -147,7 +165,7 @@ export const plantedBugs: readonly Planted[] = [
       'previousIndex > core.log.lastIndex)',
     ),
     foundBy: ['applied-prefix', 'log-matching'],
-    seeds: [3, 16, 18],
+    seeds: [18, 16, 3],
   },
   {
     name: 'writes taken back count as durable',
@@ -157,7 +175,8 @@ export const plantedBugs: readonly Planted[] = [
       'index = Math.min(index, each.lastIndex)',
     ),
     foundBy: ['sync-before-send'],
-    seeds: [9, 18, 27],
+    seeds: [1, 6, 8],
+    scene: crashWhileTakingOver,
   },
   {
     name: 'a snapshot is put over a newer state',
@@ -185,7 +204,7 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a vote goes to a log that lacks entries',
     core: edit('election.ts', 'core.log.isUpToDate(request.lastTerm, request.lastIndex)', 'request.lastIndex >= 0'),
     foundBy: ['leader-completeness'],
-    seeds: [1, 4, 5],
+    seeds: [5, 4, 1],
   },
   {
     name: 'two votes in one term',
@@ -203,19 +222,21 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a joint configuration elects by the new voters alone',
     core: edit('configuration.ts', 'if (isJoint(configuration)) results.push', 'if (results.length > 1) results.push'),
     foundBy: ['one-leader'],
-    seeds: [81],
+    seeds: [1, 2],
+    scene: groupIsReplacedUnheard,
   },
   {
     name: 'a new term keeps the old vote',
     core: edit('roles.ts', "core.changeDurable({ term, vote: '' })", 'core.changeDurable({ term })'),
     foundBy: ['progress'],
-    seeds: [1, 2, 3],
+    seeds: [24, 20, 22],
   },
   {
     name: 'a member that lost its log votes at once',
     core: edit('election.ts', '    core.mayVote &&\n', ''),
-    foundBy: ['sync-before-send'],
-    seeds: [7],
+    foundBy: ['leader-completeness'],
+    seeds: [1, 2],
+    scene: logIsLost,
   },
   {
     name: 'recovery ends before the log is whole',
@@ -229,7 +250,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a leader reads without asking anybody',
     core: edit('reads.ts', 'isLeaseValid(core, leading, nowMs)', 'nowMs >= 0'),
     foundBy: ['linear-reads'],
-    seeds: [15, 23, 74],
+    seeds: [1, 2],
+    scene: leaderSleeps,
   },
   {
     name: 'a read is confirmed by answers from before it',
@@ -241,19 +263,21 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a new leader reads what it knows to be committed',
     core: edit('reads.ts', 'Math.max(core.commitIndex, leading.termStart)', 'core.commitIndex'),
     foundBy: ['linear-reads'],
-    seeds: [1, 4, 5],
+    seeds: [18, 5, 9],
   },
   {
     name: 'a lease lasts longer than its promise',
     core: edit('quorum.ts', '- core.options.maxClockDriftMs', '* 3'),
     foundBy: ['linear-reads'],
-    seeds: [53],
+    seeds: [1, 2],
+    scene: leaderSleeps,
   },
   {
     name: 'members vote while they hear a leader',
     core: edit('election.ts', 'return core.nowMs - core.heardMs < electionTimeoutMs', 'return false'),
     foundBy: ['linear-reads'],
-    seeds: [49],
+    seeds: [1, 3, 4],
+    scene: voterIsCutOff,
   },
   {
     name: 'a lease outlives the offer to hand over',

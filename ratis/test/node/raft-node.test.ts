@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
+import { RaftCore } from '../../src/core/raft-core.ts'
 import { simulatedAddress, SimulatedGroup, type SimulatedGroupOptions } from '../../src/testing/simulated-group.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 function inGroup(
   script: (group: SimulatedGroup) => Promise<void>,
@@ -123,6 +126,25 @@ test('a leader that is cut off stops leading, and what it took alone is gone', (
     expect(old.list.items).toEqual(['before', 'after'])
   }))
 
+test('a start applies nothing that is only in the own log', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await group.propose('before')
+    const heal = group.isolate(leader.id)
+    const { lastIndex } = leader.raft.log
+    void failure(leader.list.propose('alone'))
+    await group.until('it is durable', () => leader.raft.status().durableIndex > lastIndex)
+    group.kill(leader.id)
+    const back = await group.start(leader.id)
+    await group.until('the others go on', () => group.leader !== undefined && group.leader.id !== back.id)
+    expect(back.raft.status().lastIndex).toBe(lastIndex + 1)
+    expect(back.list.items).not.toContain('alone')
+    await group.propose('after')
+    heal()
+    await group.agreed('after')
+    expect(back.list.items).not.toContain('alone')
+  }))
+
 test('a member that comes back disturbs nobody', () =>
   inGroup(async (group) => {
     const leader = await group.elected()
@@ -158,6 +180,8 @@ test('a follower that needs what was cut away gets a snapshot, and then the log'
     const leader = await group.elected()
     const [slow] = others(group, leader.id)
     group.kill(slow)
+    const addresses = Object.fromEntries(['a', 'b', 'c', 'd'].map((id) => [id, simulatedAddress(id)]))
+    await leader.raft.changeMembership({ voters: ['a', 'b', 'c'], learners: ['d'], addresses })
     await fill(group, 300)
     await leader.list.checkpoint()
     expect(leader.raft.log.firstIndex).toBeGreaterThan(10)
@@ -167,6 +191,7 @@ test('a follower that needs what was cut away gets a snapshot, and then the log'
     expect(list.items).toEqual(leader.list.items)
     await group.propose('after')
     await group.agreed('after')
+    expect(raft.configuration.learners, 'the entry that says so was cut away').toEqual(['d'])
     // What it got is durable, with its log.
     expect(raft.log.hardState.checkpointIndex).toBeGreaterThan(10)
     group.crash(slow)
@@ -321,6 +346,53 @@ test('a full disk of a follower holds up nobody, and is made up for', () =>
     await group.agreed('item 9')
   }))
 
+test('a leader whose disk lags behind the commit reads nothing before it has applied that', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    const [id] = others(group, leader.id)
+    const follower = group.member(id)
+    await group.propose('before')
+    const cancel = leader.machine.disk.inject({ operation: 'write', errno: 'ENOSPC', path: /log/, times: Infinity })
+    const proposed = leader.list.propose('after')
+    await group.until('a follower has applied it', () => follower.list.items.at(-1) === 'after')
+    await group.until('the leader knows', () => leader.raft.commitIndex === follower.raft.appliedIndex)
+    expect(leader.list.items.at(-1)).toBe('before')
+    const read = leader.raft.readBarrier()?.then(() => leader.list.items.at(-1))
+    cancel()
+    expect(await read).toBe('after')
+    await proposed
+  }))
+
+test('how far the log is committed is written down, soon after', () =>
+  inGroup(async (group) => {
+    await group.elected()
+    await group.propose('it')
+    await group.agreed('it')
+    await group.simulation.clock.sleep(2_000)
+    for (const { raft } of group.members.values()) expect(raft.log.hardState.commitFloor).toBe(raft.appliedIndex)
+  }))
+
+test('the core hears no message before it is told the time', () => {
+  // A follower's word counts from when it gave it. Were that the last tick, of which a busy process misses some, it would end early.
+  const told = new WeakMap<RaftCore, number>()
+  const ages: number[] = []
+  const { tick, step } = RaftCore.prototype
+  vi.spyOn(RaftCore.prototype, 'tick').mockImplementation(function (this: RaftCore, nowMs) {
+    told.set(this, nowMs)
+    tick.call(this, nowMs)
+  })
+  return inGroup(async (group) => {
+    vi.spyOn(RaftCore.prototype, 'step').mockImplementation(function (this: RaftCore, message) {
+      ages.push(group.simulation.clock.monotonicMs() - (told.get(this) ?? -Infinity))
+      step.call(this, message)
+    })
+    await group.elected()
+    for (let i = 0; i < 20; i++) await group.propose(`item ${i}`)
+    expect(ages.length).toBeGreaterThan(50)
+    expect(Math.max(...ages)).toBeLessThan(1)
+  })
+})
+
 test('reads are linearizable on the leader and on followers', () =>
   inGroup(async (group) => {
     const leader = await group.elected()
@@ -417,6 +489,20 @@ test('a blank member elects nobody', () =>
     await group.propose('after')
     await group.agreed('after')
     expect(group.member(blank).list.items).toContain('acknowledged by two')
+  }))
+
+test('a state that ends before the log begins is not gone on from', () =>
+  inGroup(async (group) => {
+    const leader = await group.elected()
+    await fill(group, 300)
+    await leader.list.checkpoint()
+    expect(leader.raft.log.firstIndex).toBeGreaterThan(10)
+    await group.stop(leader.id)
+    const { disk } = leader.machine.boot()
+    await disk.remove('raft/list')
+    await disk.syncDirectory('raft')
+    leader.machine.kill()
+    expect(await failure(group.start(leader.id))).toBe('Damaged')
   }))
 
 test('the only voter of a group does not go on without what it lost', () =>

@@ -13,13 +13,16 @@ export function withGroup(
   store: SimulatedStoreGroupOptions<CounterCommand, CounterReply>['store'] = {},
   plantKv: SimulatedStoreGroupOptions<CounterCommand, CounterReply>['plantKv'] = (_, kv) => kv,
 ): Promise<void> {
+  return withGroupOf({ seed: 1, store, plantKv }, script)
+}
+
+/** The same, by chance of its own. */
+export function withGroupOf(
+  options: Pick<SimulatedStoreGroupOptions<CounterCommand, CounterReply>, 'seed' | 'store' | 'plantKv'>,
+  script: (group: Group, scripted: ScriptedGroup) => Promise<void>,
+): Promise<void> {
   const scripted = new ScriptedGroup()
-  const group = new SimulatedStoreGroup(counterRules, {
-    seed: 1,
-    consensus: ({ id }) => scripted.opener(id),
-    store,
-    plantKv,
-  })
+  const group = new SimulatedStoreGroup(counterRules, { ...options, consensus: ({ id }) => scripted.opener(id) })
   return group.run(async () => {
     scripted.elect('a')
     await scripted.settle()
@@ -43,11 +46,15 @@ export async function failureOf(work: Promise<unknown>): Promise<StoreErrorCode>
 /** Until what was just asked is planned, its rows fetched if need be. */
 export const turn = (group: Group, id: NodeId): Promise<void> => group.node(id).process.clock.sleep(2)
 
-export async function executed(group: Group, scripted: ScriptedGroup, ...commands: CounterCommand[]): Promise<void> {
+export async function executed(
+  group: Group,
+  scripted: ScriptedGroup,
+  ...commands: CounterCommand[]
+): Promise<readonly CounterReply[]> {
   const replies = Promise.all(commands.map((command) => group.store(scripted.leader ?? '').execute(command)))
   await turn(group, 'a')
   await scripted.settle()
-  await replies
+  return replies
 }
 
 export const valueOf = async (group: Group, id: NodeId, name: string): Promise<number | undefined> =>

@@ -17,8 +17,6 @@ export type DriverBug =
   | 'configuration-forgotten-by-snapshots'
   /** A checkpoint claims one entry more than it has. */
   | 'checkpoint-ahead'
-  /** An index is remembered as committed while another leader's entry is still the durable one there. */
-  | 'floor-unverified'
   /** A read does not wait until what it must show is applied. */
   | 'read-before-applied'
 

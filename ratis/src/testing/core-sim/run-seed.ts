@@ -2,6 +2,7 @@ import { isJoint, membersOf } from '../../core/configuration.ts'
 import type { NodeId } from '../../core/entry.ts'
 import { Nemesis } from './nemesis.ts'
 import { planOf, type FaultKind, type SimPlan } from './plan.ts'
+import { scenePlan } from './scene-plan.ts'
 import { noBugs, type Bugs } from './planted-bug.ts'
 import { SimClient, type ClientCounts } from './sim-client.ts'
 import { SimCluster } from './sim-cluster.ts'
@@ -16,6 +17,16 @@ export interface RunOptions {
   /** `recorded`: keep the last lines of the trace. The run is the same. */
   readonly recording?: 'recorded' | 'hashed'
   readonly plan?: SimPlan
+  /** In place of what a plan does to the group. */
+  readonly scene?: Scene
+}
+
+/** A script of faults. */
+export interface Scene {
+  /** Over the plan of a scene. */
+  readonly plan?: Partial<SimPlan>
+  /** It goes on when the condition that it yields is true. */
+  play(nemesis: Nemesis): Iterable<() => boolean>
 }
 
 export interface Violation {
@@ -46,7 +57,8 @@ const patience = 20
 
 /** One seed, from its plan to its end: same seed, same code, same run. A violation, or anything thrown, ends it. */
 export function runSeed(seed: number, options: RunOptions): RunResult {
-  const plan = options.plan ?? planOf(seed)
+  const { scene } = options
+  const plan = options.plan ?? (scene === undefined ? planOf(seed) : scenePlan(seed, scene.plan))
   const world = new SimWorld(seed, options.recording ?? 'hashed')
   const counts: ClientCounts = { writes: 0, reads: 0 }
   let commits = 0
@@ -55,7 +67,7 @@ export function runSeed(seed: number, options: RunOptions): RunResult {
     const { coreFactory, bugs = noBugs } = options
     const cluster = new SimCluster({ plan, world, coreFactory, bugs })
     try {
-      live(cluster, counts)
+      live(cluster, counts, scene)
     } finally {
       commits = cluster.checkers.committed.lastIndex
     }
@@ -81,7 +93,7 @@ function violationOf(error: unknown, atMs: number): Violation {
   return { checker: 'no-throw', reason: text, atMs }
 }
 
-function live(cluster: SimCluster, counts: ClientCounts): void {
+function live(cluster: SimCluster, counts: ClientCounts, scene: Scene | undefined): void {
   const { world, plan } = cluster
   const nemesis = new Nemesis(cluster)
   let reads = 0
@@ -93,8 +105,10 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   for (const member of cluster.all.slice(0, plan.members)) member.start()
   for (const client of clients) client.start()
   probe(cluster, clientOf(clients.length), nextReadId)
-  nemesis.start()
-  world.runUntil(plan.safetyMs)
+  if (scene === undefined) {
+    nemesis.start()
+    world.runUntil(plan.safetyMs)
+  } else play(scene, nemesis)
 
   nemesis.stop()
   for (const client of clients) client.isStopped = true
@@ -103,6 +117,17 @@ function live(cluster: SimCluster, counts: ClientCounts): void {
   if (client !== undefined) mustAnswer(cluster, client)
   healAll(cluster, nemesis)
   mustAgree(cluster)
+}
+
+function play(scene: Scene, nemesis: Nemesis): void {
+  const { world, plan } = nemesis.cluster
+  let at = 0
+  for (const condition of scene.play(nemesis)) {
+    const untilMs = world.nowMs + answerWithin * plan.raft.electionTimeoutMs
+    if (world.runUntil(untilMs, condition) === 'time')
+      throw new SimViolation('scene', `it waits in vain, at place ${at}`)
+    at++
+  }
 }
 
 /**
@@ -116,7 +141,7 @@ function probe(cluster: SimCluster, writer: SimClient, nextReadId: () => number)
   for (const leader of leaders) {
     const id = nextReadId()
     checkers.readBegan(id)
-    leader.read(id, (fate) => {
+    leader.read((fate) => {
       if (fate.kind === 'served') checkers.readServed({ id, ...fate })
     })
   }

@@ -86,7 +86,7 @@ export class SimClient {
       const id = this.#parts.nextReadId()
       cluster.checkers.readBegan(id)
       const target = random.chance(0.5) ? this.#target() : this.#anybody()
-      target.read(id, (fate) => {
+      target.read((fate) => {
         if (fate.kind === 'refused' || !answered()) return
         counts.reads++
         cluster.checkers.readServed({ id, ...fate })

@@ -57,6 +57,8 @@ interface Running extends MemberView {
   machine: KvMachine
   readonly proposals: Map<LogIndex, Proposal>
   readonly reads: Map<number, Read>
+  /** They count from 1 in each process. */
+  lastRead: number
   readonly applying: ApplyRange[]
   isApplyBusy: boolean
   /** Counts the snapshots installed: what was planned before is void. */
@@ -126,6 +128,7 @@ export class SimMember {
       machine: new KvMachine(this.disk.checkpoint),
       proposals: new Map(),
       reads: new Map(),
+      lastRead: 0,
       applying: [],
       isApplyBusy: false,
       installs: 0,
@@ -185,9 +188,10 @@ export class SimMember {
     )
   }
 
-  read(id: number, settle: (fate: ReadFate) => void): void {
+  read(settle: (fate: ReadFate) => void): void {
     this.#do(() =>
       this.#input('read', (running) => {
+        const id = ++running.lastRead
         const index = running.core.readIndex(id, this.clock.nowMs())
         running.reads.set(id, { readIndex: index, settle })
         this.#serveReads(running)
@@ -334,8 +338,7 @@ export class SimMember {
         this.#input('persisted', ({ core }) => {
           core.persisted(id)
           // Of a committed entry, another leader's may still be the durable one: the core knows.
-          const durable = bugs.has('floor-unverified') ? Infinity : core.status().durableIndex
-          this.disk.noteCommitted(Math.min(core.commitIndex, durable))
+          this.disk.noteCommitted(Math.min(core.commitIndex, core.status().durableIndex))
         })
       })
     })

@@ -35,6 +35,11 @@ export class StageMember {
   heldWrites: Persist[] = []
   heldReads: (() => void)[] = []
   applied = 0
+  /** Snapshots that it has closed, and gives no piece of any more. */
+  private closed = new Set<string>()
+  private offered = new Set<string>()
+  /** Reads that it has asked for since it started. */
+  private reads = new Set<number>()
   private readonly say: (line: string) => void
   private readonly post: (message: Message) => void
 
@@ -69,8 +74,21 @@ export class StageMember {
     this.drain()
   }
 
+  read(id: number): void {
+    this.reads.add(id)
+    const index = this.core.readIndex(id, this.nowMs)
+    if (index !== undefined) this.say(`read ${id}: at once, from index ${index}`)
+    this.drain()
+  }
+
+  closeSnapshots(): void {
+    this.closed = this.offered
+    this.offered = new Set()
+  }
+
   crash(): void {
     this.isUp = false
+    this.reads.clear()
     this.heldWrites = []
     this.heldReads = []
   }
@@ -141,7 +159,8 @@ export class StageMember {
     }
     if (ready.apply !== undefined) this.apply(ready.apply.first, ready.apply.last)
     for (const { id, index } of ready.readStates) {
-      this.say(index === undefined ? `read ${id}: refused` : `read ${id}: from index ${index}`)
+      if (!this.reads.delete(id)) this.say('hears an answer to nothing that it asked')
+      else this.say(index === undefined ? `read ${id}: refused` : `read ${id}: from index ${index}`)
     }
     for (const { to, first, last } of ready.fetches) {
       this.later(() => {
@@ -201,6 +220,9 @@ export class StageMember {
   private readChunk({ to, snapshot, position }: ChunkRead): void {
     const term = this.disk.entries.find(({ index }) => index === this.applied)?.term ?? this.disk.place.term
     const name = snapshot ?? `s${this.applied}@${term}`
+    if (snapshot === undefined) this.closed.delete(name)
+    if (this.closed.has(name)) return this.core.chunkFailed(to)
+    this.offered.add(name)
     const [index, ofTerm] = name.slice(1).split('@').map(Number) as [number, number]
     const next = position === '' ? 'half' : undefined
     const place = { index, term: ofTerm }

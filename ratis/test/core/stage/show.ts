@@ -1,6 +1,7 @@
 /** How things look in a transcript. An entry is `index@term`, then what it carries. */
 
 import { decodeConfiguration, type Configuration } from '../../../src/core/configuration.ts'
+import { questionSpan } from '../../../src/core/core-state.ts'
 import { entryKind, type Entry } from '../../../src/core/entry.ts'
 import type { Message } from '../../../src/core/message.ts'
 import type { RoleChange } from '../../../src/core/ready.ts'
@@ -35,6 +36,9 @@ const showEntries = (entries: readonly Entry[]): string =>
     ? 'nothing'
     : entries.map(({ index, term, payload }) => `${index}@${term}${showPayload(payload)}`).join(' ')
 
+/** Without what tells it from those of former selves. */
+const questionOf = ({ context }: { readonly context: number }): number => context % questionSpan
+
 export function showMessage(message: Message): string {
   return `→ ${message.to}: ${showKind(message)} [${message.term}]`
 }
@@ -62,9 +66,9 @@ function showKind(message: Message): string {
     case 'heartbeat-reply':
       return `heard ${message.round}${message.mayVote ? '' : ', may not vote'}`
     case 'read-index':
-      return message.purpose === 'read' ? `read ${message.context}?` : 'how far to make good?'
+      return message.purpose === 'read' ? `read ${questionOf(message)}?` : 'how far to make good?'
     case 'read-index-reply': {
-      const what = message.purpose === 'read' ? `read ${message.context}` : 'make good'
+      const what = message.purpose === 'read' ? `read ${questionOf(message)}` : 'make good'
       return `${what} ${message.index === undefined ? 'refused' : `from ${message.index}`}`
     }
     case 'timeout-now':

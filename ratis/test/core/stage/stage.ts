@@ -13,6 +13,8 @@
  * | `deliver [a>b] [KIND]` | those that are under way now arrive, or of a to b, or of a kind |
  * | `drop …`, `again …` | the same choice is lost; arrives and stays under way too |
  * | `cut a`, `cut a b`, `cut a>b`, `heal` | nothing passes between a and all, a and b, from a to b |
+ * | `propose-with a 1000 x` | with so many external bytes |
+ * | `close-snapshots a` | no pieces of those that it has offered any more |
  * | `propose a x`, `read a 1`, `change a voters=a,b learners=c`, `transfer a [b]` | |
  * | `hold a`, `persist a [n]`, `release a` | a's writes wait; the oldest complete; no more waiting |
  * | `hold-reads a`, `answer a` | so do its reads of entries and snapshots |
@@ -44,6 +46,7 @@ export class Stage {
     stop: ([id, ms]) => void (this.member(id).nowMs += Number(ms)),
     full: ([id]) => void (this.member(id).isFull = true),
     roomy: ([id]) => void (this.member(id).isFull = false),
+    'close-snapshots': ([id]) => this.member(id).closeSnapshots(),
     memory: ([id]) => this.say(`${this.member(id).core.status().tailBytes} bytes of entries in memory`),
     run: ([ms]) => this.run(Number(ms)),
     stable: () => this.stable(),
@@ -52,8 +55,9 @@ export class Stage {
     drop: (words) => this.drop(words),
     cut: (words) => this.cut(words),
     heal: () => this.cuts.clear(),
-    propose: ([id, ...text]) => this.propose(id, text.join(' ')),
-    read: ([id, read]) => this.read(id, Number(read)),
+    propose: ([id, ...text]) => this.propose(id, text.join(' '), undefined),
+    'propose-with': ([id, bytes, ...text]) => this.propose(id, text.join(' '), Number(bytes)),
+    read: ([id, read]) => this.member(id).read(Number(read)),
     change: (words) => this.change(words),
     transfer: ([id, to]) => this.transfer(id, to),
     hold: ([id]) => void (this.member(id).holdsWrites = true),
@@ -188,17 +192,12 @@ export class Stage {
     this.underWay = this.underWay.filter((message) => !this.isCut(message))
   }
 
-  private propose(id: string | undefined, text: string): void {
+  /** `sizeBytes`: of what belongs to the entry and is elsewhere. */
+  private propose(id: string | undefined, text: string, sizeBytes: number | undefined): void {
     const member = this.member(id)
-    const proposed = member.core.propose([Buffer.from(text, 'latin1')])
+    const external = sizeBytes === undefined ? undefined : { sizeBytes }
+    const proposed = member.core.propose([Buffer.from(text, 'latin1')], [external])
     if (proposed.kind === 'refused') this.say(`${id} refuses: ${proposed.reason}`)
-    member.drain()
-  }
-
-  private read(id: string | undefined, read: number): void {
-    const member = this.member(id)
-    const index = member.core.readIndex(read, member.nowMs)
-    if (index !== undefined) this.say(`${id} read ${read}: at once, from index ${index}`)
     member.drain()
   }
 

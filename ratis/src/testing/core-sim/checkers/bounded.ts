@@ -1,10 +1,14 @@
-import { entryBytes } from '../../../core/entry.ts'
+import type { Term } from '../../../api/api.ts'
+import { entryBytes, type NodeId } from '../../../core/entry.ts'
 import type { SimPlan } from '../plan.ts'
 import { SimViolation } from '../violation.ts'
 import type { Checker } from './checker.ts'
 
 /** `status` walks over everything: look once in so many inputs. */
 const everyInputs = 64
+
+/** Of one leader in one term: what it wanted to send may leave when it has stepped down already. */
+const pathOf = (from: NodeId, to: NodeId, term: Term): string => `${from}>${to} in term ${term}`
 
 /** What a core holds in memory, and has under way, stays within its options. */
 export function bounded(plan: SimPlan): Checker {
@@ -22,7 +26,7 @@ export function bounded(plan: SimPlan): Checker {
       if (message.entries.length > 1 && bytes > maxAppendBytes) {
         throw new SimViolation(name, `${id} sends ${bytes} bytes in one append; the limit is ${maxAppendBytes}`)
       }
-      const path = `${id}>${message.to}`
+      const path = pathOf(id, message.to, message.term)
       const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
       underWay.set(path, { appends: appends + 1, words })
       if (appends > maxInflightAppends * (1 + words)) {
@@ -30,12 +34,9 @@ export function bounded(plan: SimPlan): Checker {
       }
     },
     delivered({ id }, message) {
-      const path = `${id}>${message.from}`
+      const path = pathOf(id, message.from, message.term)
       const { appends, words } = underWay.get(path) ?? { appends: 0, words: 0 }
       underWay.set(path, { appends: 0, words: appends > 0 ? 1 : words + 1 })
-    },
-    roleChanged({ id }) {
-      for (const path of underWay.keys()) if (path.startsWith(`${id}>`)) underWay.delete(path)
     },
     stepped({ id, core, disk }) {
       if (inputs++ % everyInputs !== 0) return
