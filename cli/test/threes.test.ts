@@ -1,7 +1,7 @@
 /** OM and SCM in threes, as a user runs them: whatever one process suffers, no request notices. */
 
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
@@ -136,16 +136,30 @@ test('the leaders are killed, and no request fails', { timeout: longMs }, async 
   })
 })
 
-test(
-  'a member whose directory was wiped has no vote until it knows everything again',
+const losses: readonly (readonly [string, (directory: string) => Promise<void>])[] = [
+  ['directory was wiped', (directory) => rm(directory, { recursive: true })],
+  ['rows are damaged', (directory) => overwriteAll(join(directory, 'om'), /^db/)],
+]
+
+/** Every file of the directories in `directory` whose names match. */
+async function overwriteAll(directory: string, names: RegExp): Promise<void> {
+  for (const name of (await readdir(directory)).filter((each) => names.test(each))) {
+    for (const file of await readdir(join(directory, name))) {
+      await writeFile(join(directory, name, file), 'not what was written here')
+    }
+  }
+}
+
+test.each(losses)(
+  'a member whose %s has no vote until it knows everything again',
   { timeout: longMs },
-  async () => {
+  async (_, spoil) => {
     const follower = await until('a member follows', async () => {
       return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
     })
-    await underLoad('wiped', async () => {
+    await underLoad('spoilt', async () => {
       process.kill(follower.pid, 'SIGSTOP')
-      await rm(join(data, follower.id), { recursive: true })
+      await spoil(join(data, follower.id))
       process.kill(follower.pid, 'SIGKILL')
       await until('it votes, and lacks nothing', async () => {
         const found = (await members('om')).find(({ id }) => id === follower.id)

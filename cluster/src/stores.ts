@@ -11,6 +11,7 @@ import type { ReplicatedStore, StoreRules } from '@o3/ratis/api'
 import type { Configuration, RaftTransport } from '@o3/ratis/node'
 import { openReplicatedStore, raftMember } from '@o3/ratis/store'
 import type { Consensus, KvPlaces, OpenConsensus, StoreEvent } from '@o3/ratis/store'
+import { othersHaveIt, setAside } from './damaged-state.ts'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
@@ -36,8 +37,8 @@ export interface GroupPlace {
   /** The group as it began; undefined: the member waits until the group takes it in. */
   readonly bootstrap: Configuration | undefined
   /**
-   * `alone`: what the log has lost is lost, and the store does not open (`Damaged`). `others`: they have it, too; the member
-   * takes part without a vote until it has it back.
+   * `alone`: what log and rows have lost is lost, and the store does not open (`Damaged`). `others`: they have it, too; the
+   * member takes part without a vote until it has it back.
    */
   readonly company: 'alone' | 'others'
 }
@@ -49,10 +50,26 @@ export interface OpenedStore<Command, Reply> {
   close(): Promise<void>
 }
 
-/** `db` (later `db.1`, …) is the key-value store, `log` the Raft log. Nothing stays open when it rejects. */
+/**
+ * `db` (later `db.1`, …) is the key-value store, `log` the Raft log. Nothing stays open when it rejects. A state that is
+ * damaged, and that others have, is kept aside, and the member begins anew.
+ */
 export async function openStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<OpenedStore<Command, Reply>> {
+  const { env, directory, log, place } = options
+  try {
+    return await openState(options)
+  } catch (error) {
+    if (place === undefined || !othersHaveIt(place, error)) throw error
+    const aside = await setAside(env.disk, directory)
+    log.error({ error, aside }, 'the state is damaged: it is kept aside, and comes back from the others')
+    // As it began is not as it is; the others say.
+    return openState({ ...options, place: { ...place, bootstrap: undefined } })
+  }
+}
+
+async function openState<Command, Reply>(options: StoreOptions<Command, Reply>): Promise<OpenedStore<Command, Reply>> {
   const { env, directory, rules, log, cacheBytes, checkpointBytes, segmentBytes, place } = options
   const logger = log.child({ store: rules.name })
   let member: Consensus | undefined
