@@ -7,7 +7,7 @@
 
 import { StoreError, unreachable } from '@o3/common/errors'
 import type { Fenced, RpcHandler, RpcMethods } from '@o3/common/rpc'
-import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ReplicatedStore, StoreStatus } from '@o3/ratis/api'
 import type { Configuration, Consensus, NodeId } from '@o3/ratis/node'
 
 export interface GroupMemberStatus {
@@ -22,6 +22,8 @@ export interface GroupMemberStatus {
   readonly commitIndex: number
   readonly appliedIndex: number
   readonly checkpointIndex: number
+  /** Its disk is full: it would refuse changes. Undefined: it is of a release that does not tell. */
+  readonly outOfSpace?: boolean
   /** As this member knows it. */
   readonly voters: readonly NodeId[]
   readonly learners: readonly NodeId[]
@@ -69,7 +71,7 @@ export function serveGroup<Command, Reply, Peer>(
   consensus: Consensus,
   store: Pick<ReplicatedStore<Command, Reply>, 'status' | 'checkpoint'>,
 ): RpcMethods<Peer> {
-  const status = (): GroupMemberStatus => statusOf(consensus, store.status().checkpointIndex)
+  const status = (): GroupMemberStatus => statusOf(consensus, store.status())
   return {
     [groupMethods.status]: answering(() => status()),
     [groupMethods.checkpoint]: answering(async () => {
@@ -94,7 +96,10 @@ function answering<Peer>(answer: (asked: unknown) => object | Promise<object>): 
   }
 }
 
-function statusOf(consensus: Consensus, checkpointIndex: number): GroupMemberStatus {
+function statusOf(
+  consensus: Consensus,
+  { checkpointIndex, outOfSpace }: Pick<StoreStatus, 'checkpointIndex' | 'outOfSpace'>,
+): GroupMemberStatus {
   const { id, role, term, leader, mayVote, members, configuration, ...at } = consensus.status()
   const { voters, learners, addresses, outgoing } = configuration
   return {
@@ -108,6 +113,7 @@ function statusOf(consensus: Consensus, checkpointIndex: number): GroupMemberSta
     commitIndex: at.commitIndex,
     appliedIndex: at.appliedIndex,
     checkpointIndex,
+    outOfSpace,
     voters,
     learners,
     addresses,

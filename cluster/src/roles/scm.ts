@@ -3,7 +3,6 @@
 import { assert } from '@o3/common/errors'
 import { serveScm } from '@o3/scm/rpc'
 import { SCM, SCM_STORE } from '@o3/scm/module'
-import { logProblem } from '../parts/problems.ts'
 import { readSealingKey } from '../cluster-file/read-cluster.ts'
 import { scmSegmentBytes, startScm } from '../parts/scm.ts'
 import type { RunningProcess } from '../process/running-process.ts'
@@ -12,6 +11,7 @@ import { signingMethods } from '../pki/signing.ts'
 import type { ClusterPeer } from '../pki/wire.ts'
 import { serveGroup } from './group-admin.ts'
 import { joinGroup, membershipOf, namingLeaders } from './group.ts'
+import { askMembers, watchMember } from './member-watch.ts'
 import { startRole } from './role-process.ts'
 import type { RoleFacts, RoleOptions } from './role-process.ts'
 
@@ -25,6 +25,13 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
     const store = graph.get(SCM_STORE)
     const isDatanode = (peer: ClusterPeer, id: string): boolean => peer.role === 'datanode' && peer.id === id
     const served = serveScm(graph.get(SCM), { isDatanode, mayHaveKeys })
+    const problem = await watchMember({
+      ...seat,
+      name: 'scm',
+      consensus,
+      store,
+      ask: askMembers(seat, 'scm', consensus),
+    })
     return {
       methods: {
         ...namingLeaders({ ...served, ...serveGroup(consensus, store) }, consensus),
@@ -32,7 +39,7 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
         ...signingMethods({ env, log: log.child({ service: 'authority' }), files: cluster, directory }),
       },
       membership: membershipOf(consensus, seat),
-      problem: () => logProblem('scm', store),
+      problem,
     }
   })
 }
