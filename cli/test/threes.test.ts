@@ -1,7 +1,7 @@
 /** OM and SCM in threes, as a user runs them: whatever one process suffers, no request notices. */
 
 import { randomBytes } from 'node:crypto'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
@@ -56,6 +56,7 @@ interface Member {
   readonly role: string
   readonly state: string
   readonly lag?: number
+  readonly problem?: string
 }
 
 async function members(group: string): Promise<readonly Member[]> {
@@ -169,10 +170,45 @@ test.each(losses)(
   },
 )
 
+test('an old copy of a directory is told from a member that lags', { timeout: longMs }, async () => {
+  const follower = await until('a member follows', async () => {
+    return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
+  })
+  const home = join(data, follower.id)
+  const copy = join(directory.path, 'copy')
+  process.kill(follower.pid, 'SIGSTOP')
+  await cp(home, copy, { recursive: true })
+  process.kill(follower.pid, 'SIGCONT')
+  await underLoad('meanwhile', async () => {
+    await until('it has learnt more', async () => {
+      const found = (await members('om')).find(({ id }) => id === follower.id)
+      return found?.lag !== undefined && found.lag < 10 ? true : undefined
+    })
+  })
+  const replaceBy = async (make: () => Promise<void>): Promise<void> => {
+    const now = (await processes()).find(({ id }) => id === follower.id)
+    process.kill(now?.pid ?? 0, 'SIGSTOP')
+    await rm(home, { recursive: true })
+    await make()
+    process.kill(now?.pid ?? 0, 'SIGKILL')
+  }
+  await replaceBy(() => cp(copy, home, { recursive: true }))
+  await until('it is found out', async () => {
+    const problem = (await members('om')).find(({ id }) => id === follower.id)?.problem
+    return problem?.includes('is an old copy; stop it, and give it an empty one') === true ? true : undefined
+  })
+  await replaceBy(() => Promise.resolve())
+  await until('it votes, and lacks nothing', async () => {
+    const found = (await members('om')).find(({ id }) => id === follower.id)
+    return found?.role === 'voter' && found.problem === undefined && found.lag === 0 ? true : undefined
+  })
+})
+
 test('an administrator moves the lead, and members out and in', { timeout: longMs }, async () => {
   const follower = await until('a member follows', async () => {
     return (await members('om')).find(({ role }) => role === 'voter')
   })
+  const { pid = 0 } = (await processes()).find(({ id }) => id === follower.id) ?? {}
   await underLoad('admin', async () => {
     const { id, address } = follower
     expect((await run(`admin om transfer --to ${id} --json`)).json()).toMatchObject([{ leader: id }])
@@ -180,7 +216,10 @@ test('an administrator moves the lead, and members out and in', { timeout: longM
     expect(await run(`admin om remove ${id}`)).toMatchObject({ code: 0 })
     expect((await members('om')).map((member) => member.id)).not.toContain(id)
     expect((await run('admin om snapshot --json')).json()).toHaveLength(2)
-    // Its process has been running all the time.
+    // Its process has been running all the time. When it ends, nobody starts it again before it is taken in.
+    process.kill(pid, 'SIGTERM')
+    const farewell = `${id} is no longer in the cluster file`
+    await until(farewell, () => Promise.resolve(running.said().includes(farewell) ? true : undefined))
     expect(await run(`admin om add ${id}=${address}`)).toMatchObject({ code: 0, out: `${id} votes in om\n` })
     expect((await members('om')).map(({ role }) => role).toSorted()).toEqual(['leader', 'voter', 'voter'])
   })
