@@ -15,27 +15,10 @@ import type { GroupMembership, Seat } from './role-process.ts'
 type GroupName = 'om' | 'scm'
 
 /** To whoever leads the group; closed with the process. */
-export function groupClient(seat: Seat, name: GroupName): Promise<GroupClient> {
-  return clientOf(seat, { name, ids: seat.cluster[name].map(({ id }) => id), group: name })
-}
-
-/** To one member, whether it leads or not. */
-export function memberClient(seat: Seat, name: GroupName, id: string): Promise<GroupClient> {
-  return clientOf(seat, { name: id, ids: [id], group: name })
-}
-
-interface Wanted {
-  readonly name: string
-  readonly group: GroupName
-  readonly ids: readonly string[]
-}
-
-async function clientOf(seat: Seat, { name, group, ids }: Wanted): Promise<GroupClient> {
+export async function groupClient(seat: Seat, name: GroupName): Promise<GroupClient> {
   const { lifecycle, cluster, wire } = seat
-  const members = cluster[group]
-    .filter(({ id }) => ids.includes(id))
-    .map((member) => ({ id: member.id, address: addressOf(member) }))
-  const client = new GroupClient({ env: wire.env, name, members, authentication: wire.callsTo(group) })
+  const members = cluster[name].map((member) => ({ id: member.id, address: addressOf(member) }))
+  const client = new GroupClient({ env: wire.env, name, members, authentication: wire.callsTo(name) })
   await lifecycle.start(`client of ${name}`, { start: () => {}, stop: () => client.close() })
   return client
 }
