@@ -4,6 +4,7 @@
  */
 
 import type { Disk, Env } from '@o3/common/env'
+import type { StoreError } from '@o3/common/errors'
 import type { KvStore } from '@o3/common/kv'
 import { openLevelKv } from '@o3/common/kv/level'
 import type { Logger } from '@o3/common/logger'
@@ -12,6 +13,7 @@ import type { Configuration, RaftTransport } from '@o3/ratis/node'
 import { openReplicatedStore, raftMember } from '@o3/ratis/store'
 import type { Consensus, KvPlaces, OpenConsensus, StoreEvent } from '@o3/ratis/store'
 import { othersHaveIt, setAside } from './damaged-state.ts'
+import { watchedKv } from './watched-kv.ts'
 
 export interface StoreOptions<Command, Reply> {
   readonly env: Env
@@ -41,6 +43,8 @@ export interface GroupPlace {
    * member takes part without a vote until it has it back.
    */
   readonly company: 'alone' | 'others'
+  /** Told of each read or write that finds the key-value store damaged while it serves. */
+  readonly onDamage?: (error: StoreError) => void
 }
 
 export interface OpenedStore<Command, Reply> {
@@ -83,7 +87,7 @@ async function openState<Command, Reply>(options: StoreOptions<Command, Reply>):
     env,
     directory,
     rules,
-    kv: levelPlaces(env.disk, directory, cacheBytes / 2),
+    kv: levelPlaces(env.disk, { directory, cacheBytes: cacheBytes / 2, onDamage: place?.onDamage }),
     cacheBytes,
     log: { segmentBytes },
     ...(place === undefined ? {} : { consensus: remember(memberIn(place, options, logger)) }),
@@ -114,12 +118,17 @@ function memberIn<Command, Reply>(
 }
 
 /** LevelDB takes no more writes once a full disk has refused one, so the store opens and closes them as it needs. */
-function levelPlaces(disk: Disk, directory: string, cacheBytes: number): KvPlaces {
+function levelPlaces(
+  disk: Disk,
+  parts: { readonly directory: string; readonly cacheBytes: number; readonly onDamage: GroupPlace['onDamage'] },
+): KvPlaces {
+  const { directory, cacheBytes, onDamage } = parts
   return {
     async open(name): Promise<KvStore> {
       await disk.makeDirectory(`${directory}/${name}`)
       await disk.syncDirectory(directory)
-      return openLevelKv(`${directory}/${name}`, { cacheBytes })
+      const kv = await openLevelKv(`${directory}/${name}`, { cacheBytes })
+      return onDamage === undefined ? kv : watchedKv(kv, onDamage)
     },
     async remove(name) {
       const path = `${directory}/${name}`

@@ -24,6 +24,8 @@ export interface GroupMemberStatus {
   readonly checkpointIndex: number
   /** Its disk is full: it would refuse changes. Undefined: it is of a release that does not tell. */
   readonly outOfSpace?: boolean
+  /** Rows of it did not verify. */
+  readonly isDamaged?: boolean
   /** As this member knows it. */
   readonly voters: readonly NodeId[]
   readonly learners: readonly NodeId[]
@@ -70,8 +72,9 @@ const promotionLagEntries = 1000
 export function serveGroup<Command, Reply, Peer>(
   consensus: Consensus,
   store: Pick<ReplicatedStore<Command, Reply>, 'status' | 'checkpoint'>,
+  isDamaged: () => boolean,
 ): RpcMethods<Peer> {
-  const status = (): GroupMemberStatus => statusOf(consensus, store.status())
+  const status = (): GroupMemberStatus => ({ ...statusOf(consensus, store.status()), isDamaged: isDamaged() })
   return {
     [groupMethods.status]: answering(() => status()),
     [groupMethods.checkpoint]: answering(async () => {

@@ -5,6 +5,7 @@
 
 import type { Env } from '@o3/common/env'
 import { isStoreError } from '@o3/common/errors'
+import type { StoreError } from '@o3/common/errors'
 import type { Logger } from '@o3/common/logger'
 import { RpcClient } from '@o3/common/rpc'
 import type { StoreStatus } from '@o3/ratis/api'
@@ -18,7 +19,7 @@ import type { GroupMemberStatus } from './group-admin.ts'
 import type { Seat } from './role-process.ts'
 
 /** Of another member, by its id. Rejects when it does not answer. */
-export type AskMember = (id: NodeId) => Promise<Pick<GroupMemberStatus, 'outOfSpace'>>
+export type AskMember = (id: NodeId) => Promise<Pick<GroupMemberStatus, 'outOfSpace' | 'isDamaged'>>
 
 export interface MemberWatchParts extends Pick<ProcessParts, 'lifecycle'> {
   readonly env: Pick<Env, 'clock' | 'tasks'>
@@ -29,6 +30,8 @@ export interface MemberWatchParts extends Pick<ProcessParts, 'lifecycle'> {
     'id' | 'leader' | 'mayPropose' | 'configuration' | 'status' | 'transferLeadership'
   >
   readonly store: { status(): Pick<StoreStatus, 'failed' | 'outOfSpace'> }
+  /** What was found damaged of its rows. */
+  readonly damage: () => StoreError | undefined
   readonly ask: AskMember
 }
 
@@ -41,7 +44,7 @@ export async function watchMember(parts: MemberWatchParts): Promise<() => string
   let ledMs = clock.monotonicMs()
   const look = (): Promise<void> => {
     if (knowsLeader(parts)) ledMs = clock.monotonicMs()
-    return leaveLeadWhenFull(parts)
+    return leaveLeadWhenUnfit(parts)
   }
   const running = tasks.spawn(`watch of ${parts.name}`, (signal) => eachSecond(clock, signal, look))
   await lifecycle.start('watch of the member', {
@@ -73,9 +76,11 @@ function knowsLeader({ consensus }: MemberWatchParts): boolean {
   return mayPropose || (leader !== undefined && leader !== id)
 }
 
-function problemOf({ name, consensus, store }: MemberWatchParts, leaderlessMs: number): string | undefined {
+function problemOf({ name, consensus, store, damage }: MemberWatchParts, leaderlessMs: number): string | undefined {
   const failed = logProblem(name, store)
   if (failed !== undefined) return failed
+  const damaged = damage()
+  if (damaged !== undefined) return `its rows are damaged (${damaged.message}); stop it, and give it an empty directory`
   if (store.status().outOfSpace) return 'its disk is full; it leads only while no other member has room'
   const seconds = Math.round(leaderlessMs / 1000)
   const isLeaderless = leaderlessMs > patienceMs
@@ -87,12 +92,12 @@ function problemOf({ name, consensus, store }: MemberWatchParts, leaderlessMs: n
   return `no leader for ${seconds} s: a majority of ${consensus.configuration.voters.join(', ')} must be up and may vote`
 }
 
-async function leaveLeadWhenFull(parts: MemberWatchParts): Promise<void> {
-  const { consensus, store, log } = parts
-  if (!consensus.mayPropose || !store.status().outOfSpace) return
-  const heir = await heirWithRoom(parts)
+async function leaveLeadWhenUnfit(parts: MemberWatchParts): Promise<void> {
+  const { consensus, store, damage, log } = parts
+  if (!consensus.mayPropose || (!store.status().outOfSpace && damage() === undefined)) return
+  const heir = await fitHeir(parts)
   if (heir === undefined) return
-  log.warn({ member: consensus.id, heir }, 'the disk is full; another member has room, and takes the lead')
+  log.warn({ member: consensus.id, heir }, 'the disk is full or rows are damaged; another member takes the lead')
   try {
     await consensus.transferLeadership(heir)
   } catch (error) {
@@ -102,17 +107,18 @@ async function leaveLeadWhenFull(parts: MemberWatchParts): Promise<void> {
 }
 
 /** Not one of an older release, which does not tell: two that are full would pass the lead to and fro. */
-async function heirWithRoom({ consensus, ask, log }: MemberWatchParts): Promise<NodeId | undefined> {
+async function fitHeir({ consensus, ask, log }: MemberWatchParts): Promise<NodeId | undefined> {
   const { voters } = consensus.configuration
   const fit = consensus
     .status()
     .members.filter(({ id, isActive, mayVote }) => isActive && mayVote && voters.includes(id))
   for (const { id } of fit.toSorted((a, b) => b.matchIndex - a.matchIndex)) {
     try {
-      if ((await ask(id)).outOfSpace === false) return id
+      const { outOfSpace, isDamaged } = await ask(id)
+      if (outOfSpace === false && isDamaged === false) return id
     } catch (error) {
       if (!isStoreError(error)) throw error
-      log.info({ member: id, error }, 'a member does not say whether it has room')
+      log.info({ member: id, error }, 'a member does not say whether it is fit to lead')
     }
   }
   return undefined

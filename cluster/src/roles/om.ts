@@ -17,14 +17,25 @@ export function startOmRole(config: OmRoleConfig, options: RoleOptions): Promise
   return startRole({ role: 'om', settings: config }, options, async (seat) => {
     const { graph, directory } = seat
     graph.value(OM_SCM, new RemoteScm(await groupClient(seat, 'scm')))
-    const { place, methods } = await joinGroup(seat, 'om', config.om.segment)
+    const { place, methods, damage } = await joinGroup(seat, 'om', config.om.segment)
     const consensus = await startOm(graph, seat, { directory, settings: config.om, place })
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(OM_STORE)
-    const problem = await watchMember({ ...seat, name: 'om', consensus, store, ask: askMembers(seat, 'om', consensus) })
+    const problem = await watchMember({
+      ...seat,
+      name: 'om',
+      consensus,
+      store,
+      damage,
+      ask: askMembers(seat, 'om', consensus),
+    })
     return {
       methods: {
-        ...namingLeaders({ ...serveOm(graph.get(OM)), ...serveGroup(consensus, store) }, consensus),
+        ...namingLeaders(
+          { ...serveOm(graph.get(OM)), ...serveGroup(consensus, store, () => damage() !== undefined) },
+          consensus,
+          damage,
+        ),
         ...methods,
       },
       membership: membershipOf(consensus, seat),

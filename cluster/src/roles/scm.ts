@@ -19,7 +19,7 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
   return startRole({ role: 'scm', settings: config }, options, async (seat) => {
     const { env, log, graph, directory, cluster } = seat
     const sealingKey = await readSealingKey(env, cluster)
-    const { place, methods } = await joinGroup(seat, 'scm', scmSegmentBytes)
+    const { place, methods, damage } = await joinGroup(seat, 'scm', scmSegmentBytes)
     const consensus = await startScm(graph, seat, { directory, settings: config.scm, place, sealingKey })
     assert(consensus !== undefined, 'a store with a place is a member')
     const store = graph.get(SCM_STORE)
@@ -30,11 +30,16 @@ export function startScmRole(config: ScmRoleConfig, options: RoleOptions): Promi
       name: 'scm',
       consensus,
       store,
+      damage,
       ask: askMembers(seat, 'scm', consensus),
     })
     return {
       methods: {
-        ...namingLeaders({ ...served, ...serveGroup(consensus, store) }, consensus),
+        ...namingLeaders(
+          { ...served, ...serveGroup(consensus, store, () => damage() !== undefined) },
+          consensus,
+          damage,
+        ),
         ...methods,
         ...signingMethods({ env, log: log.child({ service: 'authority' }), files: cluster, directory }),
       },

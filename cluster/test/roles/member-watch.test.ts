@@ -6,6 +6,7 @@ import { noConfiguration } from '@o3/ratis/node'
 import type { RaftStatus } from '@o3/ratis/node'
 import { expect, test } from 'vitest'
 import { watchMember } from '../../src/roles/member-watch.ts'
+import type { AskMember } from '../../src/roles/member-watch.ts'
 
 /** om1, as its watch sees it. */
 class Member {
@@ -31,11 +32,15 @@ class Member {
   }
 }
 
+type Fitness = Awaited<ReturnType<AskMember>>
+
+const fit: Fitness = { outOfSpace: false, isDamaged: false }
+
 interface Scene {
   readonly member: Member
-  readonly disk: { isFull: boolean }
-  /** What the others say of their disks; an error: they do not answer. */
-  readonly others: Record<string, boolean | undefined>
+  readonly disk: { isFull: boolean; damage?: StoreError }
+  /** What the others say of themselves; those without a word do not answer. */
+  readonly others: Record<string, Fitness>
   readonly problem: () => string | undefined
   sleep(ms: number): Promise<void>
 }
@@ -45,7 +50,7 @@ function watched(run: (scene: Scene) => Promise<void>): Promise<void> {
   const { clock } = simulation
   return simulation.run(async () => {
     const member = new Member()
-    const disk = { isFull: false }
+    const disk: Scene['disk'] = { isFull: false }
     const others: Scene['others'] = {}
     const lifecycle = new Lifecycle({ clock, log: nullLogger })
     const problem = await watchMember({
@@ -55,9 +60,10 @@ function watched(run: (scene: Scene) => Promise<void>): Promise<void> {
       name: 'om',
       consensus: member,
       store: { status: () => ({ outOfSpace: disk.isFull }) },
+      damage: () => disk.damage,
       ask: (id) => {
-        const outOfSpace = others[id]
-        if (id in others) return Promise.resolve(outOfSpace === undefined ? {} : { outOfSpace })
+        const said = others[id]
+        if (said !== undefined) return Promise.resolve(said)
         return Promise.reject(new StoreError('Unavailable', `${id} does not answer`))
       },
     })
@@ -72,7 +78,7 @@ const follower = (id: string, over: Partial<RaftStatus['members'][number]> = {})
 test('a leader whose disk is full hands over to a member with room', () =>
   watched(async ({ member, disk, others, problem, sleep }) => {
     member.others = [follower('om2'), follower('om3', { matchIndex: 9 })]
-    Object.assign(others, { om2: true, om3: false })
+    Object.assign(others, { om2: { ...fit, outOfSpace: true }, om3: fit })
     await sleep(5_000)
     expect(member.handedTo).toEqual([])
     expect(problem()).toBeUndefined()
@@ -83,18 +89,13 @@ test('a leader whose disk is full hands over to a member with room', () =>
   }))
 
 test.each<readonly [string, RaftStatus['members'], Scene['others']]>([
-  [
-    'has no room, or is of a release that does not tell',
-    [follower('om2'), follower('om3')],
-    { om2: true, om3: undefined },
-  ],
+  ['has no room', [follower('om2')], { om2: { ...fit, outOfSpace: true } }],
+  ['has damaged rows', [follower('om2')], { om2: { ...fit, isDamaged: true } }],
+  ['is of a release that does not tell', [follower('om2')], { om2: {} }],
   ['does not answer', [follower('om2')], {}],
-  [
-    'is not heard, or has no vote',
-    [follower('om2', { isActive: false }), follower('om3', { mayVote: false })],
-    { om2: false, om3: false },
-  ],
-  ['is a learner', [follower('om4')], { om4: false }],
+  ['is not heard', [follower('om2', { isActive: false })], { om2: fit }],
+  ['has no vote', [follower('om3', { mayVote: false })], { om3: fit }],
+  ['is a learner', [follower('om4')], { om4: fit }],
 ])('nobody leads instead who %s', (_, members, said) =>
   watched(async ({ member, disk, others, sleep }) => {
     member.others = members
@@ -104,6 +105,18 @@ test.each<readonly [string, RaftStatus['members'], Scene['others']]>([
     expect(member.handedTo).toEqual([])
   }),
 )
+
+test('a leader whose rows are damaged hands over, and says what to do', () =>
+  watched(async ({ member, disk, others, problem, sleep }) => {
+    member.others = [follower('om2')]
+    others['om2'] = fit
+    disk.damage = new StoreError('Damaged', 'a record failed its checksum')
+    await sleep(2_000)
+    expect(member.handedTo).toEqual(['om2'])
+    expect(problem()).toBe(
+      'its rows are damaged (a record failed its checksum); stop it, and give it an empty directory',
+    )
+  }))
 
 test('a member without a leader says so when that lasts', () =>
   watched(async ({ member, problem, sleep }) => {
