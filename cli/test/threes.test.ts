@@ -1,7 +1,7 @@
 /** OM and SCM in threes, as a user runs them: whatever one process suffers, no request notices. */
 
 import { randomBytes } from 'node:crypto'
-import { cp, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
@@ -137,72 +137,66 @@ test('the leaders are killed, and no request fails', { timeout: longMs }, async 
   })
 })
 
-const losses: readonly (readonly [string, (directory: string) => Promise<void>])[] = [
-  ['directory was wiped', (directory) => rm(directory, { recursive: true })],
-  ['rows are damaged', (directory) => overwriteAll(join(directory, 'om'), /^db/)],
-]
-
-/** Every file of the directories in `directory` whose names match. */
-async function overwriteAll(directory: string, names: RegExp): Promise<void> {
-  for (const name of (await readdir(directory)).filter((each) => names.test(each))) {
-    for (const file of await readdir(join(directory, name))) {
-      await writeFile(join(directory, name, file), 'not what was written here')
-    }
-  }
-}
-
-test.each(losses)(
-  'a member whose %s has no vote until it knows everything again',
-  { timeout: longMs },
-  async (_, spoil) => {
-    const follower = await until('a member follows', async () => {
-      return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
-    })
-    await underLoad('spoilt', async () => {
-      process.kill(follower.pid, 'SIGSTOP')
-      await spoil(join(data, follower.id))
-      process.kill(follower.pid, 'SIGKILL')
-      await until('it votes, and lacks nothing', async () => {
-        const found = (await members('om')).find(({ id }) => id === follower.id)
-        return found?.role === 'voter' && found.lag !== undefined && found.lag < 100 ? true : undefined
-      })
-    })
-  },
-)
-
-test('an old copy of a directory is told from a member that lags', { timeout: longMs }, async () => {
-  const follower = await until('a member follows', async () => {
+async function someFollower(): Promise<Process> {
+  return until('a member follows', async () => {
     return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
   })
-  const home = join(data, follower.id)
-  const copy = join(directory.path, 'copy')
-  process.kill(follower.pid, 'SIGSTOP')
-  await cp(home, copy, { recursive: true })
-  process.kill(follower.pid, 'SIGCONT')
-  await underLoad('meanwhile', async () => {
-    await until('it has learnt more', async () => {
-      const found = (await members('om')).find(({ id }) => id === follower.id)
-      return found?.lag !== undefined && found.lag < 10 ? true : undefined
-    })
+}
+
+/** Changes the directory of a member as a disk does that was lost: between two lives of its process. */
+async function spoil(id: string, change: (directory: string) => Promise<void>): Promise<void> {
+  const { pid } = await until(`${id} runs`, async () => {
+    return (await processes()).find((each) => each.id === id && each.state === 'up')
   })
-  const replaceBy = async (make: () => Promise<void>): Promise<void> => {
-    const now = (await processes()).find(({ id }) => id === follower.id)
-    process.kill(now?.pid ?? 0, 'SIGSTOP')
-    await rm(home, { recursive: true })
-    await make()
-    process.kill(now?.pid ?? 0, 'SIGKILL')
-  }
-  await replaceBy(() => cp(copy, home, { recursive: true }))
-  await until('it is found out', async () => {
-    const problem = (await members('om')).find(({ id }) => id === follower.id)?.problem
-    return problem?.includes('is an old copy; stop it, and give it an empty one') === true ? true : undefined
-  })
-  await replaceBy(() => Promise.resolve())
+  process.kill(pid, 'SIGSTOP')
+  await change(join(data, id))
+  process.kill(pid, 'SIGKILL')
+}
+
+async function untilWhole(id: string): Promise<void> {
   await until('it votes, and lacks nothing', async () => {
-    const found = (await members('om')).find(({ id }) => id === follower.id)
-    return found?.role === 'voter' && found.problem === undefined && found.lag === 0 ? true : undefined
+    const found = (await members('om')).find((member) => member.id === id)
+    const isWhole = found?.role === 'voter' && found.problem === undefined
+    return isWhole && found.lag !== undefined && found.lag < 100 ? true : undefined
+  })
+}
+
+test('an old copy of a directory is found out; an empty one is filled by the others', { timeout: longMs }, async () => {
+  const { id, pid } = await someFollower()
+  const copy = join(directory.path, 'copy')
+  process.kill(pid, 'SIGSTOP')
+  await cp(join(data, id), copy, { recursive: true })
+  process.kill(pid, 'SIGCONT')
+  await underLoad('wiped', async () => {
+    await untilWhole(id)
+    await spoil(id, async (home) => {
+      await rm(home, { recursive: true })
+      await rename(copy, home)
+    })
+    await until('it is found out', async () => {
+      const problem = (await members('om')).find((member) => member.id === id)?.problem
+      return problem?.includes('is an old copy; stop it, and give it an empty one') === true ? true : undefined
+    })
+    await spoil(id, (home) => rm(home, { recursive: true }))
+    await untilWhole(id)
   })
 })
+
+test('a member whose rows are damaged takes them from the others', { timeout: longMs }, async () => {
+  const { id } = await someFollower()
+  await underLoad('damaged', async () => {
+    await spoil(id, (home) => overwriteRows(join(home, 'om')))
+    await untilWhole(id)
+  })
+})
+
+/** The key-value store is `db`, and after a snapshot was received another. */
+async function overwriteRows(directory: string): Promise<void> {
+  for (const name of (await readdir(directory)).filter((each) => each.startsWith('db'))) {
+    const store = join(directory, name)
+    for (const file of await readdir(store)) await writeFile(join(store, file), 'not what was written here')
+  }
+}
 
 test('an administrator moves the lead, and members out and in', { timeout: longMs }, async () => {
   const follower = await until('a member follows', async () => {

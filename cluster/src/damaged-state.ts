@@ -10,8 +10,8 @@ import type { StoreError } from '@o3/common/errors'
 import type { GroupPlace } from './stores.ts'
 
 /** Whether the others of its group can give back what the error says is lost. */
-export function othersHaveIt(place: GroupPlace | undefined, error: unknown): error is StoreError {
-  if (place?.company !== 'others' || !isStoreError(error, 'Damaged')) return false
+export function othersHaveIt(place: GroupPlace, error: unknown): error is StoreError {
+  if (place.company !== 'others' || !isStoreError(error, 'Damaged')) return false
   // The cluster file may name members that its group never took in.
   return error.details['onlyVoter'] === undefined
 }

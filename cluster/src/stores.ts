@@ -61,11 +61,26 @@ export interface OpenedStore<Command, Reply> {
 export async function openStore<Command, Reply>(
   options: StoreOptions<Command, Reply>,
 ): Promise<OpenedStore<Command, Reply>> {
+  const { place } = options
+  if (place === undefined) return openState(options)
+  let isServing = false
+  const onDamage = (error: StoreError): void => {
+    // What a start finds is kept aside, and damaged no more.
+    if (isServing) place.onDamage?.(error)
+  }
+  const opened = await openWithOthers({ ...options, place: { ...place, onDamage } })
+  isServing = true
+  return opened
+}
+
+async function openWithOthers<Command, Reply>(
+  options: StoreOptions<Command, Reply> & { readonly place: GroupPlace },
+): Promise<OpenedStore<Command, Reply>> {
   const { env, directory, log, place } = options
   try {
     return await openState(options)
   } catch (error) {
-    if (place === undefined || !othersHaveIt(place, error)) throw error
+    if (!othersHaveIt(place, error)) throw error
     const aside = await setAside(env.disk, directory)
     log.error({ error, aside }, 'the state is damaged: it is kept aside, and comes back from the others')
     // As it began is not as it is; the others say.

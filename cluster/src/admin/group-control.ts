@@ -104,7 +104,9 @@ export class GroupControl {
         return { ...report, problem }
       }
     }
-    return report.status?.outOfSpace === true ? { ...report, problem: 'its disk is full' } : report
+    const { outOfSpace = false, isDamaged = false } = report.status ?? {}
+    if (isDamaged) return { ...report, problem: 'its rows are damaged: stop it, and give it an empty directory' }
+    return outOfSpace ? { ...report, problem: 'its disk is full' } : report
   }
 
   /** The leader's view. */

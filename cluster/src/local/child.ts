@@ -28,7 +28,7 @@ export type ChildState = 'starting' | 'up' | 'down'
 /** Of what it wrote to standard error, kept to say why it died. */
 const maxKeptLines = 5
 const maxLineChars = 500
-const leftOutPauseMs = 2_000
+const leftOutPauseMs = 1_000
 
 /**
  * One process of the cluster, started again whenever it dies, until `stop`. It has a pipe of ours as standard input, and
