@@ -16,8 +16,36 @@ const hints: Partial<Readonly<Record<StoreErrorCode, string>>> = {
   OutOfSpace: 'delete something, or give the node a larger disk',
 }
 
+const lockHint = 'stop that process (`o3 cluster stop`, where it runs a cluster), or name another directory'
+
+const byErrno: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something listens there already (`ss -ltnp` shows what): stop it, or choose another port',
+}
+
+const errnoWords: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not do that',
+  EDQUOT: 'the quota of this user is used up',
+  EIO: 'the device reports an error',
+  EMFILE: 'too many files are open',
+  ENOENT: 'there is no such file or directory',
+  ENOSPC: 'no space is left on its file system',
+  ENOTDIR: 'there is a file where a directory should be',
+  EPERM: 'this user may not do that',
+  EROFS: 'its file system is read-only',
+}
+
+/** What went wrong, for a person. Disk errors name their path in the details, for it is not for every client to see. */
+export function sentenceOf(error: StoreError): string {
+  const { errno, operation, path } = error.details
+  if (typeof errno !== 'string' || typeof operation !== 'string' || typeof path !== 'string') return error.message
+  return `${path}: ${errnoWords[errno] ?? errno} (${error.message})`
+}
+
 /** Where the error was thrown somebody may have known better: `details.try`. */
 export function hintOf(error: StoreError): string | undefined {
-  const { try: told } = error.details
-  return typeof told === 'string' ? told : hints[error.code]
+  const { try: told, errno, pid } = error.details
+  if (typeof told === 'string') return told
+  if (typeof errno === 'string' && byErrno[errno] !== undefined) return byErrno[errno]
+  if (error.code === 'Busy' && typeof pid === 'number') return lockHint
+  return hints[error.code]
 }

@@ -3,7 +3,7 @@
 import { StoreError } from '@o3/common/errors'
 import { CommanderError } from 'commander'
 import { exitCodeOf, exitCodes } from './command-line.ts'
-import { hintOf } from './hints.ts'
+import { hintOf, sentenceOf } from './hints.ts'
 import { makeProgram } from './program.ts'
 
 // Whoever reads our output may leave early, as `head` does: then there is nobody to tell.
@@ -22,7 +22,7 @@ try {
 
 function fail(error: unknown): void {
   // A StoreError is written for the person who reads it; anything else is a bug, and its stack helps to find it.
-  const text = error instanceof StoreError ? error.message : error instanceof Error ? error.stack : String(error)
+  const text = error instanceof StoreError ? sentenceOf(error) : error instanceof Error ? error.stack : String(error)
   const hint = error instanceof StoreError ? hintOf(error) : undefined
   process.stderr.write(`o3: ${text}\n${hint === undefined ? '' : `try: ${hint}\n`}`)
   process.exitCode = exitCodeOf(error)

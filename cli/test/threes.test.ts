@@ -1,7 +1,7 @@
 /** OM and SCM in threes, as a user runs them: whatever one process suffers, no request notices. */
 
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { cp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { o3, startServing, temporaryDirectory, words } from './launcher.ts'
@@ -56,6 +56,7 @@ interface Member {
   readonly role: string
   readonly state: string
   readonly lag?: number
+  readonly problem?: string
 }
 
 async function members(group: string): Promise<readonly Member[]> {
@@ -136,29 +137,72 @@ test('the leaders are killed, and no request fails', { timeout: longMs }, async 
   })
 })
 
-test(
-  'a member whose directory was wiped has no vote until it knows everything again',
-  { timeout: longMs },
-  async () => {
-    const follower = await until('a member follows', async () => {
-      return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
+async function someFollower(): Promise<Process> {
+  return until('a member follows', async () => {
+    return (await processes()).find(({ role, leader }) => role === 'om' && leader === false)
+  })
+}
+
+/** Changes the directory of a member as a disk does that was lost: between two lives of its process. */
+async function spoil(id: string, change: (directory: string) => Promise<void>): Promise<void> {
+  const { pid } = await until(`${id} runs`, async () => {
+    return (await processes()).find((each) => each.id === id && each.state === 'up')
+  })
+  process.kill(pid, 'SIGSTOP')
+  await change(join(data, id))
+  process.kill(pid, 'SIGKILL')
+}
+
+async function untilWhole(id: string): Promise<void> {
+  await until('it votes, and lacks nothing', async () => {
+    const found = (await members('om')).find((member) => member.id === id)
+    const isWhole = found?.role === 'voter' && found.problem === undefined
+    return isWhole && found.lag !== undefined && found.lag < 100 ? true : undefined
+  })
+}
+
+test('an old copy of a directory is found out; an empty one is filled by the others', { timeout: longMs }, async () => {
+  const { id, pid } = await someFollower()
+  const copy = join(directory.path, 'copy')
+  process.kill(pid, 'SIGSTOP')
+  await cp(join(data, id), copy, { recursive: true })
+  process.kill(pid, 'SIGCONT')
+  await underLoad('wiped', async () => {
+    await untilWhole(id)
+    await spoil(id, async (home) => {
+      await rm(home, { recursive: true })
+      await rename(copy, home)
     })
-    await underLoad('wiped', async () => {
-      process.kill(follower.pid, 'SIGSTOP')
-      await rm(join(data, follower.id), { recursive: true })
-      process.kill(follower.pid, 'SIGKILL')
-      await until('it votes, and lacks nothing', async () => {
-        const found = (await members('om')).find(({ id }) => id === follower.id)
-        return found?.role === 'voter' && found.lag !== undefined && found.lag < 100 ? true : undefined
-      })
+    await until('it is found out', async () => {
+      const problem = (await members('om')).find((member) => member.id === id)?.problem
+      return problem?.includes('is an old copy; stop it, and give it an empty one') === true ? true : undefined
     })
-  },
-)
+    await spoil(id, (home) => rm(home, { recursive: true }))
+    await untilWhole(id)
+  })
+})
+
+test('a member whose rows are damaged takes them from the others', { timeout: longMs }, async () => {
+  const { id } = await someFollower()
+  await underLoad('damaged', async () => {
+    await spoil(id, (home) => overwriteRows(join(home, 'om')))
+    await untilWhole(id)
+  })
+})
+
+/** The key-value store is `db`, and after a snapshot was received another. */
+async function overwriteRows(directory: string): Promise<void> {
+  for (const name of (await readdir(directory)).filter((each) => each.startsWith('db'))) {
+    const store = join(directory, name)
+    for (const file of await readdir(store)) await writeFile(join(store, file), 'not what was written here')
+  }
+}
 
 test('an administrator moves the lead, and members out and in', { timeout: longMs }, async () => {
   const follower = await until('a member follows', async () => {
     return (await members('om')).find(({ role }) => role === 'voter')
   })
+  const { pid = 0 } = (await processes()).find(({ id }) => id === follower.id) ?? {}
   await underLoad('admin', async () => {
     const { id, address } = follower
     expect((await run(`admin om transfer --to ${id} --json`)).json()).toMatchObject([{ leader: id }])
@@ -166,7 +210,10 @@ test('an administrator moves the lead, and members out and in', { timeout: longM
     expect(await run(`admin om remove ${id}`)).toMatchObject({ code: 0 })
     expect((await members('om')).map((member) => member.id)).not.toContain(id)
     expect((await run('admin om snapshot --json')).json()).toHaveLength(2)
-    // Its process has been running all the time.
+    // Its process has been running all the time. When it ends, nobody starts it again before it is taken in.
+    process.kill(pid, 'SIGTERM')
+    const farewell = `${id} is no longer in the cluster file`
+    await until(farewell, () => Promise.resolve(running.said().includes(farewell) ? true : undefined))
     expect(await run(`admin om add ${id}=${address}`)).toMatchObject({ code: 0, out: `${id} votes in om\n` })
     expect((await members('om')).map(({ role }) => role).toSorted()).toEqual(['leader', 'voter', 'voter'])
   })

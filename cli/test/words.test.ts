@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { exitCodeOf } from '../src/command-line.ts'
 import { StoreError } from '@o3/common/errors'
+import type { ErrorDetails, StoreErrorCode } from '@o3/common/errors'
+import { hintOf, sentenceOf } from '../src/hints.ts'
 import { bytesText, secondsText, timeText } from '../src/output/quantities.ts'
 import { addressText, bucketAddress, keyAddress, volumeAddress } from '../src/shell/address.ts'
 import { quotaOf } from '../src/shell/flags.ts'
@@ -81,4 +83,24 @@ test.each([
   ['BucketNotEmpty', 1],
 ] as const)('%s ends with exit code %d', (code, exit) => {
   expect(exitCodeOf(new StoreError(code, 'x'))).toBe(exit)
+})
+
+test.each([
+  ['ENOSPC', '/data/lock: no space is left on its file system (disk lock failed: ENOSPC)'],
+  ['EROFS', '/data/lock: its file system is read-only (disk lock failed: EROFS)'],
+  ['EWEIRD', '/data/lock: EWEIRD (disk lock failed: EWEIRD)'],
+])('%s of a disk is said with its place', (errno, sentence) => {
+  const details = { errno, operation: 'lock', path: '/data/lock' }
+  expect(sentenceOf(new StoreError('OutOfSpace', `disk lock failed: ${errno}`, { details }))).toBe(sentence)
+})
+
+test.each<readonly [StoreErrorCode, ErrorDetails, RegExp | undefined]>([
+  ['Busy', { pid: 7, path: '/data/lock' }, /^stop that process/],
+  ['Busy', { errno: 'EADDRINUSE', address: '127.0.0.1:1' }, /^something listens there already/],
+  ['Busy', {}, undefined],
+  ['Unavailable', { try: 'this' }, /^this$/],
+])('what to do about %s %j', (code, details, hint) => {
+  const told = hintOf(new StoreError(code, 'it failed', { details }))
+  if (hint === undefined) expect(told).toBeUndefined()
+  else expect(told).toMatch(hint)
 })

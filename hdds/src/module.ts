@@ -73,8 +73,8 @@ export interface HddsOptions {
   /** `/rack` or `/room/rack`. */
   readonly rack?: string
   /**
-   * Every member of SCM, each reached without regard to who leads: heartbeats go to all. `HDDS_SCM` is then the group, where
-   * the block client asks for places. Default: `HDDS_SCM` is the only member.
+   * Every member of SCM, each reached without regard to who leads: heartbeats go to all, and to those that `Reconcilers` is
+   * told of later. `HDDS_SCM` is then the group, where the block client asks for places. Default: `HDDS_SCM` is the only member.
    */
   readonly scmMembers?: readonly ScmMember[]
   /** The datanodes of other processes; whoever made it closes it. Default: there are none. */
@@ -105,7 +105,6 @@ export function installHdds(
     const datanode = parts.get(HDDS_DATANODE)
     const disks = datanode.dataDisks
     const { clock } = env
-    const members = scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }]
     const where = { address, ...(rack === undefined ? {} : { rack }), process: env.random.uuid() }
     const tasks = new TaskRegistry({ env, log, maxRunning: config.maxCopies })
     const pace = new Pace(clock, () => config.copyBytesPerSecond)
@@ -122,8 +121,9 @@ export function installHdds(
       log,
       tasks,
       keys: parts.get(HDDS_VOUCHING).keys,
+      scmMembers: scmMembers ?? [{ id: 'scm', scm: parts.get(HDDS_SCM) }],
+      talk: (member) => new Heartbeating({ datanode, member, commands, tasks, ...where, config, log }),
       reconcilers: [
-        ...members.map((member) => new Heartbeating({ datanode, member, commands, tasks, ...where, config, log })),
         diskSpaceWatch(disks, config),
         indexCheckpointing(disks, config),
         compaction(disks, config),

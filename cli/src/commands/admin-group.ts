@@ -9,6 +9,7 @@ import type { Environment } from '../command-line.ts'
 import type { Output } from '../output/output.ts'
 import { clusterCommand } from '../remote/cluster-command.ts'
 import type { ClusterAsked } from '../remote/cluster-command.ts'
+import { hinted, until } from './admin-scm/define.ts'
 
 interface Asked<F> extends ClusterAsked<F> {
   readonly group: GroupControl
@@ -21,6 +22,9 @@ export function addAdminGroup(admin: Command, env: Environment, name: GroupName)
       const group = await GroupControl.open(nodeEnv(), asked.file, name)
       try {
         await run({ ...asked, group })
+      } catch (error) {
+        if (!isStoreError(error, 'Unavailable', 'DeadlineExceeded', 'OutcomeUnknown')) throw error
+        throw hinted(error, `\`o3 admin ${name} roles\` shows which members are up and vote: a majority must`)
       } finally {
         group.close()
       }
@@ -54,7 +58,7 @@ export function addAdminGroup(admin: Command, env: Environment, name: GroupName)
       await group.addLearner(member)
       out.remark(`${member.id} belongs to ${name} as a learner. Start it, if it does not run:`)
       out.remark(`  o3 ${name} --cluster ${file} --id ${member.id} --data <its own directory>`)
-      await promote(group, member.id, out)
+      await promote({ group, name, id: member.id }, out)
       out.done({ added: member.id }, `${member.id} votes in ${name}`)
     },
   )
@@ -103,9 +107,13 @@ interface MemberRecord {
 }
 
 function recordsOf(reports: readonly MemberReport[]): readonly MemberRecord[] {
-  const leading = reports.map(({ status }) => status).find((status) => status?.role === 'leader')
+  const statuses = reports.flatMap(({ status }) => status ?? [])
+  const leading = statuses.find(({ role }) => role === 'leader')
+  // One that is blank knows of no group, and one that is down says nothing: the others know.
+  const [newest] = statuses.filter(({ voters }) => voters.length > 0).toSorted((a, b) => b.term - a.term)
+  const voters = (leading ?? newest)?.voters ?? []
   return reports.map(({ id, address, status, problem }) => {
-    const isVoter = (leading ?? status)?.voters.includes(id) ?? false
+    const isVoter = voters.includes(id)
     const where = { id, address, ...(problem === undefined ? {} : { problem }) }
     if (status === undefined) return { ...where, state: 'down', role: roleOf(isVoter, true) }
     const { role, mayVote, term, appliedIndex } = status
@@ -139,22 +147,42 @@ function showRoles(out: Output, reports: readonly MemberReport[]): void {
   ])
 }
 
-const pollMs = 250
-const remarkEveryMs = 2_000
+/** Of a member that nobody hears: its process is to be started by hand, on another host perhaps. */
+const silenceMs = 10 * 60_000
 
-/** Until it votes, however long it takes; interrupted, the same command goes on. */
-async function promote(group: GroupControl, id: string, out: Output): Promise<void> {
+interface Added {
+  readonly group: GroupControl
+  readonly name: GroupName
+  readonly id: string
+}
+
+/** Until it votes, however long it takes to learn; interrupted, the same command goes on. */
+async function promote({ group, name, id }: Added, out: Output): Promise<void> {
   const { clock } = nodeEnv()
-  for (let saidMs = -Infinity; ;) {
+  let heardMs = clock.monotonicMs()
+  const refusal = async (): Promise<string | undefined> => {
     try {
-      return await group.promote(id)
+      await group.promote(id)
+      return undefined
     } catch (error) {
       if (!isStoreError(error, 'Busy')) throw error
-      if (clock.monotonicMs() - saidMs > remarkEveryMs) {
-        saidMs = clock.monotonicMs()
-        out.remark(error.message)
-      }
+      const problem = await group.problemOf(id)
+      if (problem === undefined) heardMs = clock.monotonicMs()
+      return problem === undefined ? error.message : `${error.message}: ${problem}`
     }
-    await clock.sleep(pollMs)
   }
+  await until(
+    refusal,
+    (why) => {
+      if (why !== undefined && clock.monotonicMs() - heardMs > silenceMs) throw silent(name, id, why)
+      return why === undefined
+    },
+    (why) => why,
+    out,
+  )
+}
+
+function silent(name: GroupName, id: string, why: string): StoreError {
+  const again = `start it and give the command again, or \`o3 admin ${name} remove ${id}\``
+  return new StoreError('DeadlineExceeded', why, { details: { try: again } })
 }

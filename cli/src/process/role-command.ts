@@ -57,7 +57,7 @@ export function addRole<S extends ConfigSchema>(program: Command, env: Environme
       clusterFile: options.cluster,
       id: options.id,
       directory: options.data,
-      peers: options.peers === undefined ? undefined : parsePeers(options.peers),
+      peers: options.peers === undefined ? undefined : parsePeers(options.peers, '--peers'),
       joinToken: options.join,
       onSite: crashAt(env['O3_CRASH_AT']),
     })

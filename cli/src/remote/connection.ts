@@ -26,6 +26,8 @@ export function addConnectionFlags(command: Command): Command {
 
 const startOne = 'start one with `npx o3 start`, or name it with --address'
 
+const lookAround = '`o3 cluster status` shows which processes are up, `o3 admin om roles` who leads'
+
 interface Target {
   readonly address: string
   readonly accessKey: string
@@ -40,7 +42,12 @@ export async function connect(flags: ConnectionFlags, variables: Environment): P
     return await connectNative({ env, address: parseAddress(address), accessKey, secretKey })
   } catch (cause) {
     if (!isStoreError(cause, 'Unavailable')) throw cause
-    throw new StoreError('Unavailable', `no O3 answers at ${address}`, { details: { try: startOne }, cause })
+    if (cause.details['errno'] !== undefined) {
+      throw new StoreError('Unavailable', `no O3 answers at ${address}`, { details: { try: startOne }, cause })
+    }
+    // A gateway asks OM whose key it is.
+    const message = `O3 is there at ${address}, and does not answer: no member of OM may be leading`
+    throw new StoreError('Unavailable', message, { details: { try: lookAround }, cause })
   }
 }
 

@@ -23,7 +23,7 @@ export interface MemberReport {
   readonly address: string
   /** Undefined: it does not answer. */
   readonly status: GroupMemberStatus | undefined
-  /** Why it does not answer, in one sentence. */
+  /** Why it does not answer, or what is wrong with it, in one sentence. */
   readonly problem?: string
 }
 
@@ -86,7 +86,27 @@ export class GroupControl {
     const more = others.map(([id, address]): MemberReport => {
       return { id, address, status: undefined, problem: 'it is not in the cluster file' }
     })
-    return [...reports, ...more]
+    return [...(await Promise.all(reports.map((report) => this.withProblem(report, newest)))), ...more]
+  }
+
+  /**
+   * A log does not get shorter than what its member acknowledged. One that did is that of an old copy, and the leader, who
+   * believes the acknowledgement, waits for ever. (What was asked at one moment may be older than what the leader knew:
+   * so the member is asked again.)
+   */
+  private async withProblem(report: MemberReport, leading: GroupMemberStatus | undefined): Promise<MemberReport> {
+    const acknowledged = leading?.followers.find(({ id }) => id === report.id)?.matchIndex ?? 0
+    if (isShorter(report.status, acknowledged)) {
+      const member = this.members.find(({ id }) => id === report.id)
+      const again = member === undefined ? undefined : (await this.ask(member.id, addressOf(member))).status
+      if (again !== undefined && isShorter(again, acknowledged)) {
+        const problem = `it has entries up to ${again.lastIndex} and acknowledged ${acknowledged}: its directory is an old copy; stop it, and give it an empty one`
+        return { ...report, problem }
+      }
+    }
+    const { outOfSpace = false, isDamaged = false } = report.status ?? {}
+    if (isDamaged) return { ...report, problem: 'its rows are damaged: stop it, and give it an empty directory' }
+    return outOfSpace ? { ...report, problem: 'its disk is full' } : report
   }
 
   /** The leader's view. */
@@ -132,6 +152,13 @@ export class GroupControl {
     return this.change({ kind: 'promote', id })
   }
 
+  /** Why a member of the file does not answer, in one sentence; undefined when it does. */
+  async problemOf(id: string): Promise<string | undefined> {
+    const { [this.name]: members } = await readCluster(this.env, this.file)
+    const member = members.find((each) => each.id === id)
+    return member === undefined ? 'it is not in the cluster file' : (await this.ask(id, addressOf(member))).problem
+  }
+
   async remove(id: string): Promise<void> {
     const reports = await this.report()
     if (!reports.some((report) => report.id === id)) throw this.unknown(id)
@@ -149,7 +176,15 @@ export class GroupControl {
     repeat: 'whenever' | 'if-not-begun',
   ): Promise<void> {
     const payload = (term: number): Uint8Array => Buffer.from(JSON.stringify({ ...asked, term }))
-    await this.group.call(method, payload, { repeat, deadlineMs, tryMs: changeTryMs })
+    try {
+      await this.group.call(method, payload, { repeat, deadlineMs, tryMs: changeTryMs })
+    } catch (error) {
+      // Said of one member, by the call that must not be repeated.
+      if (!isStoreError(error, 'DeadlineExceeded', 'OutcomeUnknown') || error.details['group'] !== undefined)
+        throw error
+      const message = `${this.name} has not said within ${deadlineMs / 1000} s whether it is done: ${error.message}`
+      throw new StoreError(error.code, message, { details: error.details, cause: error })
+    }
   }
 
   private async ask(
@@ -166,7 +201,7 @@ export class GroupControl {
       return { ...known, status: JSON.parse(Buffer.from(payload).toString('utf8')) as GroupMemberStatus }
     } catch (error) {
       if (!isStoreError(error)) throw error
-      return { ...known, status: undefined, problem: error.message }
+      return { ...known, status: undefined, problem: silenceOf(error) }
     } finally {
       client.close()
     }
@@ -190,6 +225,14 @@ export class GroupControl {
     const ids = this.members.map((member) => member.id).join(', ')
     return new StoreError('InvalidArgument', `${this.name} has no member ${id}; there is ${ids}`)
   }
+}
+
+function silenceOf(error: StoreError): string {
+  return error.code === 'DeadlineExceeded' ? 'it is there, and does not answer in time' : error.message
+}
+
+function isShorter(status: GroupMemberStatus | undefined, acknowledged: number): boolean {
+  return status !== undefined && status.mayVote && status.lastIndex < acknowledged
 }
 
 function withMember(members: readonly Member[], added: Member): readonly Member[] {

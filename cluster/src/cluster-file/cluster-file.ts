@@ -95,17 +95,18 @@ export function formatClusterFile(cluster: Cluster): string {
   return `${JSON.stringify({ version: clusterFileVersion, ...cluster }, null, 2)}\n`
 }
 
-/** `id=host:port,…`; an IPv6 address stands in brackets. `InvalidArgument`. */
-export function parsePeers(text: string): readonly Member[] {
+/** `id=host:port,…`; an IPv6 address stands in brackets. `InvalidArgument`, which names `place` where there is one. */
+export function parsePeers(text: string, place?: string): readonly Member[] {
+  const prefix = place === undefined ? '' : `${place}: `
   return text.split(',').map((item) => {
     const match = /^\s*([^=\s]+)=(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})\s*$/.exec(item)
     const [, id, six, name, port] = match ?? []
     const host = six ?? name
     if (id === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-      throw new StoreError('InvalidArgument', `--peers: "${item}" is not of the form id=host:port`)
+      throw new StoreError('InvalidArgument', `${prefix}"${item}" is not of the form id=host:port`)
     }
-    checkId(id, '--peers')
-    checkHost(host, `--peers: ${id}`)
+    checkId(id, `${prefix}${id}`)
+    checkHost(host, `${prefix}${id}`)
     return { id, host, port: Number(port) }
   })
 }

@@ -19,6 +19,8 @@ export interface ChildOptions {
   readonly log: Logger
   /** A line for the person at the terminal. */
   readonly say: (line: string) => void
+  /** Whether it still belongs to the cluster; asked before it is started again. */
+  readonly isWanted: () => Promise<boolean>
 }
 
 export type ChildState = 'starting' | 'up' | 'down'
@@ -26,6 +28,7 @@ export type ChildState = 'starting' | 'up' | 'down'
 /** Of what it wrote to standard error, kept to say why it died. */
 const maxKeptLines = 5
 const maxLineChars = 500
+const leftOutPauseMs = 1_000
 
 /**
  * One process of the cluster, started again whenever it dies, until `stop`. It has a pipe of ours as standard input, and
@@ -47,6 +50,7 @@ export class Child {
   private deaths = 0
   private cancelRestart: Cancel | undefined
   private isStopping = false
+  private isLeftOut = false
 
   constructor(options: ChildOptions) {
     this.options = options
@@ -83,11 +87,8 @@ export class Child {
         resolve()
       })
       child.once('close', (code, signal) => {
-        this.died(
-          signal === null
-            ? (lastWords.findLast((line) => !line.startsWith('try: ')) ?? `exit code ${code}`)
-            : `signal ${signal}`,
-        )
+        const words = lastWords.findLast((line) => !line.startsWith('try: '))
+        this.died(signal === null ? (words ?? `exit code ${code}`) : causeOf(signal, words))
         resolve()
       })
     })
@@ -141,11 +142,29 @@ export class Child {
     const restart = restartAfter({ servedMs, deaths: this.deaths })
     this.deaths = restart.deaths
     this.tell(`died (${reason}); it is started again in ${restart.pauseMs / 1000} s`)
-    this.cancelRestart = clock.after(restart.pauseMs, () => this.start())
+    this.cancelRestart = clock.after(restart.pauseMs, () => void this.startAgain())
+  }
+
+  /** One that was taken out of the cluster stays down, and is looked for in the file: it may be taken in again. */
+  private async startAgain(): Promise<void> {
+    const isWanted = await this.options.isWanted()
+    if (this.isStopping) return
+    if (isWanted) {
+      this.isLeftOut = false
+      return this.start()
+    }
+    if (!this.isLeftOut) this.tell('is no longer in the cluster file; it stays down')
+    this.isLeftOut = true
+    this.cancelRestart = this.options.clock.after(leftOutPauseMs, () => void this.startAgain())
   }
 
   private tell(what: string): void {
     this.options.log.info({ child: this.id }, what)
     this.options.say(`${this.id} ${what}`)
   }
+}
+
+/** Native code that gives up says why and aborts; other signals come from outside, and have no words. */
+function causeOf(signal: NodeJS.Signals, words: string | undefined): string {
+  return signal === 'SIGABRT' && words !== undefined ? `signal ${signal}: ${words}` : `signal ${signal}`
 }

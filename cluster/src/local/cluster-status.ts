@@ -70,11 +70,16 @@ async function askMember({ wire, role, member, children }: Asked): Promise<Proce
     const { state, pid } = children?.find((child) => child.id === id) ?? { state: 'down' as const, pid: undefined }
     // One that is up and does not answer is not up.
     const isAbsent = isStoreError(error, 'Unavailable') && error.details['answers'] === undefined
-    const problem = (state === 'up' || !isAbsent) && error instanceof Error ? { problem: error.message } : {}
+    const problem = (state === 'up' || !isAbsent) && error instanceof Error ? { problem: problemOf(error) } : {}
     return { ...known, state: state === 'up' ? 'down' : state, ...(pid === undefined ? {} : { pid }), ...problem }
   } finally {
     client.close()
   }
+}
+
+function problemOf(error: Error): string {
+  if (!isStoreError(error, 'DeadlineExceeded')) return error.message
+  return `it is there, and has not answered within ${deadlineMs / 1000} s`
 }
 
 function described({ pid, leader, version, problem }: RoleStatus): Partial<ProcessStatus> {

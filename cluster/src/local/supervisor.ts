@@ -175,7 +175,21 @@ class Supervisor {
       clock: parts.env.clock,
       log: parts.log,
       say,
+      isWanted: () => this.isMember(role, id),
     })
+  }
+
+  /** While the file cannot be read, its processes are started, and say why not. */
+  private async isMember(role: Role, id: string): Promise<boolean> {
+    const { parts, home } = this.options
+    try {
+      const cluster = await readCluster(parts.env, clusterFileIn(home.path))
+      return membersOf(cluster, role).some((member) => member.id === id)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      parts.log.warn({ error }, 'the cluster file cannot be read')
+      return true
+    }
   }
 
   private directoryOf(id: string): string {

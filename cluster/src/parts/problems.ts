@@ -1,9 +1,9 @@
-/** What is wrong with a part, in one sentence. A full disk is not among it: reads and deletes go on. */
+/** What is wrong with a part, in one sentence. A full disk is not among it where there is but one: reads and deletes go on. */
 
 import type { LocalDatanode } from '@o3/hdds/module'
 import type { StoreStatus } from '@o3/ratis/api'
 
-export function logProblem(name: string, store: { status(): StoreStatus }): string | undefined {
+export function logProblem(name: string, store: { status(): Pick<StoreStatus, 'failed'> }): string | undefined {
   const { failed } = store.status()
   return failed === undefined ? undefined : `the log of ${name} has failed: ${failed.message}`
 }

@@ -106,7 +106,7 @@ export const mayCall = {
   'cluster.children.1': administrators,
   'cluster.stop.1': administrators,
   'role.status.1': administrators,
-  'group.status.1': administrators,
+  'group.status.1': ['peers', 'datanode', 'admin'],
   'group.checkpoint.1': administrators,
   'group.transfer.1': administrators,
   'group.change.1': administrators,

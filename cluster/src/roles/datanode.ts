@@ -1,8 +1,7 @@
 /** `o3 datanode`: a process that keeps bytes. */
 
 import { DatanodeDirectory } from '@o3/hdds/client'
-import { HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING, ShardParents, copyTokens } from '@o3/hdds/module'
-import type { ScmMember } from '@o3/hdds/module'
+import { HDDS_RECONCILERS, HDDS_SCM, HDDS_SERVED, HDDS_VOUCHING, ShardParents, copyTokens } from '@o3/hdds/module'
 import { datanodeRpcLimits, serveDatanode } from '@o3/hdds/rpc'
 import type { TokenCheck } from '@o3/hdds/rpc'
 import { RpcTransport, raftMethods } from '@o3/ratis/node'
@@ -12,7 +11,8 @@ import { startDatanode } from '../parts/datanode.ts'
 import { diskProblem } from '../parts/problems.ts'
 import type { RunningProcess } from '../process/running-process.ts'
 import type { DatanodeRoleConfig } from './role-config.ts'
-import { groupClient, memberClient } from './group.ts'
+import { groupClient } from './group.ts'
+import { scmMembersOf } from './scm-members.ts'
 import { describeEndpoint } from './endpoint.ts'
 import type { ClusterPeer } from '../pki/wire.ts'
 import { startRole } from './role-process.ts'
@@ -26,10 +26,7 @@ export function startDatanodeRole(
     const { env, graph, cluster, member, directory } = seat
     const { disks = [], rack } = cluster.datanodes.find(({ id }) => id === member.id) ?? {}
     graph.value(HDDS_SCM, new RemoteScm(await groupClient(seat, 'scm')))
-    const scmMembers: ScmMember[] = []
-    for (const { id } of cluster.scm) {
-      scmMembers.push({ id, scm: new RemoteScm(await memberClient(seat, 'scm', id)) })
-    }
+    const scmMembers = await scmMembersOf(seat)
     const late: { vouching?: Vouching } = {}
     const others = await startOthers(seat, () => late.vouching)
     const datanode = await startDatanode(graph, seat, {
@@ -39,11 +36,12 @@ export function startDatanodeRole(
       address: describeEndpoint(member),
       ...(rack === undefined ? {} : { rack }),
       directory,
-      scmMembers,
+      scmMembers: scmMembers.all,
       data: { disks, reserve: config.data.reserve },
       settings: config.hdds,
       lostDisks: 'go-on',
     })
+    await scmMembers.follow(seat, graph.get(HDDS_RECONCILERS))
     const known = graph.get(HDDS_VOUCHING)
     late.vouching = known
     const tokens: TokenCheck = {

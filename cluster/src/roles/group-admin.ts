@@ -7,7 +7,7 @@
 
 import { StoreError, unreachable } from '@o3/common/errors'
 import type { Fenced, RpcHandler, RpcMethods } from '@o3/common/rpc'
-import type { ReplicatedStore } from '@o3/ratis/api'
+import type { ReplicatedStore, StoreStatus } from '@o3/ratis/api'
 import type { Configuration, Consensus, NodeId } from '@o3/ratis/node'
 
 export interface GroupMemberStatus {
@@ -22,6 +22,10 @@ export interface GroupMemberStatus {
   readonly commitIndex: number
   readonly appliedIndex: number
   readonly checkpointIndex: number
+  /** Its disk is full: it would refuse changes. Undefined: it is of a release that does not tell. */
+  readonly outOfSpace?: boolean
+  /** Rows of it did not verify. */
+  readonly isDamaged?: boolean
   /** As this member knows it. */
   readonly voters: readonly NodeId[]
   readonly learners: readonly NodeId[]
@@ -68,8 +72,9 @@ const promotionLagEntries = 1000
 export function serveGroup<Command, Reply, Peer>(
   consensus: Consensus,
   store: Pick<ReplicatedStore<Command, Reply>, 'status' | 'checkpoint'>,
+  isDamaged: () => boolean,
 ): RpcMethods<Peer> {
-  const status = (): GroupMemberStatus => statusOf(consensus, store.status().checkpointIndex)
+  const status = (): GroupMemberStatus => ({ ...statusOf(consensus, store.status()), isDamaged: isDamaged() })
   return {
     [groupMethods.status]: answering(() => status()),
     [groupMethods.checkpoint]: answering(async () => {
@@ -94,7 +99,10 @@ function answering<Peer>(answer: (asked: unknown) => object | Promise<object>): 
   }
 }
 
-function statusOf(consensus: Consensus, checkpointIndex: number): GroupMemberStatus {
+function statusOf(
+  consensus: Consensus,
+  { checkpointIndex, outOfSpace }: Pick<StoreStatus, 'checkpointIndex' | 'outOfSpace'>,
+): GroupMemberStatus {
   const { id, role, term, leader, mayVote, members, configuration, ...at } = consensus.status()
   const { voters, learners, addresses, outgoing } = configuration
   return {
@@ -108,6 +116,7 @@ function statusOf(consensus: Consensus, checkpointIndex: number): GroupMemberSta
     commitIndex: at.commitIndex,
     appliedIndex: at.appliedIndex,
     checkpointIndex,
+    outOfSpace,
     voters,
     learners,
     addresses,

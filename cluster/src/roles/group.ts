@@ -15,27 +15,10 @@ import type { GroupMembership, Seat } from './role-process.ts'
 type GroupName = 'om' | 'scm'
 
 /** To whoever leads the group; closed with the process. */
-export function groupClient(seat: Seat, name: GroupName): Promise<GroupClient> {
-  return clientOf(seat, { name, ids: seat.cluster[name].map(({ id }) => id), group: name })
-}
-
-/** To one member, whether it leads or not. */
-export function memberClient(seat: Seat, name: GroupName, id: string): Promise<GroupClient> {
-  return clientOf(seat, { name: id, ids: [id], group: name })
-}
-
-interface Wanted {
-  readonly name: string
-  readonly group: GroupName
-  readonly ids: readonly string[]
-}
-
-async function clientOf(seat: Seat, { name, group, ids }: Wanted): Promise<GroupClient> {
+export async function groupClient(seat: Seat, name: GroupName): Promise<GroupClient> {
   const { lifecycle, cluster, wire } = seat
-  const members = cluster[group]
-    .filter(({ id }) => ids.includes(id))
-    .map((member) => ({ id: member.id, address: addressOf(member) }))
-  const client = new GroupClient({ env: wire.env, name, members, authentication: wire.callsTo(group) })
+  const members = cluster[name].map((member) => ({ id: member.id, address: addressOf(member) }))
+  const client = new GroupClient({ env: wire.env, name, members, authentication: wire.callsTo(name) })
   await lifecycle.start(`client of ${name}`, { start: () => {}, stop: () => client.close() })
   return client
 }
@@ -45,11 +28,13 @@ export interface JoinedGroup {
   readonly place: GroupPlace
   /** What the others say to the member. */
   readonly methods: RpcMethods<ClusterPeer>
+  /** What was found damaged of its rows since it began to serve. */
+  readonly damage: () => StoreError | undefined
 }
 
 /** Takes this process's place in its group. The store is opened on it, and the process serves its methods. */
 export async function joinGroup(seat: Seat, name: GroupName, segmentBytes: number): Promise<JoinedGroup> {
-  const { env, cluster, member, directory, lifecycle, wire } = seat
+  const { env, log, cluster, member, directory, lifecycle, wire } = seat
   const members = cluster[name]
   const logDirectory = join(directory, name, 'log')
   const bootstrap = await settleFounding(env, {
@@ -67,8 +52,14 @@ export async function joinGroup(seat: Seat, name: GroupName, segmentBytes: numbe
   })
   await lifecycle.start('group transport', { start: () => {}, stop: () => transport.close() })
   const company = members.length > 1 ? 'others' : 'alone'
+  let damage: StoreError | undefined
+  const onDamage = (error: StoreError): void => {
+    if (damage === undefined) log.error({ error }, 'rows are damaged')
+    damage ??= error
+  }
   return {
-    place: { id: member.id, group: name, transport, bootstrap, company },
+    place: { id: member.id, group: name, transport, bootstrap, company, onDamage },
+    damage: () => damage,
     methods: raftMethods<ClusterPeer>(transport, (peer, id) => peer.role === name && peer.id === id),
   }
 }
@@ -107,23 +98,43 @@ export function membershipOf(consensus: Consensus, { env, log }: Pick<Seat, 'env
 
 /**
  * A member that does not lead names who does; the service knows the id, and the group where that one listens: who asks may
- * not have it in its cluster file.
+ * not have it in its cluster file. Reads are answered by every member; one whose rows are damaged sends them to the leader,
+ * too, or whoever asked it last would stay with it.
  */
-export function namingLeaders<Peer>(methods: RpcMethods<Peer>, consensus: Consensus): RpcMethods<Peer> {
+export function namingLeaders<Peer>(
+  methods: RpcMethods<Peer>,
+  consensus: LeaderFacts,
+  damage: () => StoreError | undefined,
+): RpcMethods<Peer> {
   const named = Object.entries(methods).map(([name, handler]): [string, RpcHandler<Peer>] => [
     name,
     async (call) => {
       try {
         return await handler(call)
       } catch (error) {
-        throw isStoreError(error, 'NotLeader') ? withAddress(error, consensus) : error
+        if (isStoreError(error, 'NotLeader')) throw withAddress(error, consensus)
+        if (isStoreError(error, 'Damaged') && damage() !== undefined) throw elsewhere(error, consensus)
+        throw error
       }
     },
   ])
   return Object.fromEntries(named)
 }
 
-function withAddress(error: StoreError, { configuration }: Consensus): StoreError {
+export type LeaderFacts = Pick<Consensus, 'id' | 'leader' | 'term' | 'configuration'>
+
+/** The leader may have it whole. That of one that leads stays as it is, until another one does. */
+function elsewhere(error: StoreError, consensus: LeaderFacts): StoreError {
+  const { id, leader, term } = consensus
+  if (leader === undefined || leader === id) return error
+  const details = { leader, term }
+  return withAddress(
+    new StoreError('NotLeader', `rows of ${id} are damaged; ${leader} leads`, { details, cause: error }),
+    consensus,
+  )
+}
+
+function withAddress(error: StoreError, { configuration }: LeaderFacts): StoreError {
   const { leader } = error.details
   const address = typeof leader === 'string' ? configuration.addresses[leader] : undefined
   if (address === undefined || error.details['address'] !== undefined) return error

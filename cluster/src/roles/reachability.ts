@@ -1,8 +1,9 @@
 /** Whether the services that a gateway stands on answer. */
 
-import type { Clock, Env } from '@o3/common/env'
+import type { Env } from '@o3/common/env'
 import type { Logger } from '@o3/common/logger'
 import type { ProcessParts } from '../process/running-process.ts'
+import { eachSecond, patienceMs } from './each-second.ts'
 
 export interface Probe {
   readonly name: string
@@ -15,10 +16,6 @@ export interface ReachabilityParts extends Pick<ProcessParts, 'lifecycle'> {
   readonly log: Logger
 }
 
-const everyMs = 1_000
-/** Longer than an election and a restart: what passes by itself is no problem to tell of. */
-const patienceMs = 5_000
-
 /**
  * Asks each service again and again, because `/readyz` cannot wait for an answer that does not come. The function says
  * which has been silent for too long, in one sentence.
@@ -30,17 +27,16 @@ export async function watchReachability(
   const { clock, tasks } = env
   const watched = probes.map((probe) => ({ probe, answeredMs: clock.monotonicMs() }))
   const running = watched.map((entry) =>
-    tasks.spawn(`reachability of ${entry.probe.name}`, async (signal) => {
-      while (!signal.aborted) {
+    tasks.spawn(`reachability of ${entry.probe.name}`, (signal) =>
+      eachSecond(clock, signal, async () => {
         try {
           await entry.probe.ask()
           entry.answeredMs = clock.monotonicMs()
         } catch (error) {
           log.warn({ service: entry.probe.name, error }, 'a service does not answer')
         }
-        await pause(clock, signal)
-      }
-    }),
+      }),
+    ),
   )
   await lifecycle.start('reachability', {
     start: () => {},
@@ -51,17 +47,9 @@ export async function watchReachability(
   })
   return () => {
     const nowMs = clock.monotonicMs()
-    const silent = watched.find(({ answeredMs }) => nowMs - answeredMs > everyMs + patienceMs)
+    const silent = watched.find(({ answeredMs }) => nowMs - answeredMs > patienceMs)
     return silent === undefined
       ? undefined
       : `${silent.probe.name} has not answered for ${Math.round((nowMs - silent.answeredMs) / 1000)} s`
-  }
-}
-
-async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.sleep(everyMs, signal)
-  } catch (error) {
-    if (!signal.aborted) throw error
   }
 }

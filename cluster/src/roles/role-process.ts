@@ -112,7 +112,7 @@ async function claim(env: Env, role: Role, options: RoleOptions): Promise<Place>
     const known = membersOf(cluster, role).map(({ id }) => id)
     throw new StoreError(
       'InvalidArgument',
-      `${options.clusterFile} has no ${role} ${options.id}; there is ${known.join(', ')}`,
+      `${options.peers === undefined ? options.clusterFile : '--peers'} has no ${role} ${options.id}; there is ${known.join(', ')}`,
     )
   }
   const owner = { clusterId: cluster.clusterId, role, id: member.id }

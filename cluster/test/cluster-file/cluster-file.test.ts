@@ -148,6 +148,7 @@ describe('peers on a command line', () => {
     '=127.0.0.1:7001',
     'om1=0.0.0.0:7001',
   ])('are not %j', (text) => {
-    expect(() => parsePeers(text)).toThrow('--peers')
+    expect(() => parsePeers(text, '--peers')).toThrow(/^--peers: /)
+    expect(() => parsePeers(text)).toThrow(/^(?!--peers)/)
   })
 })

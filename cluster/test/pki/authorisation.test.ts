@@ -27,6 +27,7 @@ const expected: readonly (readonly [RegExp, string])[] = [
   [/^hdds\.(createPipeline|closePipeline)\.1$/, 'admin'],
   [/^hdds\./, 'datanode admin'],
   [/^raft\.messages\.1$/, 'peers'],
+  [/^group\.status\.1$/, 'peers datanode admin'],
   [/^(cluster|role|group)\./, 'admin'],
 ]
 

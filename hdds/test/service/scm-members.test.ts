@@ -10,7 +10,7 @@ import {
   HDDS_SCM,
   installHdds,
 } from '../../src/module.ts'
-import type { LocalDatanode } from '../../src/module.ts'
+import type { LocalDatanode, Reconcilers } from '../../src/module.ts'
 import { patternOf } from '../harness/bytes.ts'
 import { Machine, smallConfig } from '../harness/machine.ts'
 import { notedLog } from '../harness/noted-log.ts'
@@ -24,6 +24,7 @@ interface Parts {
   /** a leads in term 5, b and c follow. */
   readonly scms: readonly [a: ScriptedScm, b: ScriptedScm, c: ScriptedScm]
   readonly alarms: readonly string[]
+  readonly reconcilers: Reconcilers
   pass(ms: number): Promise<void>
 }
 
@@ -47,7 +48,7 @@ async function withMembers(script: (parts: Parts) => Promise<void>): Promise<voi
     const reconcilers = graph.get(HDDS_RECONCILERS)
     reconcilers.start()
     const { clock } = machine.simulation
-    await script({ datanode, scms, alarms, pass: (ms) => clock.sleep(ms) })
+    await script({ datanode, scms, alarms, reconcilers, pass: (ms) => clock.sleep(ms) })
     const beforeMs = clock.monotonicMs()
     await reconcilers.stop()
     // Also when a member never answers.
@@ -72,6 +73,24 @@ describe('a datanode and three members of SCM', () => {
       await datanode.writeBlock(block(1, 2), [content])
       await pass(1_100)
       for (const scm of scms) expect(scm.heartbeats.at(-1)).toMatchObject({ full: false, containers: [{ id: 2 }] })
+      expect(alarms).toEqual([])
+    }))
+
+  test('one that joins later is told everything, and one that leaves nothing more', () =>
+    withMembers(async ({ datanode, scms, alarms, reconcilers, pass }) => {
+      await datanode.writeBlock(block(1), [content])
+      await pass(2_000)
+      const fourth = new ScriptedScm()
+      fourth.term = undefined
+      reconcilers.addScmMember({ id: 'scm4', scm: fourth })
+      await pass(2_500)
+      expect(fourth.registrations).toMatchObject([{ id: 'dn-1', containers: [{ id: 1 }] }])
+      expect(fourth.heartbeats.length).toBeGreaterThanOrEqual(1)
+      await reconcilers.removeScmMember('scm2')
+      await reconcilers.removeScmMember('scm9')
+      const before = scms[1].heartbeats.length
+      await pass(5_000)
+      expect(scms[1].heartbeats).toHaveLength(before)
       expect(alarms).toEqual([])
     }))
 

@@ -154,6 +154,8 @@ export interface StoreStatus {
   readonly checkpointIndex: LogIndex
   readonly firstLogIndex: LogIndex
   readonly logBytes: number
+  /** Commands that need space are refused (`OutOfSpace`). */
+  readonly outOfSpace: boolean
   /** Set once a sync or write of the log has failed: nothing is acknowledged any more until a restart re-verifies. */
   readonly failed?: ErrorRecord
 }

@@ -104,7 +104,8 @@ async function joinLog(log: SegmentedLog, recovered: RecoveredMachine): Promise<
 function expectWhole({ hardState, configuration, configurations }: RaftStart, id: NodeId): void {
   const { voters, outgoing } = configurations.at(-1)?.configuration ?? configuration
   if (hardState.mayVote || voters.length !== 1 || voters[0] !== id || outgoing.length > 0) return
-  throw new StoreError('Damaged', 'the log of the only voter of its group lost entries, and nobody else has them')
+  const message = 'the log of the only voter of its group lost entries, and nobody else has them'
+  throw new StoreError('Damaged', message, { details: { onlyVoter: id } })
 }
 
 async function startOf(

@@ -342,6 +342,7 @@ class ConsensusStore<Command, Reply> implements ReplicatedStore<Command, Reply> 
       checkpointIndex: checkpointer.checkpointIndex,
       firstLogIndex: log.firstIndex,
       logBytes: log.bytes,
+      outOfSpace: this.isFull(),
       ...(leader === undefined ? {} : { leader }),
       ...(leaderAddress === undefined ? {} : { leaderAddress }),
       ...(failed === undefined ? {} : { failed }),

@@ -59,9 +59,16 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await call<string | undefined>('makeDirectory', path, (done) =>
-      fs.mkdir(this.#resolve(path), { recursive: true, mode: directoryMode }, done),
-    )
+    const target = this.#resolve(path)
+    try {
+      await call<string | undefined>('makeDirectory', path, (done) =>
+        fs.mkdir(target, { recursive: true, mode: directoryMode }, done),
+      )
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      // Node says so of a read-only file system, too; without `recursive` it is told what the system says.
+      await call<void>('makeDirectory', path, (done) => fs.mkdir(target, directoryMode, done))
+    }
   }
 
   async rename(from: string, to: string): Promise<void> {
