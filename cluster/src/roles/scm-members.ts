@@ -75,7 +75,8 @@ export class ScmMembers {
 
   private async refresh(listeners: ScmListeners, log: Logger): Promise<void> {
     const addresses = await this.addressesOfLeader()
-    if (addresses === undefined) return
+    // A group that names no addresses names nobody to talk with.
+    if (addresses === undefined || Object.keys(addresses).length === 0) return
     for (const [id, talk] of this.talks) {
       if (addresses[id] === talk.address) continue
       this.talks.delete(id)
