@@ -1,10 +1,13 @@
-import { parse } from 'yaml'
+import { createRequire } from 'node:module'
 import { StoreError } from '../errors.ts'
 import { fieldsOf } from './schema.ts'
 import type { ConfigEntry, ConfigSchema, ConfigValues, Field, LoadedConfig, Origin, Section } from './schema.ts'
 import { BadSetting } from './setting.ts'
 import type { RawSetting } from './setting.ts'
 import { closest } from './suggest.ts'
+
+/** A seventh of what a process loads is the parser of YAML, and few have a file to parse. */
+const require = createRequire(import.meta.url)
 
 export interface ConfigSources {
   /** YAML, of which JSON is a part. */
@@ -107,6 +110,7 @@ function parseFile(file: NonNullable<ConfigSources['file']>, problems: string[])
 
 function parseYaml(file: NonNullable<ConfigSources['file']>, problems: string[]): unknown {
   try {
+    const { parse } = require('yaml') as typeof import('yaml')
     return parse(file.text) as unknown
   } catch (error) {
     // The first line has the place; the rest draws it.

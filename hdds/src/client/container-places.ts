@@ -14,6 +14,7 @@ import type {
 } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
 import type { Datanode, PipelineMembership } from '../api/api.ts'
+import { atMost } from '../core/at-most.ts'
 import { unknownStanding } from '../core/replica-order.ts'
 import type { ReplicaStanding } from '../core/replica-order.ts'
 
@@ -58,8 +59,8 @@ const doubtMs = 5_000
 export class ContainerPlaces {
   private readonly locations: ScmLocationProtocol
   private readonly clock: Clock
-  private readonly containers = new LRUCache<ContainerId, KnownPlace>({ max: maxRememberedContainers })
-  private readonly datanodes = new LRUCache<DatanodeId, KnownDatanode>({ max: maxRememberedDatanodes })
+  private readonly containers = new LRUCache<ContainerId, KnownPlace>(atMost(maxRememberedContainers))
+  private readonly datanodes = new LRUCache<DatanodeId, KnownDatanode>(atMost(maxRememberedDatanodes))
   /** Who needs the place of a container that is being asked for waits for the same answer. */
   private readonly asking = new Map<ContainerId, Promise<KnownPlace>>()
 

@@ -6,6 +6,7 @@ import { withinDeadline } from '@o3/common/lifecycle'
 import { isAnswer } from '@o3/common/rpc'
 import type { DatanodeId, PipelineId } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../core/at-most.ts'
 import { failed, isAvoided } from '../core/replica-order.ts'
 import type { ClientMetrics } from './client-metrics.ts'
 import { isHere } from './container-places.ts'
@@ -53,7 +54,7 @@ const maxPauseMs = 400
  */
 export class PipelineLeaders {
   private readonly options: PipelineLeadersOptions
-  private readonly leaders = new LRUCache<PipelineId, DatanodeId>({ max: maxRememberedLeaders })
+  private readonly leaders = new LRUCache<PipelineId, DatanodeId>(atMost(maxRememberedLeaders))
   private readonly searches = new Map<PipelineId, Promise<void>>()
 
   constructor(options: PipelineLeadersOptions) {

@@ -1,6 +1,7 @@
 import { isStoreError } from '@o3/common/errors'
 import type { ContainerId } from '@o3/scm/api'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../core/at-most.ts'
 import type { BlockStore } from '../api/api.ts'
 import { decodeDescriptor, descriptorBytes } from '../core/ec/shard-descriptor.ts'
 import { descriptorLocal } from '../core/ec/shard-locals.ts'
@@ -13,7 +14,7 @@ const maxRemembered = 16 * 1024
  */
 export class ShardParents {
   private readonly blocks: Pick<BlockStore, 'readSmall'>
-  private readonly parents = new LRUCache<ContainerId, ContainerId>({ max: maxRemembered })
+  private readonly parents = new LRUCache<ContainerId, ContainerId>(atMost(maxRemembered))
 
   constructor(blocks: Pick<BlockStore, 'readSmall'>) {
     this.blocks = blocks

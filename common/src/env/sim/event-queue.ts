@@ -5,24 +5,59 @@ export interface SimEvent {
   readonly kind: string
   readonly name: string
   readonly action: () => void
-  isCancelled: boolean
+  /** `over`: it has left the queue. */
+  state: 'due' | 'cancelled' | 'over'
 }
 
-/** Events by time, and within one time in the order they were added: a binary heap. */
+/** Fewer cancelled ones than this may lie about. */
+const toleratedCancelled = 64
+
+/** Events by time, and within one time in the order they were added: a binary heap. Cancelled ones are never seen. */
 export class EventQueue {
-  readonly #heap: SimEvent[] = []
+  #heap: SimEvent[] = []
+  /** Among them. Most are deadlines of what was answered: each would hold on to its request until its time has come. */
+  #cancelled = 0
 
   get size(): number {
-    return this.#heap.length
+    return this.#heap.length - this.#cancelled
   }
 
   peek(): SimEvent | undefined {
+    while (this.#heap[0]?.state === 'cancelled') {
+      this.#cancelled--
+      this.#takeFirst()
+    }
     return this.#heap[0]
   }
 
+  pop(): SimEvent | undefined {
+    const first = this.peek()
+    if (first !== undefined) this.#takeFirst()
+    return first
+  }
+
   push(event: SimEvent): void {
+    this.#rise(this.#heap.push(event) - 1, event)
+  }
+
+  /** Of one that has happened, or was cancelled before, nothing. */
+  cancel(event: SimEvent): void {
+    if (event.state !== 'due') return
+    event.state = 'cancelled'
+    this.#cancelled++
+    if (this.#cancelled > toleratedCancelled && 2 * this.#cancelled > this.#heap.length) this.#sweep()
+  }
+
+  #sweep(): void {
+    const heap = this.#heap.filter(({ state }) => state === 'due')
+    this.#heap = heap
+    this.#cancelled = 0
+    for (const [index, event] of heap.entries()) this.#rise(index, event)
+  }
+
+  #rise(from: number, event: SimEvent): void {
     const heap = this.#heap
-    let index = heap.push(event) - 1
+    let index = from
     while (index > 0) {
       const parentIndex = (index - 1) >>> 1
       const parent = heap[parentIndex]
@@ -33,11 +68,12 @@ export class EventQueue {
     heap[index] = event
   }
 
-  pop(): SimEvent | undefined {
+  #takeFirst(): void {
     const heap = this.#heap
-    const first = heap[0]
+    const [first] = heap
     const last = heap.pop()
-    if (first === undefined || last === undefined || heap.length === 0) return first
+    if (first !== undefined) first.state = 'over'
+    if (last === undefined || heap.length === 0) return
     let index = 0
     for (;;) {
       const left = heap[2 * index + 1]
@@ -50,7 +86,6 @@ export class EventQueue {
       index = 2 * index + (takesRight ? 2 : 1)
     }
     heap[index] = last
-    return first
   }
 }
 

@@ -43,8 +43,9 @@ export class SimInode {
   /** Copies `bytes`. */
   write(bytes: Uint8Array, offset: number): void {
     if (bytes.length === 0) return
-    this.#cache.write(bytes, offset)
-    this.#journal.push({ kind: 'write', offset, bytes: bytes.slice() })
+    const own = new Uint8Array(bytes)
+    this.#cache.write(own, offset)
+    this.#journal.push({ kind: 'write', offset, bytes: own })
   }
 
   resize(sizeBytes: number): void {

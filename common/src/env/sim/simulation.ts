@@ -1,7 +1,7 @@
 import { assert } from '../../errors.ts'
 import type { Cancel, Clock } from '../env.ts'
-import { NodeTasks } from '../node/node-tasks.ts'
-import { EventQueue } from './event-queue.ts'
+import { HostTurns } from '../node/host-turns.ts'
+import { EventQueue, type SimEvent } from './event-queue.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimNetwork, type SimNetworkOptions } from './sim-network.ts'
 import { SimNode, type SimNodeOptions } from './sim-node.ts'
@@ -33,7 +33,7 @@ export class Simulation implements World {
   readonly startWallMs: number
   readonly #trace = new Trace()
   readonly #queue = new EventQueue()
-  readonly #host = new NodeTasks()
+  readonly #host = new HostTurns()
   readonly #maxEvents: number
   readonly #nodes = new Map<string, SimNode>()
   #nowMs = 0
@@ -76,11 +76,16 @@ export class Simulation implements World {
 
   plan({ afterMs, kind, name, action }: Plan): Cancel {
     assert(afterMs >= 0, 'a plan is for the future')
-    const event = { atMs: this.#nowMs + afterMs, sequence: this.#sequence++, kind, name, action, isCancelled: false }
-    this.#queue.push(event)
-    return () => {
-      event.isCancelled = true
+    const event: SimEvent = {
+      atMs: this.#nowMs + afterMs,
+      sequence: this.#sequence++,
+      kind,
+      name,
+      action,
+      state: 'due',
     }
+    this.#queue.push(event)
+    return () => this.#queue.cancel(event)
   }
 
   note(kind: string, name: string): void {
@@ -128,12 +133,11 @@ export class Simulation implements World {
     this.#isRunning = true
     try {
       for (;;) {
-        await this.#settleReactions()
+        await this.#host.next()
         if (this.#failure !== undefined) throw this.#failure
         if (isOver()) return
         const event = this.#queue.pop()
         if (event === undefined) return
-        if (event.isCancelled) continue
         this.#nowMs = event.atMs
         this.#trace.add(event.atMs, event.kind, event.name)
         if (this.#trace.count > this.#maxEvents) throw this.#error(`more than ${this.#maxEvents} events`)
@@ -142,11 +146,6 @@ export class Simulation implements World {
     } finally {
       this.#isRunning = false
     }
-  }
-
-  /** One turn of the host's loop: all promise reactions and ticks have run when it comes. */
-  #settleReactions(): Promise<void> {
-    return new Promise((resolve) => this.#host.nextTurn(resolve))
   }
 
   #error(reason: string, cause?: unknown): Error {

@@ -1,9 +1,14 @@
 /** The unit in which the simulated disk allocates space. */
 export const pageBytes = 4096
 
-/** A growing array of bytes in which what was never written costs nothing and reads as zero. */
+/**
+ * A growing array of bytes in which what was never written costs nothing and reads as zero. A page that several have is one
+ * until one of them writes to it: the cache of a file, its device and its journal mostly hold the same bytes.
+ */
 export class SparseBytes {
   readonly #pages = new Map<number, Uint8Array>()
+  /** Pages that nobody else has. */
+  readonly #own = new Set<number>()
   #length = 0
 
   get length(): number {
@@ -17,17 +22,22 @@ export class SparseBytes {
   /** Pages that a write of this range would allocate. */
   missingPages(offset: number, length: number): number {
     let missing = 0
-    for (const { page } of pagesOf(offset, length)) if (!this.#pages.has(page)) missing++
+    const end = offset + length
+    for (let page = pageOf(offset); page * pageBytes < end && length > 0; page++) if (!this.#pages.has(page)) missing++
     return missing
   }
 
   /** How much of `target` there is from `offset` on. */
   read(target: Uint8Array, offset: number): number {
     const length = Math.max(0, Math.min(target.length, this.#length - offset))
-    for (const { page, from, at, count } of pagesOf(offset, length)) {
+    for (let at = 0; at < length;) {
+      const page = pageOf(offset + at)
+      const from = offset + at - page * pageBytes
+      const count = Math.min(pageBytes - from, length - at)
       const bytes = this.#pages.get(page)
       if (bytes === undefined) target.fill(0, at, at + count)
-      else target.set(bytes.subarray(from, from + count), at)
+      else target.set(count === pageBytes ? bytes : bytes.subarray(from, from + count), at)
+      at += count
     }
     return length
   }
@@ -38,9 +48,19 @@ export class SparseBytes {
     return bytes
   }
 
+  /** Keeps whole pages of `bytes`, so nobody may write into them any more. */
   write(bytes: Uint8Array, offset: number): void {
-    for (const { page, from, at, count } of pagesOf(offset, bytes.length)) {
-      this.#page(page).set(bytes.subarray(at, at + count), from)
+    for (let at = 0; at < bytes.length;) {
+      const page = pageOf(offset + at)
+      const from = offset + at - page * pageBytes
+      const count = Math.min(pageBytes - from, bytes.length - at)
+      const part = bytes.subarray(at, at + count)
+      if (count < pageBytes) this.#ownPage(page).set(part, from)
+      else {
+        this.#pages.set(page, part)
+        this.#own.delete(page)
+      }
+      at += count
     }
     this.#length = Math.max(this.#length, bytes.length === 0 ? 0 : offset + bytes.length)
   }
@@ -48,9 +68,11 @@ export class SparseBytes {
   /** Cuts, or extends with zeros. */
   resize(length: number): void {
     if (length < this.#length) {
-      for (const [page, bytes] of this.#pages) {
-        if (page * pageBytes >= length) this.#pages.delete(page)
-        else if ((page + 1) * pageBytes > length) bytes.fill(0, length - page * pageBytes)
+      for (const page of this.#pages.keys()) {
+        if (page * pageBytes >= length) {
+          this.#pages.delete(page)
+          this.#own.delete(page)
+        } else if ((page + 1) * pageBytes > length) this.#ownPage(page).fill(0, length - page * pageBytes)
       }
     }
     this.#length = length
@@ -58,35 +80,20 @@ export class SparseBytes {
 
   clone(): SparseBytes {
     const copy = new SparseBytes()
-    for (const [page, bytes] of this.#pages) copy.#pages.set(page, bytes.slice())
+    for (const [page, bytes] of this.#pages) copy.#pages.set(page, bytes)
     copy.#length = this.#length
+    this.#own.clear()
     return copy
   }
 
-  #page(page: number): Uint8Array {
-    let bytes = this.#pages.get(page)
-    if (bytes === undefined) {
-      bytes = new Uint8Array(pageBytes)
-      this.#pages.set(page, bytes)
-    }
-    return bytes
+  #ownPage(page: number): Uint8Array {
+    const bytes = this.#pages.get(page)
+    if (bytes !== undefined && this.#own.has(page)) return bytes
+    const own = bytes === undefined ? new Uint8Array(pageBytes) : new Uint8Array(bytes)
+    this.#pages.set(page, own)
+    this.#own.add(page)
+    return own
   }
 }
 
-interface PagePart {
-  readonly page: number
-  /** Where in the page, and where in the range, `count` bytes begin. */
-  readonly from: number
-  readonly at: number
-  readonly count: number
-}
-
-function* pagesOf(offset: number, length: number): Generator<PagePart> {
-  for (let at = 0; at < length;) {
-    const page = Math.floor((offset + at) / pageBytes)
-    const from = offset + at - page * pageBytes
-    const count = Math.min(pageBytes - from, length - at)
-    yield { page, from, at, count }
-    at += count
-  }
-}
+const pageOf = (offset: number): number => Math.floor(offset / pageBytes)

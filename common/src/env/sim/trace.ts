@@ -13,11 +13,15 @@ export class Trace {
 
   add(atMs: number, kind: string, name: string): void {
     const line = `${atMs} ${kind} ${name}`
+    let high = this.#high
+    let low = this.#low
     for (let i = 0; i < line.length; i++) {
       const unit = line.charCodeAt(i)
-      this.#high = Math.imul(this.#high ^ unit, 0x01000193)
-      this.#low = Math.imul(this.#low ^ (unit + i), 0x01000193)
+      high = Math.imul(high ^ unit, 0x01000193)
+      low = Math.imul(low ^ (unit + i), 0x01000193)
     }
+    this.#high = high
+    this.#low = low
     this.#recent[this.#count++ % shownEvents] = line
   }
 

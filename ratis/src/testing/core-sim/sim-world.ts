@@ -44,12 +44,10 @@ export class SimWorld {
       kind,
       name: who,
       action,
-      isCancelled: false,
+      state: 'due',
     }
     this.#queue.push(event)
-    return () => {
-      event.isCancelled = true
-    }
+    return () => this.#queue.cancel(event)
   }
 
   note(kind: string, who: string, facts: readonly [number, number], text?: () => string): void {
@@ -72,7 +70,6 @@ export class SimWorld {
         return 'time'
       }
       this.#queue.pop()
-      if (event.isCancelled) continue
       this.#nowMs = event.atMs
       if (++this.#events > maxEvents) throw new SimViolation('bounded-work', `more than ${maxEvents} events`)
       event.action()
