@@ -86,27 +86,7 @@ export class GroupControl {
     const more = others.map(([id, address]): MemberReport => {
       return { id, address, status: undefined, problem: 'it is not in the cluster file' }
     })
-    return [...(await Promise.all(reports.map((report) => this.withProblem(report, newest)))), ...more]
-  }
-
-  /**
-   * A log does not get shorter than what its member acknowledged. One that did is that of an old copy, and the leader, who
-   * believes the acknowledgement, waits for ever. (What was asked at one moment may be older than what the leader knew:
-   * so the member is asked again.)
-   */
-  private async withProblem(report: MemberReport, leading: GroupMemberStatus | undefined): Promise<MemberReport> {
-    const acknowledged = leading?.followers.find(({ id }) => id === report.id)?.matchIndex ?? 0
-    if (isShorter(report.status, acknowledged)) {
-      const member = this.members.find(({ id }) => id === report.id)
-      const again = member === undefined ? undefined : (await this.ask(member.id, addressOf(member))).status
-      if (again !== undefined && isShorter(again, acknowledged)) {
-        const problem = `it has entries up to ${again.lastIndex} and acknowledged ${acknowledged}: its directory is an old copy; stop it, and give it an empty one`
-        return { ...report, problem }
-      }
-    }
-    const { outOfSpace = false, isDamaged = false } = report.status ?? {}
-    if (isDamaged) return { ...report, problem: 'its rows are damaged: stop it, and give it an empty directory' }
-    return outOfSpace ? { ...report, problem: 'its disk is full' } : report
+    return [...reports.map(withProblem), ...more]
   }
 
   /** The leader's view. */
@@ -231,8 +211,10 @@ function silenceOf(error: StoreError): string {
   return error.code === 'DeadlineExceeded' ? 'it is there, and does not answer in time' : error.message
 }
 
-function isShorter(status: GroupMemberStatus | undefined, acknowledged: number): boolean {
-  return status !== undefined && status.mayVote && status.lastIndex < acknowledged
+function withProblem(report: MemberReport): MemberReport {
+  const { outOfSpace = false, isDamaged = false } = report.status ?? {}
+  if (isDamaged) return { ...report, problem: 'its rows are damaged: stop it, and give it an empty directory' }
+  return outOfSpace ? { ...report, problem: 'its disk is full' } : report
 }
 
 function withMember(members: readonly Member[], added: Member): readonly Member[] {

@@ -85,9 +85,18 @@ export function replyTo(core: CoreState, request: Probe & { readonly from: strin
 
 export function onHeartbeat(core: CoreState, request: Heartbeat): void {
   hearLeader(core, request.from)
+  noticeLoss(core, request)
   askForRecovery(core)
   commitTo(core, request.commitIndex)
   core.send({ ...replyTo(core, request), kind: 'heartbeat-reply', verifiedIndex: core.verifiedIndex })
+}
+
+/**
+ * A leader calls nothing committed that this member has not told it to have on its disk, in the leader's term: nothing of that is ever
+ * taken back. Where it is not here, the log is an old copy, or was cut by a disk that lost it in silence.
+ */
+function noticeLoss(core: CoreState, { commitIndex }: Heartbeat): void {
+  if (core.mayVote && commitIndex > core.log.lastIndex) core.changeDurable({ mayVote: false })
 }
 
 /**

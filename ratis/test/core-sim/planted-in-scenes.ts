@@ -3,6 +3,7 @@ import {
   answersComeLate,
   changeUnderWayIsChanged,
   clocksStand,
+  diskIsOfBefore,
   groupIsReplacedBehindAWrite,
   leaderSleeps,
   onlyTheRemovedHasTheEntry,
@@ -41,6 +42,13 @@ export const plantedInScenes: readonly Planted[] = [
     foundBy: ['applied-prefix', 'leader-completeness'],
     seeds: [1, 2, 3],
     scene: voteIsForgotten,
+  },
+  {
+    name: 'an old copy of a log is taken for the log',
+    core: edit('follower.ts', '  noticeLoss(core, request)\n', ''),
+    foundBy: ['leader-completeness'],
+    seeds: [1, 2, 3],
+    scene: diskIsOfBefore,
   },
   {
     name: 'what was verified for one leader counts for the next',

@@ -29,6 +29,14 @@ export interface DiskPace {
   readonly tail: number
 }
 
+/** What was safe on a disk at one moment. */
+export interface DiskImage {
+  readonly hardState: Durable
+  readonly checkpoint: MachineState
+  readonly log: MemberLog
+  readonly commitFloor: LogIndex
+}
+
 export interface MemberDiskOptions {
   readonly id: NodeId
   readonly world: SimWorld
@@ -163,6 +171,7 @@ export class MemberDisk {
   }
 
   #setHardState(hardState: Durable): void {
+    assert(hardState.mayVote || this.beforeLoss !== undefined, 'nobody takes himself for one who lost something')
     this.#hardState = hardState
     this.votes.set(hardState.term, hardState.vote)
     if (hardState.mayVote) this.beforeLoss = undefined
@@ -259,6 +268,27 @@ export class MemberDisk {
     this.#log = this.#durableLog.copy()
     this.#commitFloor = 0
     this.#hardState = { term: 0, vote: '', mayVote: false }
+  }
+
+  /** All that is safe on it. */
+  image(): DiskImage {
+    const { index } = this.#checkpoint
+    return {
+      hardState: this.#hardState,
+      checkpoint: this.#checkpoint,
+      log: this.#durableLog.copy(),
+      commitFloor: index,
+    }
+  }
+
+  /** Of a member that is down: everything is as it was once, and nothing says so. */
+  restore({ hardState, checkpoint, log, commitFloor }: DiskImage): void {
+    this.#rememberLoss()
+    this.#hardState = hardState
+    this.#checkpoint = checkpoint
+    this.#durableLog = log.copy()
+    this.#log = log.copy()
+    this.#commitFloor = commitFloor
   }
 
   #rememberLoss(): void {

@@ -56,6 +56,30 @@ export const logIsLost: Scene = {
 }
 
 /**
+ * Two of three have what was acknowledged. The disk of one becomes what it was before; it hears the leader for a while, which then goes down: with
+ * the third it must not lead.
+ */
+export const diskIsOfBefore: Scene = {
+  *play(nemesis) {
+    yield* ruled(nemesis)
+    const [leader, loser, behind] = cast(nemesis)
+    const before = of(loser).disk.image()
+    separate(nemesis, [of(behind)], [leader, of(loser)])
+    for (let n = 0; n < 3; n++) yield* wroteTo(nemesis, [leader])
+    // Not what it brings to others, only what it says of them.
+    yield timeouts(nemesis, 0.5)
+    of(loser).crash()
+    of(loser).disk.restore(before)
+    of(loser).start()
+    yield timeouts(nemesis, 1)
+    nemesis.repairAll()
+    separate(nemesis, [leader], [of(behind), of(loser)])
+    leader.crash()
+    yield timeouts(nemesis, 6)
+  },
+}
+
+/**
  * A leader whose clock stands still knows of no other, which a majority has elected. One of that majority loses its disk, and with it
  * its vote; what it then takes from the old leader must not count.
  */

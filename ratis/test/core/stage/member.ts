@@ -24,6 +24,7 @@ export class StageMember {
   readonly options: RaftOptions
   core: RaftCore
   disk: StageDisk
+  private copied: { readonly disk: StageDisk; readonly applied: number } | undefined
   nowMs = 0
   isUp = true
   /** Writes wait for `persist`. */
@@ -109,6 +110,17 @@ export class StageMember {
       configurationIndex: 0,
     }
     this.applied = 0
+  }
+
+  copyDisk(): void {
+    this.copied = { disk: { ...this.disk, entries: [...this.disk.entries] }, applied: this.applied }
+  }
+
+  /** Its disk is what it was when it was copied, and nothing says so. */
+  becomeOld(): void {
+    if (this.copied === undefined) throw new Error(`the disk of ${this.id} was not copied`)
+    this.disk = this.copied.disk
+    this.applied = this.copied.applied
   }
 
   /** Entries from `index` on no longer verify. */

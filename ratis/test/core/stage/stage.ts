@@ -19,6 +19,7 @@
  * | `hold a`, `persist a [n]`, `release a` | a's writes wait; the oldest complete; no more waiting |
  * | `hold-reads a`, `answer a` | so do its reads of entries and snapshots |
  * | `crash a`, `restart a`, `blank a`, `damage a 3` | what was not written is gone; a new disk; entries from 3 on are bad |
+ * | `copy a`, `old a` | a's disk is copied; it is what it was then |
  * | `compact a 5` | a's log begins behind 5 |
  * | `log a`, `status`, `progress a`, `memory a`, `sent` | shows; `sent` what is under way |
  * | `quietly …` | any of these, without what happens |
@@ -68,6 +69,8 @@ export class Stage {
     crash: ([id]) => this.member(id).crash(),
     restart: ([id]) => this.member(id).restart(),
     blank: ([id]) => this.member(id).blank(),
+    copy: ([id]) => this.member(id).copyDisk(),
+    old: ([id]) => this.member(id).becomeOld(),
     damage: ([id, from]) => this.member(id).damage(Number(from)),
     compact: ([id, index]) => this.member(id).compact(Number(index)),
     log: ([id]) => this.showLog(id),
