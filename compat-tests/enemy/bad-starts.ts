@@ -148,11 +148,12 @@ async function refuses(directory: string, { args, env, says, opens = false }: Re
   expect(changed.length === 0, `the directory has changed:\n${changed.join('\n')}`)
 }
 
-/** A refusal is a sentence for a person: one line, no stack. */
+/** A refusal is a sentence for a person, and perhaps what to try: one line each, no stack. */
 function expectOneLine(code: number | null, output: string, says: RegExp): void {
   expect(code !== 0 && code !== null, `ended with ${code}\n${output}`)
-  const lines = output.trimEnd().split('\n')
-  expect(lines.length === 1 && says.test(output), `expected one line with ${says}, but it said\n${output}`)
+  const [line = '', hint = 'try: ', ...more] = output.trimEnd().split('\n')
+  const isSaid = says.test(line) && hint.startsWith('try: ') && more.length === 0
+  expect(isSaid, `expected one line with ${says}, but it said\n${output}`)
 }
 
 interface Ended {

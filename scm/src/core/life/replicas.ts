@@ -102,14 +102,18 @@ export function closedReports(replicas: readonly Replica[]): readonly ContainerR
 
 /**
  * Whether a majority of the pipeline's members can still agree to something, as far as is known: members that are silent for
- * a moment, or say nothing of pipelines, are given the benefit of the doubt.
+ * a moment, or say nothing of pipelines, are given the benefit of the doubt. Those that are there, and know no leader, cannot:
+ * it takes a moment to elect one, and one that has lost its log has no vote before a leader has taught it.
  */
 export function hasMajority({ row }: ClusterPipeline, view: Pick<ClusterView, 'nodes'>, id: string): boolean {
-  const able = row.members.filter((member) => {
+  const able = row.members.flatMap((member): readonly (PipelineReport | 'unknown')[] => {
     const node = view.nodes.get(member)
-    if (node?.health === 'DEAD') return false
+    if (node?.health === 'DEAD') return []
     const pipelines = node?.live?.pipelines
-    return pipelines === undefined || pipelines.get(id)?.state === 'open'
+    if (pipelines === undefined) return ['unknown']
+    const report = pipelines.get(id)
+    return report?.state === 'open' ? [report] : []
   })
-  return able.length >= majorityOf(row.members.length)
+  const isLed = able.some((report) => report === 'unknown' || report.leader !== undefined)
+  return isLed && able.length >= majorityOf(row.members.length)
 }
