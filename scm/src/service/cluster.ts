@@ -246,10 +246,11 @@ export class Cluster implements ClusterView {
     this.byNode.set(id, node)
     const isNews =
       before?.health !== node.health || before.row !== row || (before.live === undefined) !== (node.live === undefined)
-    if (!isNews) return
+    // One that was started anew has said what it has of its pipelines before it was known here.
+    if (!isNews && before.live === node.live) return
     for (const pipeline of this.byPipeline.values())
       if (pipeline.row.members.includes(id)) this.notePipeline(pipeline.id)
-    this.tell({ kind: 'node', datanode: id })
+    if (isNews) this.tell({ kind: 'node', datanode: id })
   }
 
   private notePipeline(id: PipelineId): void {

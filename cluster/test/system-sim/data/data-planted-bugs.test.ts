@@ -5,6 +5,7 @@ import {
   copiesOfWhatIsDeleted,
   diskOfAnOriginIsLost,
   leaderIsLeftAlone,
+  powerGoesWithTheWord,
   replicaRots,
   writerComesTooLate,
 } from './data-scenes.ts'
@@ -54,7 +55,7 @@ const idle = (plan: DataPlan): DataPlan => ({
 
 const hunts: Readonly<Record<Bug, Hunt>> = {
   'a block that is acknowledged before a majority has it': { scene: leaderIsLeftAlone, plan: idle, budget: 2 },
-  'logs of pipelines that are not synced': { perMinute: { 'power-cut': 20 } },
+  'logs of pipelines that are not synced': { from: 5, scene: powerGoesWithTheWord, plan: idle },
   'containers that are not synced': { perMinute: { 'power-cut': 20 } },
   'a container that is closed without what was agreed': { perMinute: { 'slow-disk': 20, absence: 6, isolate: 10 } },
   'a copy that is reported before it is whole': { perMinute: { absence: 8, wipe: 4 } },

@@ -142,6 +142,34 @@ export const leaderIsLeftAlone: Scene = async ({ world, workload, supervisor }) 
   await world.simulation.clock.sleep(2_000)
 }
 
+/** All datanodes lose their power in the moment in which blocks are acknowledged: they are in the logs, and not safe in a container yet. */
+export const powerGoesWithTheWord: Scene = async ({ world, workload }) => {
+  const { first: gateway } = workload
+  const leased = await twoBlocks(world, gateway)
+  const contents = leased.map(() => workload.newContent(20_000))
+  const write = async ({ block, ...rest }: LeasedBlock, bytes: Uint8Array) => {
+    let receipt: Awaited<ReturnType<typeof gateway.blocks.writeBlock>> | undefined
+    await world.until('a block is written', 30_000, async () => {
+      receipt = await ignored(gateway.blocks.writeBlock(block, [bytes], accessTo({ block, ...rest })))
+      return receipt !== undefined
+    })
+    return receipt
+  }
+  // What waits for a disk waits for long.
+  for (const { id } of world.datanodes) world.diskSlowness.set(id, 100)
+  const receipts = await Promise.all(leased.map((each, n) => write(each, contents[n]?.bytes ?? new Uint8Array(0))))
+  world.tell('the power goes')
+  for (const { id } of world.datanodes) world.diskSlowness.delete(id)
+  for (const machine of world.datanodes) machine.down('crash')
+  for (const [n, content] of contents.entries()) {
+    const [each, proofs] = [leased[n], receipts[n]?.proofs]
+    if (each === undefined) continue
+    const extents = [{ block: each.block, length: content.bytes.length, ...(proofs && { proofs }) }]
+    await workload.keep(`in the dark ${n}`, content, { lease: each.lease, extents })
+  }
+  await world.simulation.clock.sleep(5_000)
+}
+
 /** A bit turns in a replica that nobody reads but the scrubber. */
 export const replicaRots: Scene = async ({ world, workload }) => {
   const { container } = await twoKeys(world, workload)
