@@ -106,9 +106,18 @@ class LevelKv implements KvStore {
     } catch (error) {
       throw this.#fail(levelError(this.#path, error))
     }
-    if (logsLeft.length === 0) return
+    if (logsLeft.length > 0) throw this.#fail(await this.#whyNotFlushed())
+  }
+
+  /** What failed in the background LevelDB tells whoever writes next, and writes nothing of it. No key is empty. */
+  async #whyNotFlushed(): Promise<StoreError> {
+    try {
+      await this.#db.batch([{ type: 'del', key: '' }])
+    } catch (error) {
+      return levelError(this.#path, error)
+    }
     const details = { path: this.#path }
-    throw this.#fail(new StoreError('VolumeFailed', 'the key-value store could not write its tables', { details }))
+    return new StoreError('VolumeFailed', 'the key-value store could not write its tables', { details })
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -116,18 +117,35 @@ describe('the LevelDB engine', () => {
     await expect(openLevelKv(path)).rejects.toMatchObject({ code: 'Damaged' })
   })
 
+  /** LevelDB numbers its files: something else stands where its next tables should be. */
+  async function inTheWayOfTables(put: (path: string) => Promise<unknown>): Promise<void> {
+    const numbers = (await readdir(path)).map((name) => Number(/^(\d+)/.exec(name)?.[1] ?? 0))
+    for (let i = 1; i < 10; i++) await put(join(path, `${String(Math.max(...numbers) + i).padStart(6, '0')}.ldb`))
+  }
+
+  async function expectReadOnly(code: string): Promise<void> {
+    await expect(store.checkpoint()).rejects.toMatchObject({ code })
+    await expect(store.checkpoint()).rejects.toMatchObject({ code })
+    await expect(store.write([{ kind: 'put', key: 'b', value: bytes('2') }])).rejects.toMatchObject({ code })
+    expect(await store.get('a')).toBeDefined()
+  }
+
   test('after a checkpoint that failed it only reads', async () => {
     await store.write([{ kind: 'put', key: 'a', value: bytes('1') }])
-    // LevelDB numbers its files; where its next tables should be, there are directories.
-    const numbers = (await readdir(path)).map((name) => Number(/^(\d+)/.exec(name)?.[1] ?? 0))
-    for (let i = 1; i < 10; i++) {
-      await mkdir(join(path, `${String(Math.max(...numbers) + i).padStart(6, '0')}.ldb`))
-    }
-    await expect(store.checkpoint()).rejects.toMatchObject({ code: 'VolumeFailed' })
-    await expect(store.checkpoint()).rejects.toMatchObject({ code: 'VolumeFailed' })
-    await expect(store.write([{ kind: 'put', key: 'b', value: bytes('2') }])).rejects.toMatchObject({
-      code: 'VolumeFailed',
-    })
-    expect(await store.get('a')).toBeDefined()
+    await inTheWayOfTables((table) => mkdir(table))
+    await expectReadOnly('VolumeFailed')
+  })
+
+  test.runIf(existsSync('/dev/full'))('a checkpoint that finds no room says so, and loses nothing', async () => {
+    await store.write([{ kind: 'put', key: 'a', value: bytes('1') }])
+    await inTheWayOfTables((table) => symlink('/dev/full', table))
+    await expectReadOnly('OutOfSpace')
+    await store.close()
+    for (const name of await readdir(path)) if (name.endsWith('.ldb')) await rm(join(path, name), { force: true })
+    store = await openLevelKv(path)
+    expect(await store.get('a')).toEqual(bytes('1'))
+    expect(await store.get('b')).toBeUndefined()
+    await store.write([{ kind: 'put', key: 'b', value: bytes('2') }])
+    await store.checkpoint()
   })
 })
