@@ -1,6 +1,7 @@
 /** What to do about an error, where that can be said in a line. */
 
-import type { StoreError, StoreErrorCode } from '@o3/common/errors'
+import { StoreError } from '@o3/common/errors'
+import type { StoreErrorCode } from '@o3/common/errors'
 
 const hints: Partial<Readonly<Record<StoreErrorCode, string>>> = {
   VolumeNotFound: '`o3 sh volume list` shows those that you may see',
@@ -48,4 +49,10 @@ export function hintOf(error: StoreError): string | undefined {
   if (typeof errno === 'string' && byErrno[errno] !== undefined) return byErrno[errno]
   if (error.code === 'Busy' && typeof pid === 'number') return lockHint
   return hints[error.code]
+}
+
+/** The same error, and what to do about it, unless it says so itself. */
+export function hinted(error: StoreError, hint: string): StoreError {
+  const { code, message, details } = error
+  return new StoreError(code, message, { details: { try: hint, ...details }, cause: error })
 }

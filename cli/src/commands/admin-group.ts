@@ -9,7 +9,8 @@ import type { Environment } from '../command-line.ts'
 import type { Output } from '../output/output.ts'
 import { clusterCommand } from '../remote/cluster-command.ts'
 import type { ClusterAsked } from '../remote/cluster-command.ts'
-import { hinted, until } from './admin-scm/define.ts'
+import { hinted } from '../hints.ts'
+import { until } from '../output/until.ts'
 
 interface Asked<F> extends ClusterAsked<F> {
   readonly group: GroupControl

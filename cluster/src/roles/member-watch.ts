@@ -10,7 +10,7 @@ import type { Logger } from '@o3/common/logger'
 import { RpcClient } from '@o3/common/rpc'
 import type { StoreStatus } from '@o3/ratis/api'
 import { parsePeerAddress } from '@o3/ratis/node'
-import type { Consensus, NodeId } from '@o3/ratis/node'
+import type { Consensus, NodeId, RaftStatus } from '@o3/ratis/node'
 import { logProblem } from '../parts/problems.ts'
 import type { ProcessParts } from '../process/running-process.ts'
 import { eachSecond, patienceMs } from './each-second.ts'
@@ -21,14 +21,17 @@ import type { Seat } from './role-process.ts'
 /** Of another member, by its id. Rejects when it does not answer. */
 export type AskMember = (id: NodeId) => Promise<Pick<GroupMemberStatus, 'outOfSpace' | 'isDamaged'>>
 
+type WatchedConsensus = Pick<Consensus, 'id' | 'leader' | 'mayPropose' | 'configuration' | 'transferLeadership'> & {
+  status(): Pick<RaftStatus, 'mayVote'> & { readonly members: readonly WatchedMember[] }
+}
+
+type WatchedMember = Pick<RaftStatus['members'][number], 'id' | 'isActive' | 'mayVote' | 'matchIndex'>
+
 export interface MemberWatchParts extends Pick<ProcessParts, 'lifecycle'> {
   readonly env: Pick<Env, 'clock' | 'tasks'>
   readonly log: Logger
   readonly name: 'om' | 'scm'
-  readonly consensus: Pick<
-    Consensus,
-    'id' | 'leader' | 'mayPropose' | 'configuration' | 'status' | 'transferLeadership'
-  >
+  readonly consensus: WatchedConsensus
   readonly store: { status(): Pick<StoreStatus, 'failed' | 'outOfSpace'> }
   /** What was found damaged of its rows. */
   readonly damage: () => StoreError | undefined

@@ -3,10 +3,11 @@ import { StoreError } from '@o3/common/errors'
 import { Lifecycle } from '@o3/common/lifecycle'
 import { nullLogger } from '@o3/common/log'
 import { noConfiguration } from '@o3/ratis/node'
-import type { RaftStatus } from '@o3/ratis/node'
 import { expect, test } from 'vitest'
 import { watchMember } from '../../src/roles/member-watch.ts'
-import type { AskMember } from '../../src/roles/member-watch.ts'
+import type { AskMember, MemberWatchParts } from '../../src/roles/member-watch.ts'
+
+type OtherMember = ReturnType<MemberWatchParts['consensus']['status']>['members'][number]
 
 /** om1, as its watch sees it. */
 class Member {
@@ -16,12 +17,11 @@ class Member {
   leader: string | undefined = 'om1'
   mayPropose = true
   mayVote = true
-  others: RaftStatus['members'] = []
+  others: readonly OtherMember[] = []
 
-  status(): RaftStatus {
+  status() {
     const { mayVote, others } = this
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that the watch looks at
-    return { mayVote, members: others } as unknown as RaftStatus
+    return { mayVote, members: others }
   }
 
   transferLeadership(to?: string): Promise<void> {
@@ -72,8 +72,9 @@ function watched(run: (scene: Scene) => Promise<void>): Promise<void> {
   })
 }
 
-const follower = (id: string, over: Partial<RaftStatus['members'][number]> = {}): RaftStatus['members'][number] =>
-  ({ id, isActive: true, mayVote: true, matchIndex: 10, ...over }) as RaftStatus['members'][number]
+const follower = (id: string, over: Partial<OtherMember> = {}): OtherMember => {
+  return { id, isActive: true, mayVote: true, matchIndex: 10, ...over }
+}
 
 test('a leader whose disk is full hands over to a member with room', () =>
   watched(async ({ member, disk, others, problem, sleep }) => {
@@ -88,7 +89,7 @@ test('a leader whose disk is full hands over to a member with room', () =>
     expect(problem()).toMatch(/^its disk is full/)
   }))
 
-test.each<readonly [string, RaftStatus['members'], Scene['others']]>([
+test.each<readonly [string, readonly OtherMember[], Scene['others']]>([
   ['has no room', [follower('om2')], { om2: { ...fit, outOfSpace: true } }],
   ['has damaged rows', [follower('om2')], { om2: { ...fit, isDamaged: true } }],
   ['is of a release that does not tell', [follower('om2')], { om2: {} }],

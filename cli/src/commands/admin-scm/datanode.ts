@@ -7,7 +7,9 @@ import type { DatanodeInfo, NodeOperationalState, OperationalRequest } from '@o3
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
 import { aboutText, bytesText, timeText } from '../../output/quantities.ts'
-import { askScm, hinted, until } from './define.ts'
+import { hinted } from '../../hints.ts'
+import { until } from '../../output/until.ts'
+import { askScm } from './define.ts'
 import type { ScmAsked } from './define.ts'
 
 interface LeaveFlags {

@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import type { Environment } from '../../command-line.ts'
 import { counted } from '../../output/quantities.ts'
-import { askScm, until } from './define.ts'
+import { until } from '../../output/until.ts'
+import { askScm } from './define.ts'
 
 export function addSafemode(admin: Command, env: Environment): void {
   const safemode = admin.command('safemode').description('what a new leader of SCM still waits for')

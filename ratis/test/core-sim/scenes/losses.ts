@@ -66,7 +66,6 @@ export const diskIsOfBefore: Scene = {
     const before = of(loser).disk.image()
     separate(nemesis, [of(behind)], [leader, of(loser)])
     for (let n = 0; n < 3; n++) yield* wroteTo(nemesis, [leader])
-    // Not what it brings to others, only what it says of them.
     yield timeouts(nemesis, 0.5)
     of(loser).crash()
     of(loser).disk.restore(before)
